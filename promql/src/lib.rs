@@ -1,0 +1,17 @@
+//! PromQL: text → syntax tree → plan → values and annotations.
+//!
+//! ```text
+//! "sum by (job) (rate(http_requests_total[5m]))"
+//!   → parser      typed tree, each node with its span
+//!   → plan        constants folded, equal selectors read once, the time range of each selector
+//!   → eval        by series over all steps, on decoded columns; aggregations stream
+//!   → value       scalar, string, vector, matrix; annotations beside it
+//! ```
+//!
+//! The crate is synchronous and reads no clock. Of storage it sees [`tsdb::model`] (words) and
+//! [`tsdb::query`] (reading); its parser sees the words alone.
+
+pub mod annotations;
+pub mod functions;
+pub mod parser;
+pub mod value;

@@ -1,0 +1,3 @@
+//! promtool's entry.
+
+fn main() {}

@@ -1,0 +1,12 @@
+//! The server and promtool: everything that touches network, clock, configuration and people.
+//!
+//! ```text
+//! main → app → { web rules scrape notifier remote discovery } → { config relabel template exposition telemetry }
+//! ```
+//!
+//! Siblings in the middle never import each other's insides: they meet through small traits
+//! ([`web::views`]) and are joined in `app`. `config` is data and imports no
+//! component. Storage and queries are the crates [`tsdb`] and [`promql`].
+
+pub mod telemetry;
+pub mod web;

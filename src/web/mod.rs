@@ -1,0 +1,3 @@
+//! The HTTP surface: API, health, lifecycle, metrics, pages.
+
+pub mod views;

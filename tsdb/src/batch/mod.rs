@@ -1,0 +1,273 @@
+//! The writing door: everything that stores samples fills a [`Batch`] and commits it whole.
+//!
+//! ```text
+//! let mut batch = Batch::at(now_ms);
+//! let series = db.resolve(labels, &mut batch)?;    // once a series; the ref is good for later batches
+//! batch.push(series, value.to_bits());
+//! let receipt = db.append(&mut batch, &options)?;  // judge → WAL → memory; verdicts stay in the batch
+//! ```
+//!
+//! One batch is one scrape, one rule evaluation or one remote-write request. There is no call per sample
+//! into the database: rows are columns here, judged together under one lock, logged with one write.
+
+use crate::model::{Exemplar, Histogram, Labels, Metadata};
+
+/// A series' number in the head: below 2^40, never 0, never reused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SeriesRef(pub u64);
+
+/// When the rows of a batch were sampled.
+#[derive(Clone, Debug)]
+pub enum At {
+    /// All at one time, as in a scrape without timestamps of its own.
+    One(i64),
+    /// One time a row.
+    Each(Vec<i64>),
+}
+
+/// What became of one row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Verdict {
+    /// Not judged yet.
+    #[default]
+    Pending,
+    /// Stored.
+    Accepted,
+    /// The series already holds this very sample: accepted and not stored again.
+    Repeated,
+    /// The series holds another value at this time.
+    Duplicate,
+    /// Older than the series' last sample.
+    OutOfOrder,
+    /// Older than anything that the head still takes.
+    OutOfBounds,
+    /// Older than the out-of-order window.
+    TooOld,
+    /// The series has left the head since its ref was given out: resolve it again and push the row anew.
+    UnknownSeries,
+}
+
+/// Rows to be stored together. Row *i* is `refs[i]` at `at.row(i)` with `bits[i]`.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// Whose row it is.
+    pub refs: Vec<SeriesRef>,
+    /// When.
+    pub at: At,
+    /// Float values as bits; meaningless for rows listed in `histograms`.
+    pub bits: Vec<u64>,
+    /// Rows that are histograms, ascending by row.
+    pub histograms: Vec<(u32, Histogram)>,
+    /// Exemplars, each of one series.
+    pub exemplars: Vec<(SeriesRef, Exemplar)>,
+    /// What targets say of metrics, where the WAL is to keep it.
+    pub metadata: Vec<(SeriesRef, Metadata)>,
+    /// Since when each row's counter counts, where known: 0 for "unknown".
+    pub start_ms: Option<Vec<i64>>,
+    /// Filled by the append, one a row.
+    pub verdict: Vec<Verdict>,
+    /// Series made for this batch, whose records its commit writes to the WAL, also when no row is stored.
+    pub(crate) created: Vec<SeriesRef>,
+}
+
+impl Batch {
+    /// An empty batch whose rows all carry one time.
+    pub fn at(at_ms: i64) -> Self {
+        Self::with_times(At::One(at_ms))
+    }
+
+    /// An empty batch with a time a row.
+    pub fn timed() -> Self {
+        Self::with_times(At::Each(Vec::new()))
+    }
+
+    fn with_times(at: At) -> Self {
+        Self {
+            refs: Vec::new(),
+            at,
+            bits: Vec::new(),
+            histograms: Vec::new(),
+            exemplars: Vec::new(),
+            metadata: Vec::new(),
+            start_ms: None,
+            verdict: Vec::new(),
+            created: Vec::new(),
+        }
+    }
+
+    /// Adds a float row at the batch's one time.
+    ///
+    /// # Panics
+    /// When the batch keeps a time a row: those go through [`Batch::push_at`].
+    pub fn push(&mut self, series: SeriesRef, bits: u64) {
+        assert!(matches!(self.at, At::One(_)), "a timed batch takes push_at");
+        self.refs.push(series);
+        self.bits.push(bits);
+    }
+
+    /// Adds a float row with a time of its own; turns the batch into one with a time a row if need be.
+    pub fn push_at(&mut self, series: SeriesRef, at_ms: i64, bits: u64) {
+        match &mut self.at {
+            At::Each(times) => times.push(at_ms),
+            At::One(one) if *one == at_ms => {}
+            At::One(one) => {
+                let mut times = vec![*one; self.refs.len()];
+                times.push(at_ms);
+                self.at = At::Each(times);
+            }
+        }
+        self.refs.push(series);
+        self.bits.push(bits);
+    }
+
+    /// Adds a histogram row with a time of its own.
+    pub fn push_histogram_at(&mut self, series: SeriesRef, at_ms: i64, histogram: Histogram) {
+        let row = u32::try_from(self.refs.len()).expect("a batch has fewer than 2^32 rows");
+        self.push_at(series, at_ms, 0);
+        self.histograms.push((row, histogram));
+    }
+
+    /// The time of row `row`.
+    pub fn row_at_ms(&self, row: usize) -> i64 {
+        match &self.at {
+            At::One(at_ms) => *at_ms,
+            At::Each(times) => times[row],
+        }
+    }
+
+    /// How many rows.
+    pub fn len(&self) -> usize {
+        self.refs.len()
+    }
+
+    /// Whether there are no rows.
+    pub fn is_empty(&self) -> bool {
+        self.refs.is_empty()
+    }
+
+    /// Forgets all rows, exemplars and metadata and starts anew at `at_ms`, keeping the memory.
+    /// Series made for the batch stay noted, since they exist in memory.
+    pub fn clear(&mut self, at_ms: i64) {
+        self.refs.clear();
+        self.at = At::One(at_ms);
+        self.bits.clear();
+        self.histograms.clear();
+        self.exemplars.clear();
+        self.metadata.clear();
+        self.start_ms = None;
+        self.verdict.clear();
+    }
+}
+
+/// How a batch is to be judged.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AppendOptions {
+    /// Refuse out-of-order rows even where a window would take them (rules do).
+    pub reject_out_of_order: bool,
+}
+
+/// How many rows met which verdict.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Receipt {
+    /// Stored, or already there with the same value.
+    pub accepted: usize,
+    /// [`Verdict::Duplicate`]
+    pub duplicate: usize,
+    /// [`Verdict::OutOfOrder`]
+    pub out_of_order: usize,
+    /// [`Verdict::OutOfBounds`]
+    pub out_of_bounds: usize,
+    /// [`Verdict::TooOld`]
+    pub too_old: usize,
+    /// [`Verdict::UnknownSeries`]
+    pub unknown_series: usize,
+}
+
+/// A batch that was not stored at all, or a label set that cannot be a series.
+#[derive(Debug)]
+pub struct AppendError {
+    kind: AppendErrorKind,
+}
+
+#[derive(Debug)]
+enum AppendErrorKind {
+    InvalidLabels(String),
+    Log(std::io::Error),
+    Closed,
+    Limit(String),
+}
+
+impl AppendError {
+    /// The labels break a rule: `reason` says which.
+    pub fn invalid_labels(reason: impl Into<String>) -> Self {
+        Self {
+            kind: AppendErrorKind::InvalidLabels(reason.into()),
+        }
+    }
+
+    /// The write-ahead log could not be written; nothing of the batch is in memory.
+    pub fn log(error: std::io::Error) -> Self {
+        Self {
+            kind: AppendErrorKind::Log(error),
+        }
+    }
+
+    /// The database is shut.
+    pub fn closed() -> Self {
+        Self {
+            kind: AppendErrorKind::Closed,
+        }
+    }
+
+    /// A limit of the operator's is reached: `reason` names it.
+    pub fn limit(reason: impl Into<String>) -> Self {
+        Self {
+            kind: AppendErrorKind::Limit(reason.into()),
+        }
+    }
+
+    /// Whether the sender's labels are at fault, so that sending again cannot help.
+    pub fn is_invalid_labels(&self) -> bool {
+        matches!(self.kind, AppendErrorKind::InvalidLabels(_))
+    }
+}
+
+impl std::fmt::Display for AppendError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.kind {
+            AppendErrorKind::InvalidLabels(reason) | AppendErrorKind::Limit(reason) => f.write_str(reason),
+            AppendErrorKind::Log(_) => f.write_str("log samples"),
+            AppendErrorKind::Closed => f.write_str("the database is closed"),
+        }
+    }
+}
+
+impl std::error::Error for AppendError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.kind {
+            AppendErrorKind::Log(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// What takes batches: the database, or something that stands for it in a test.
+pub trait Appendable: Send + Sync + std::fmt::Debug {
+    /// The ref of the series with these labels, made if it does not exist yet.
+    ///
+    /// Empty values are dropped. A new series is noted in `batch`, whose commit logs it.
+    ///
+    /// # Errors
+    /// When the set is empty or a limit forbids new series.
+    fn resolve(&self, labels: &Labels, batch: &mut Batch) -> Result<SeriesRef, AppendError>;
+
+    /// Judges all rows under one lock, logs the accepted ones, applies them to memory.
+    ///
+    /// Each row's fate is in `batch.verdict` afterwards. A batch may be appended again after
+    /// [`Batch::clear`].
+    ///
+    /// # Errors
+    /// When nothing was stored: the log failed or the database is shut.
+    fn append(&self, batch: &mut Batch, options: &AppendOptions) -> Result<Receipt, AppendError>;
+}

@@ -1,0 +1,150 @@
+//! The file system as the database sees it: a trait, so that tests can lose power and fill disks.
+//!
+//! Everything inside a data directory is created, renamed, synced and removed through a [`Vfs`].
+//! [`memory::MemoryFs`] keeps files in memory. Contracts that the formats rely on: a rename replaces
+//! atomically; what was written survives the process at once and a power cut only after [`VfsFile::sync`];
+//! directory entries survive a power cut only after [`Vfs::sync_dir`].
+
+pub mod memory;
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Bytes of a whole file, mapped or copied, that stay valid while held.
+pub type Mapped = Arc<dyn AsRef<[u8]> + Send + Sync>;
+
+/// A file open for writing.
+pub trait VfsFile: Send + Sync + fmt::Debug {
+    /// Appends all of `bytes` at the end of the file.
+    ///
+    /// # Errors
+    /// The system's; how much was written is then unknown.
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
+
+    /// Overwrites bytes at `offset`, extending the file with zeros if need be.
+    ///
+    /// # Errors
+    /// The system's.
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()>;
+
+    /// How long the file is.
+    ///
+    /// # Errors
+    /// The system's.
+    fn len(&self) -> io::Result<u64>;
+
+    /// Whether the file holds nothing.
+    ///
+    /// # Errors
+    /// The system's.
+    fn is_empty(&self) -> io::Result<bool> {
+        Ok(self.len()? == 0)
+    }
+
+    /// Cuts or extends (with zeros) to `len` bytes.
+    ///
+    /// # Errors
+    /// The system's.
+    fn set_len(&mut self, len: u64) -> io::Result<()>;
+
+    /// Makes contents survive a power cut (`fdatasync`). After a failure the contents are unknown: never retry.
+    ///
+    /// # Errors
+    /// The system's.
+    fn sync(&mut self) -> io::Result<()>;
+}
+
+/// What a directory entry is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stat {
+    /// A directory, not a file.
+    pub is_dir: bool,
+    /// Length in bytes; 0 for directories.
+    pub len: u64,
+}
+
+/// A lock held on a file until dropped.
+pub trait VfsLock: Send + Sync + fmt::Debug {}
+
+/// A file system.
+pub trait Vfs: Send + Sync + fmt::Debug {
+    /// Makes a new empty file, replacing what is there.
+    ///
+    /// # Errors
+    /// The system's.
+    fn create(&self, path: &Path) -> io::Result<Box<dyn VfsFile>>;
+
+    /// Opens an existing file for appending and overwriting.
+    ///
+    /// # Errors
+    /// The system's; [`io::ErrorKind::NotFound`] if it does not exist.
+    fn open(&self, path: &Path) -> io::Result<Box<dyn VfsFile>>;
+
+    /// The whole file as bytes that stay valid while held; mapped where that is possible.
+    ///
+    /// # Errors
+    /// The system's.
+    fn map(&self, path: &Path) -> io::Result<Mapped>;
+
+    /// The whole file, copied.
+    ///
+    /// # Errors
+    /// The system's.
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
+
+    /// Up to `len` bytes from `offset`; fewer at the end of the file.
+    ///
+    /// # Errors
+    /// The system's.
+    fn read_at(&self, path: &Path, offset: u64, len: usize) -> io::Result<Vec<u8>>;
+
+    /// What is at `path`.
+    ///
+    /// # Errors
+    /// The system's; [`io::ErrorKind::NotFound`] if there is nothing.
+    fn stat(&self, path: &Path) -> io::Result<Stat>;
+
+    /// Names in a directory, sorted.
+    ///
+    /// # Errors
+    /// The system's.
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>>;
+
+    /// Makes a directory and those above it; fine if it exists.
+    ///
+    /// # Errors
+    /// The system's.
+    fn create_dir_all(&self, dir: &Path) -> io::Result<()>;
+
+    /// Renames a file or directory, replacing a file that is there.
+    ///
+    /// # Errors
+    /// The system's.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Removes a file.
+    ///
+    /// # Errors
+    /// The system's.
+    fn remove_file(&self, path: &Path) -> io::Result<()>;
+
+    /// Removes a directory with everything in it.
+    ///
+    /// # Errors
+    /// The system's.
+    fn remove_dir_all(&self, dir: &Path) -> io::Result<()>;
+
+    /// Makes the entries of a directory survive a power cut.
+    ///
+    /// # Errors
+    /// The system's.
+    fn sync_dir(&self, dir: &Path) -> io::Result<()>;
+
+    /// Takes the lock on the file at `path` (made if absent), without waiting.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::WouldBlock`] if another process holds it.
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn VfsLock>>;
+}
