@@ -19,6 +19,8 @@
 //! Start with [`model`] (the vocabulary), then [`batch`] (writing) and [`query`] (reading).
 
 pub mod batch;
+pub mod chunk;
+pub mod encoding;
 pub mod fs;
 pub mod model;
 pub mod query;
