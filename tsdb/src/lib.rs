@@ -22,5 +22,6 @@ pub mod batch;
 pub mod chunk;
 pub mod encoding;
 pub mod fs;
+pub mod index;
 pub mod model;
 pub mod query;
