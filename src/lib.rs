@@ -10,5 +10,6 @@
 
 pub mod discovery;
 pub mod exposition;
+pub mod config;
 pub mod telemetry;
 pub mod web;
