@@ -9,5 +9,6 @@
 //! component. Storage and queries are the crates [`tsdb`] and [`promql`].
 
 pub mod discovery;
+pub mod config;
 pub mod telemetry;
 pub mod web;
