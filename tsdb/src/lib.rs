@@ -24,4 +24,5 @@ pub mod encoding;
 pub mod fs;
 pub mod index;
 pub mod model;
+pub mod postings;
 pub mod query;
