@@ -19,6 +19,7 @@
 //! Start with [`model`] (the vocabulary), then [`batch`] (writing) and [`query`] (reading).
 
 pub mod batch;
+pub mod block;
 pub mod chunk;
 pub mod encoding;
 pub mod fs;
