@@ -19,6 +19,7 @@ mod literal;
 pub mod position;
 pub mod pretty;
 mod print;
+pub mod series;
 mod token;
 mod visit;
 
@@ -29,6 +30,7 @@ pub use error::{ParseError, ParseErrors};
 pub use json::json;
 pub use position::Place;
 pub use pretty::pretty;
+pub use series::{SequenceValue, parse_metric, parse_series};
 
 /// Which parts of the language are switched on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

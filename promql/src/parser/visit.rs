@@ -46,7 +46,7 @@ mod tests {
 
     #[test]
     fn selectors_are_found_wherever_they_stand() {
-        let query = "topk(scalar(k), sum(rate(a[5m]) / b{c='d'})) or (-e)[5m:1m]";
+        let query = "topk(scalar(k), sum(rate(a[5m]) / b{c='d'})) or rate((-e)[5m:1m])";
         let expr = parse_expr(query, &ParserOptions::default()).expect("the query is valid");
         let names: Vec<_> = expr
             .selectors()
