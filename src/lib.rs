@@ -9,5 +9,7 @@
 //! component. Storage and queries are the crates [`tsdb`] and [`promql`].
 
 pub mod config;
+pub mod discovery;
+pub mod exposition;
 pub mod telemetry;
 pub mod web;
