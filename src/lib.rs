@@ -8,8 +8,9 @@
 //! ([`web::views`]) and are joined in `app`. `config` is data and imports no
 //! component. Storage and queries are the crates [`tsdb`] and [`promql`].
 
+pub mod config;
 pub mod discovery;
 pub mod exposition;
-pub mod config;
+pub mod http_client;
 pub mod telemetry;
 pub mod web;
