@@ -11,5 +11,6 @@
 pub mod config;
 pub mod discovery;
 pub mod relabel;
+pub mod exposition;
 pub mod telemetry;
 pub mod web;
