@@ -12,6 +12,7 @@
 //! [`tsdb::query`] (reading); its parser sees the words alone.
 
 pub mod annotations;
+pub mod format;
 pub mod functions;
 pub mod parser;
 pub mod value;
