@@ -11,5 +11,8 @@
 pub mod config;
 pub mod discovery;
 pub mod exposition;
+pub mod http_client;
+pub mod relabel;
+pub mod exposition;
 pub mod telemetry;
 pub mod web;
