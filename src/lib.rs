@@ -10,7 +10,7 @@
 
 pub mod config;
 pub mod discovery;
-pub mod relabel;
 pub mod exposition;
+pub mod relabel;
 pub mod telemetry;
 pub mod web;
