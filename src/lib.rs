@@ -14,5 +14,6 @@ pub mod exposition;
 pub mod http_client;
 pub mod relabel;
 pub mod exposition;
+pub mod relabel;
 pub mod telemetry;
 pub mod web;
