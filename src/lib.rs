@@ -8,5 +8,8 @@
 //! ([`web::views`]) and are joined in `app`. `config` is data and imports no
 //! component. Storage and queries are the crates [`tsdb`] and [`promql`].
 
+pub mod config;
+pub mod discovery;
+pub mod exposition;
 pub mod telemetry;
 pub mod web;

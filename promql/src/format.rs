@@ -35,6 +35,20 @@ pub fn general(v: f64) -> String {
     out
 }
 
+/// The fewest digits with an exponent: `FormatFloat(v, 'e', -1, 64)`, as the API shows an alert's value.
+pub fn exponent(v: f64) -> String {
+    let mut out = String::new();
+    push_float(&mut out, v, Layout::Exponent, None);
+    out
+}
+
+/// Appends a sample's value as the API writes it: plain, but with an exponent below 1e-6 and from 1e21 up.
+pub fn push_json(out: &mut String, v: f64) {
+    let size = v.abs();
+    let layout = if size != 0.0 && (size < 1e-6 || size >= 1e21) { Layout::Exponent } else { Layout::Plain };
+    push_float(out, v, layout, None);
+}
+
 /// Appends `v`. `precision` counts digits after the point, for [`Layout::General`] significant digits;
 /// without it the digits are the fewest that read back as `v`.
 pub fn push_float(out: &mut String, v: f64, layout: Layout, precision: Option<usize>) {

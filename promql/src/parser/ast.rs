@@ -53,7 +53,7 @@ pub struct Number {
 /// A string literal, unquoted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Text {
-    /// Its contents. Bytes that are no UTF-8 (`"\xff"`) cannot be a label and are refused where one is wanted.
+    /// Its contents, which need not be UTF-8 (`"\xff"`).
     pub value: Vec<u8>,
     /// Where.
     pub span: Span,
@@ -157,9 +157,9 @@ pub enum DurationOp {
 /// `name{label="value"} @ … offset …`
 #[derive(Clone, Debug, PartialEq)]
 pub struct VectorSelector {
-    /// The metric name if written before or as the first item in the braces, else empty.
+    /// The metric name if written before the braces, else empty.
     pub name: String,
-    /// All matchers, that of the name included (as `__name__="name"`, last).
+    /// All matchers in the order written; a name before the braces stands last, as `__name__="name"`.
     pub matchers: Vec<Matcher>,
     /// `@` and `offset`.
     pub shift: TimeShift,

@@ -1,5 +1,87 @@
-//! From text to a typed syntax tree. Names only the vocabulary of [`tsdb::model`].
+//! From text to a typed syntax tree, and back. Names only the vocabulary of [`tsdb::model`].
+//!
+//! ```text
+//! text ─ lexer ─→ tokens ─ grammar ─→ tree ─ check ─→ typed tree ─┬─ Display: one line
+//!                    └────────────────────────┴─→ ParseErrors     ├─ pretty: many lines
+//!                                                                 └─ json: what the UI draws
+//! ```
+//!
+//! What is accepted, what is refused, the words of a refusal and its position are Prometheus' 3.14.
+//! Start with [`parse_expr`].
 
 pub mod ast;
+mod check;
+pub mod error;
+mod grammar;
+mod lexer;
+mod literal;
+pub mod position;
+pub mod print;
+mod token;
+
+use tsdb::model::Matcher;
 
 pub use ast::{Expr, Span};
+pub use error::{ParseError, ParseErrors};
+
+/// Which parts of the language are switched on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ParserOptions {
+    /// `--enable-feature=promql-experimental-functions`: functions and aggregations that may still change.
+    pub experimental_functions: bool,
+    /// `--enable-feature=promql-extended-range-selectors`: `anchored` and `smoothed`.
+    pub extended_range_selectors: bool,
+    /// Arithmetic in ranges, steps and offsets; on since 3.14.
+    pub duration_expressions: bool,
+    /// `--enable-feature=promql-binop-fill-modifiers`: `fill`, `fill_left`, `fill_right`.
+    pub binop_fill: bool,
+}
+
+impl ParserOptions {
+    /// Everything on, as Prometheus' own test scripts have it.
+    pub const fn all() -> Self {
+        Self {
+            experimental_functions: true,
+            extended_range_selectors: true,
+            duration_expressions: true,
+            binop_fill: true,
+        }
+    }
+}
+
+impl Default for ParserOptions {
+    /// What a server without feature flags accepts.
+    fn default() -> Self {
+        Self {
+            experimental_functions: false,
+            extended_range_selectors: false,
+            duration_expressions: true,
+            binop_fill: false,
+        }
+    }
+}
+
+/// Reads an expression and checks its types.
+///
+/// # Errors
+/// When Prometheus would refuse it, in the same words.
+pub fn parse_expr(query: &str, options: &ParserOptions) -> Result<Expr, ParseErrors> {
+    let mut expr = grammar::Parser::new(query, *options)
+        .expression()
+        .map_err(|error| ParseErrors::from(*error))?;
+    match ParseErrors::from_vec(check::check(query, &mut expr)) {
+        None => Ok(expr),
+        Some(errors) => Err(errors),
+    }
+}
+
+/// Reads a selector of series, as `match[]` of the API takes it. It may well match all series.
+///
+/// # Errors
+/// When Prometheus would refuse it, in the same words.
+pub fn parse_selector(text: &str) -> Result<Vec<Matcher>, ParseErrors> {
+    match grammar::Parser::new(text, ParserOptions::default()).lone_selector() {
+        Ok(selector) => Ok(selector.matchers),
+        Err(error) => Err((*error).into()),
+    }
+}
