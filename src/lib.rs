@@ -8,5 +8,9 @@
 //! ([`web::views`]) and are joined in `app`. `config` is data and imports no
 //! component. Storage and queries are the crates [`tsdb`] and [`promql`].
 
+pub mod discovery;
+pub mod exposition;
+pub mod config;
+pub mod discovery;
 pub mod telemetry;
 pub mod web;

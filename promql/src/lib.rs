@@ -14,6 +14,7 @@
 pub mod annotations;
 pub mod engine;
 mod eval;
+pub mod format;
 pub mod functions;
 mod go_sort;
 mod kahan;

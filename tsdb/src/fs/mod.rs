@@ -1,16 +1,24 @@
 //! The file system as the database sees it: a trait, so that tests can lose power and fill disks.
 //!
 //! Everything inside a data directory is created, renamed, synced and removed through a [`Vfs`].
-//! [`memory::MemoryFs`] keeps files in memory. Contracts that the formats rely on: a rename replaces
+//! [`real::RealFs`] is the operating system's, [`memory::MemoryFs`] keeps files in memory. Contracts that the formats rely on: a rename replaces
 //! atomically; what was written survives the process at once and a power cut only after [`VfsFile::sync`];
 //! directory entries survive a power cut only after [`Vfs::sync_dir`].
 
+pub(crate) mod buffered;
+pub mod error;
 pub mod memory;
+mod mmap;
+pub mod real;
 
 use std::fmt;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+
+pub use error::FileError;
+pub use memory::MemoryFs;
+pub use real::RealFs;
 
 /// Bytes of a whole file, mapped or copied, that stay valid while held.
 pub type Mapped = Arc<dyn AsRef<[u8]> + Send + Sync>;

@@ -11,6 +11,7 @@ pub mod budget;
 pub mod columns;
 pub mod memory;
 pub mod roster;
+pub mod source;
 pub mod vocabulary;
 
 use std::fmt;
@@ -20,6 +21,7 @@ use crate::model::{Labels, Matcher};
 pub use budget::{Budget, Cancel, CancelReason, Charge, OverBudget};
 pub use columns::Columns;
 pub use roster::{Roster, RosterBuilder};
+pub use source::{Order, Selected, SeriesReader, Source};
 pub use vocabulary::{Sym, Vocabulary};
 
 /// One selector of a query, and the times that it can need.

@@ -1,5 +1,7 @@
 //! Matchers: the conditions on labels that select series. A label that is absent counts as empty.
 
+mod regex;
+
 use super::regex::{Regex, RegexError};
 
 /// The four operators of a matcher.

@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# Brings the real counterparts (Prometheus, promtool, Alertmanager, node_exporter, VictoriaMetrics) for the
+# side-by-side tests and benches, unpacked from Debian packages; nothing is installed on the machine.
+#
+#   tests/peers.sh [DIR] [PACKAGE ...]
+#
+# DIR defaults to $PEERS, else the folder `peers` in the temporary directory; binaries end up in DIR/bin.
+# The mirror is the one that the machine's own apt sources name; the suite is Debian's newest, whose
+# Prometheus is a 3.x. What is already there is kept. Without Debian or a mirror it says so and exits 1:
+# the tests then name what they skip.
+set -euo pipefail
+dir=${1:-${PEERS:-${TMPDIR:-/tmp}/peers}}
+shift || true
+packages=("$@")
+[ ${#packages[@]} -gt 0 ] ||
+  packages=(prometheus promtool prometheus-alertmanager prometheus-node-exporter victoria-metrics)
+
+command -v apt-get >/dev/null && command -v dpkg >/dev/null ||
+  { echo "peers: apt-get and dpkg are needed to unpack Debian packages" >&2; exit 1; }
+mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources 2>/dev/null |
+  awk '!/^[[:space:]]*#/ { for (i = 1; i <= NF; i++) if (!m && $i ~ /^https?:.*\/debian\/?$/) m = $i } END { print m }')
+[ -n "$mirror" ] || { echo "peers: no Debian mirror in the apt sources" >&2; exit 1; }
+
+mkdir -p "$dir/bin" "$dir/apt/lists/partial" "$dir/apt/cache/archives/partial" "$dir/unpacked"
+keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+echo "deb [signed-by=$keyring] $mirror ${PEER_SUITE:-sid} main" >"$dir/apt/sources.list"
+apt=(-o "Dir::Etc::SourceList=$dir/apt/sources.list" -o Dir::Etc::SourceParts=/dev/null
+  -o "Dir::State::Lists=$dir/apt/lists" -o "Dir::Cache=$dir/apt/cache" -o APT::Sandbox::User=root)
+
+missing=()
+for package in "${packages[@]}"; do
+  [ -e "$dir/unpacked/$package" ] || missing+=("$package")
+done
+if [ ${#missing[@]} -gt 0 ]; then
+  apt-get "${apt[@]}" -qq update
+  for package in "${missing[@]}"; do
+    work=$(mktemp -d "$dir/apt/XXXXXX")
+    (cd "$work" && apt-get "${apt[@]}" -qq download "$package")
+    dpkg -x "$work"/*.deb "$work/root"
+    mv "$work/root" "$dir/unpacked/$package"
+    rm -rf "$work"
+  done
+fi
+for binary in "$dir"/unpacked/*/usr/bin/* "$dir"/unpacked/*/usr/sbin/*; do
+  [ -f "$binary" ] && ln -sf "$binary" "$dir/bin/$(basename "$binary")"
+done
+ls "$dir/bin"
