@@ -13,7 +13,5 @@ pub mod discovery;
 pub mod exposition;
 pub mod http_client;
 pub mod relabel;
-pub mod exposition;
-pub mod relabel;
 pub mod telemetry;
 pub mod web;
