@@ -24,6 +24,8 @@ use tracing::error;
 
 use super::provider::{Provider, Updates, named_group};
 use super::{DiscoveryMetrics, TargetGroup, json};
+use crate::config::document::{self, Reading};
+use crate::config::yaml::{Decoder, Node};
 use crate::config::{FileSdConfig, StaticGroup};
 
 /// The label that says which file a target stands in.
@@ -229,8 +231,21 @@ fn decode(path: &Path, text: &[u8]) -> Result<Vec<StaticGroup>, String> {
     if is_json {
         return json::groups(text);
     }
-    let value: serde_json::Value = serde_yaml::from_slice(text).map_err(|error| error.to_string())?;
-    json::groups(value.to_string().as_bytes())
+    let groups = document::decode(path, text, Reading::STRICT, |root, decoder| {
+        let Some(root) = root.filter(|root| !root.is_null()) else {
+            return Vec::new();
+        };
+        let items = decoder.items(root, "[]*targetgroup.Group").unwrap_or_default();
+        let group = |item: &Node, decoder: &mut Decoder| {
+            if item.is_null() {
+                decoder.mistake(item.mark, "nil target group item found");
+                return None;
+            }
+            StaticGroup::decode(item, false, decoder)
+        };
+        items.iter().filter_map(|item| group(item, decoder)).collect()
+    });
+    groups.map_err(|errors| errors.to_string())
 }
 
 #[cfg(test)]
