@@ -89,7 +89,8 @@ impl QueryError {
         )
     }
 
-    pub(crate) fn cancelled(reason: CancelReason, during: &str) -> Self {
+    /// A query stopped from outside, `during` which part of its life.
+    pub fn cancelled(reason: CancelReason, during: &str) -> Self {
         match reason {
             CancelReason::TimedOut => Self::new(ErrorKind::Timeout, format!("query timed out in {during}")),
             CancelReason::Cancelled | CancelReason::ShuttingDown => {

@@ -176,7 +176,11 @@ impl Engine {
         answer::answer(self, source, expr, period, options, budget, cancel)
     }
 
-    fn parse(&self, text: &str) -> Result<Expr, QueryError> {
+    /// Parses `text` with the engine's parser options.
+    ///
+    /// # Errors
+    /// When it is no query.
+    pub fn parse(&self, text: &str) -> Result<Expr, QueryError> {
         crate::parser::parse_expr(text, &self.options.parser).map_err(QueryError::parse)
     }
 
