@@ -21,6 +21,7 @@
 pub mod batch;
 pub mod block;
 pub mod chunk;
+pub mod compact;
 pub mod encoding;
 pub mod fs;
 pub mod index;
