@@ -22,5 +22,7 @@ pub mod batch;
 pub mod chunk;
 pub mod encoding;
 pub mod fs;
+pub mod head;
 pub mod model;
 pub mod query;
+pub mod wal;
