@@ -5,6 +5,8 @@
 //! atomically; what was written survives the process at once and a power cut only after [`VfsFile::sync`];
 //! directory entries survive a power cut only after [`Vfs::sync_dir`].
 
+pub(crate) mod buffered;
+pub mod error;
 pub mod memory;
 mod mmap;
 pub mod real;
@@ -14,6 +16,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+pub use error::FileError;
 pub use memory::MemoryFs;
 pub use real::RealFs;
 

@@ -7,6 +7,7 @@
 //!
 //! Start with [`Queryable`]; [`memory::MemoryStore`] is its simplest implementation.
 
+pub mod block;
 pub mod budget;
 pub mod columns;
 pub mod memory;

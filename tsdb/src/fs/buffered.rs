@@ -1,0 +1,90 @@
+//! Writing a file from front to back through a buffer, counting.
+
+use std::path::{Path, PathBuf};
+
+use super::error::AtPath;
+use super::{FileError, Vfs, VfsFile};
+
+/// Bytes kept back before they are written.
+const BUFFER_BYTES: usize = 1 << 20;
+
+/// A new file being written from its start; nothing of it counts before [`Self::finish`].
+#[derive(Debug)]
+pub(crate) struct BufferedFile {
+    file: Box<dyn VfsFile>,
+    path: PathBuf,
+    buffer: Vec<u8>,
+    flushed: u64,
+}
+
+impl BufferedFile {
+    pub(crate) fn create(fs: &dyn Vfs, path: &Path) -> Result<Self, FileError> {
+        Ok(Self {
+            file: fs.create(path).at(path)?,
+            path: path.to_owned(),
+            buffer: Vec::new(),
+            flushed: 0,
+        })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// How many bytes were written so far.
+    pub(crate) fn position(&self) -> u64 {
+        self.flushed + self.buffer.len() as u64
+    }
+
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), FileError> {
+        self.buffer.extend_from_slice(bytes);
+        if self.buffer.len() >= BUFFER_BYTES {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Writes zeros up to a multiple of `align`.
+    pub(crate) fn pad(&mut self, align: u64) -> Result<(), FileError> {
+        const ZEROS: [u8; 16] = [0; 16];
+        let missing = self.position().next_multiple_of(align) - self.position();
+        self.write(&ZEROS[..missing as usize])
+    }
+
+    pub(crate) fn flush(&mut self) -> Result<(), FileError> {
+        if !self.buffer.is_empty() {
+            self.file.append(&self.buffer).at(&self.path)?;
+            self.flushed += self.buffer.len() as u64;
+            self.buffer.clear();
+        }
+        Ok(())
+    }
+
+    /// Replaces bytes that were flushed before.
+    pub(crate) fn write_at(&mut self, offset: u64, bytes: &[u8]) -> Result<(), FileError> {
+        self.flush()?;
+        self.file.write_at(offset, bytes).at(&self.path)
+    }
+
+    /// Writes what is left and makes it survive a power cut.
+    pub(crate) fn finish(mut self) -> Result<u64, FileError> {
+        self.flush()?;
+        self.file.sync().at(&self.path)?;
+        Ok(self.flushed)
+    }
+}
+
+/// Replaces a small file whole: written beside it, synced, renamed over it.
+pub(crate) fn replace_file(fs: &dyn Vfs, path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".tmp");
+    let beside = path.with_file_name(name);
+    let mut file = BufferedFile::create(fs, &beside)?;
+    file.write(bytes)?;
+    file.finish()?;
+    fs.rename(&beside, path).at(path)?;
+    match path.parent() {
+        Some(dir) => fs.sync_dir(dir).at(dir),
+        None => Ok(()),
+    }
+}

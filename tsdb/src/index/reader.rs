@@ -1,0 +1,243 @@
+//! Reading an index from its mapping.
+
+use std::path::{Path, PathBuf};
+
+use super::postings_table::{PostingsEntries, PostingsTable};
+use super::series::{self, ChunkMeta};
+use super::symbols::Symbols;
+use super::toc::Toc;
+use super::{HEADER_BYTES, MAGIC, SERIES_ALIGN, SectionError, VERSION, section};
+use crate::encoding::{DecodeBuffer, DecodeError, crc32c};
+use crate::fs::error::AtPath;
+use crate::fs::{FileError, Mapped, Vfs};
+
+/// An open index.
+pub struct IndexReader {
+    path: PathBuf,
+    file: Mapped,
+    symbols: Symbols,
+    table: PostingsTable,
+}
+
+impl std::fmt::Debug for IndexReader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("IndexReader")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}
+
+impl IndexReader {
+    /// Maps the index at `path` and verifies its header, contents, symbols and postings table.
+    ///
+    /// # Errors
+    /// When it cannot be read, is damaged, or is of another version.
+    pub fn open(fs: &dyn Vfs, path: &Path) -> Result<Self, FileError> {
+        Self::from_mapped(fs.map(path).at(path)?, path)
+    }
+
+    /// An index in bytes; `path` appears in errors.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn from_mapped(file: Mapped, path: &Path) -> Result<Self, FileError> {
+        let bytes = (*file).as_ref();
+        check_header(bytes, path)?;
+        let toc = Toc::decode(bytes).map_err(|text| FileError::damaged(path, text))?;
+        let damaged = |error: SectionError| FileError::damaged_at(path, error.offset(), error.to_string());
+        let symbols = Symbols::read(bytes, toc.symbols).map_err(damaged)?;
+        let table = PostingsTable::read(bytes, toc.postings_table).map_err(damaged)?;
+        Ok(Self {
+            path: path.to_owned(),
+            symbols,
+            table,
+            file,
+        })
+    }
+
+    /// Which file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// How long it is.
+    pub fn bytes(&self) -> u64 {
+        self.file().len() as u64
+    }
+
+    fn file(&self) -> &[u8] {
+        (*self.file).as_ref()
+    }
+
+    fn damaged(&self, part: &str, error: DecodeError) -> FileError {
+        FileError::damaged(&self.path, format!("{part}: {error}"))
+    }
+
+    /// How many symbols there are.
+    pub fn symbol_count(&self) -> u32 {
+        self.symbols.count()
+    }
+
+    /// The symbol at position `at`.
+    ///
+    /// # Errors
+    /// When there is none or it is no text.
+    pub fn symbol(&self, at: u32) -> Result<&str, FileError> {
+        self.symbols
+            .get(self.file(), at)
+            .map_err(|error| self.damaged(&format!("symbol {at}"), error))
+    }
+
+    /// The position of a text among the symbols, if it is one.
+    ///
+    /// # Errors
+    /// When the table is damaged.
+    pub fn find_symbol(&self, text: &str) -> Result<Option<u32>, FileError> {
+        self.symbols
+            .find(self.file(), text)
+            .map_err(|error| self.damaged("symbols", error))
+    }
+
+    /// All symbols, ascending.
+    pub fn symbols(&self) -> impl Iterator<Item = Result<&str, FileError>> {
+        self.symbols
+            .iter(self.file())
+            .map(|symbol| symbol.map_err(|error| self.damaged("symbols", error)))
+    }
+
+    /// Names of all labels, ascending.
+    pub fn label_names(&self) -> impl Iterator<Item = &str> {
+        self.table.names()
+    }
+
+    /// How many values a label has.
+    pub fn value_count(&self, name: &str) -> usize {
+        self.table.value_count(name)
+    }
+
+    /// Values of a label that are `from` or later, ascending, each with the place of its postings.
+    ///
+    /// # Errors
+    /// When the table is damaged.
+    pub fn values_from(
+        &self,
+        name: &str,
+        from: &str,
+    ) -> Result<impl Iterator<Item = Result<(&str, u64), FileError>>, FileError> {
+        let damaged = |error| self.damaged("postings table", error);
+        let entries: PostingsEntries<'_> = self
+            .table
+            .entries_from(self.file(), name, from)
+            .map_err(damaged)?;
+        Ok(entries.map(move |entry| entry.map_err(damaged)))
+    }
+
+    /// Appends the refs of all series with the label, ascending; none if there are none.
+    ///
+    /// # Errors
+    /// When table or postings are damaged.
+    pub fn postings(&self, name: &str, value: &str, refs: &mut Vec<u32>) -> Result<(), FileError> {
+        let place = self.table.find(self.file(), name, value);
+        match place.map_err(|error| self.damaged("postings table", error))? {
+            Some(offset) => self.postings_at(offset, refs),
+            None => Ok(()),
+        }
+    }
+
+    /// Appends the refs of all series, ascending.
+    ///
+    /// # Errors
+    /// As [`Self::postings`].
+    pub fn all_postings(&self, refs: &mut Vec<u32>) -> Result<(), FileError> {
+        self.postings("", "", refs)
+    }
+
+    /// Appends the refs that stand at a place named by [`Self::values_from`].
+    ///
+    /// # Errors
+    /// When the postings are damaged.
+    pub fn postings_at(&self, offset: u64, refs: &mut Vec<u32>) -> Result<(), FileError> {
+        let (body, _) = section(self.file(), offset, "postings")
+            .map_err(|error| FileError::damaged_at(&self.path, offset, error.to_string()))?;
+        let (count, list) = body.split_first_chunk().map_or((0, body), |(count, list)| {
+            (u32::from_be_bytes(*count) as usize, list)
+        });
+        if list.len() != count.saturating_mul(4) {
+            let text = format!("postings of {} bytes say that they are {count} refs", list.len());
+            return Err(FileError::damaged_at(&self.path, offset, text));
+        }
+        let (words, _) = list.as_chunks();
+        refs.extend(words.iter().map(|word| u32::from_be_bytes(*word)));
+        Ok(())
+    }
+
+    /// Appends the labels, as symbols, and the chunks of a series.
+    ///
+    /// # Errors
+    /// When there is no such series or its entry is damaged.
+    pub fn series(
+        &self,
+        series: u32,
+        labels: &mut Vec<(u32, u32)>,
+        chunks: &mut Vec<ChunkMeta>,
+    ) -> Result<(), FileError> {
+        let mut body = self.series_body(series, true)?;
+        series::decode_labels(&mut body, labels)
+            .and_then(|()| series::decode_chunks(&mut body, chunks))
+            .map_err(|error| self.damaged(&format!("series {series}"), error))
+    }
+
+    /// Appends the chunks of a series whose entry was read before: its checksum is not verified again.
+    ///
+    /// # Errors
+    /// When there is no such series or its entry is damaged.
+    pub fn chunks(&self, series: u32, chunks: &mut Vec<ChunkMeta>) -> Result<(), FileError> {
+        let mut body = self.series_body(series, false)?;
+        series::skip_labels(&mut body)
+            .and_then(|()| series::decode_chunks(&mut body, chunks))
+            .map_err(|error| self.damaged(&format!("series {series}"), error))
+    }
+
+    #[inline]
+    fn series_body(&self, series: u32, verify: bool) -> Result<DecodeBuffer<'_>, FileError> {
+        let offset = u64::from(series) * SERIES_ALIGN;
+        let beyond = || FileError::damaged_at(&self.path, offset, "series reaches beyond the file");
+        let rest = usize::try_from(offset).ok().and_then(|at| self.file().get(at..));
+        let mut entry = DecodeBuffer::new(rest.ok_or_else(beyond)?);
+        let body = entry.prefixed_bytes().map_err(|_| beyond())?;
+        let stored = entry.u32().map_err(|_| beyond())?;
+        if verify {
+            let computed = crc32c(body);
+            if stored != computed {
+                let text = format!("series has checksum {computed:#010x}, its footer says {stored:#010x}");
+                return Err(FileError::damaged_at(&self.path, offset, text));
+            }
+        }
+        Ok(DecodeBuffer::new(body))
+    }
+}
+
+fn check_header(bytes: &[u8], path: &Path) -> Result<(), FileError> {
+    let Some((magic, rest)) = bytes.split_first_chunk() else {
+        let text = format!("expected a header of {HEADER_BYTES} bytes, found {}", bytes.len());
+        return Err(FileError::damaged(path, text));
+    };
+    let magic = u32::from_be_bytes(*magic);
+    if magic != MAGIC {
+        let text = format!("expected magic number {MAGIC:#010x}, found {magic:#010x}");
+        return Err(FileError::damaged(path, text));
+    }
+    match rest.first() {
+        // Version 3 was only ever a constant: Prometheus reads it as 2.
+        Some(&VERSION | 3) => Ok(()),
+        Some(1) => Err(FileError::unsupported(
+            path,
+            "index version 1, written before Prometheus 2.1, is not supported; expected version 2",
+        )),
+        Some(other) => Err(FileError::unsupported(
+            path,
+            format!("unknown index version {other}, expected 2"),
+        )),
+        None => Err(FileError::damaged(path, "index ends within its header")),
+    }
+}

@@ -1,0 +1,348 @@
+//! Writing an index: all symbols, then all series, each ascending; postings are derived at the end.
+//!
+//! Memory does not grow with the labels: what was written is mapped and read again, for as many label
+//! names at a time as fit [`PAIRS_MAX`]. Four bytes a series stay (the list of all series).
+
+use std::path::{Path, PathBuf};
+
+use hashbrown::HashMap;
+
+use super::series::{self, ChunkMeta};
+use super::symbols::Symbols;
+use super::toc::Toc;
+use super::{HEADER_BYTES, MAGIC, POSTINGS_ALIGN, SERIES_ALIGN, VERSION};
+use crate::encoding::{DecodeBuffer, crc32c, varint};
+use crate::fs::buffered::BufferedFile;
+use crate::fs::error::AtPath;
+use crate::fs::{FileError, Mapped, Vfs};
+
+/// How many (name, value, series) are sorted at a time, at 12 bytes each; one name may exceed it.
+const PAIRS_MAX: usize = 2 << 20;
+
+/// Writes a new index.
+pub struct IndexWriter<'a> {
+    fs: &'a dyn Vfs,
+    file: BufferedFile,
+    toc: Toc,
+    last_symbol: Option<String>,
+    symbol_count: u32,
+    written: Option<WrittenSymbols>,
+    /// Refs of all series.
+    refs: Vec<u32>,
+    /// How many series have each label name.
+    uses: HashMap<u32, usize>,
+    last_labels: Vec<(u32, u32)>,
+    body: Vec<u8>,
+}
+
+struct WrittenSymbols {
+    file: Mapped,
+    symbols: Symbols,
+}
+
+impl std::fmt::Debug for IndexWriter<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("IndexWriter")
+            .field("path", &self.file.path())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> IndexWriter<'a> {
+    /// Begins a new index at `path`.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn create(fs: &'a dyn Vfs, path: &Path) -> Result<Self, FileError> {
+        let mut file = BufferedFile::create(fs, path)?;
+        file.write(&MAGIC.to_be_bytes())?;
+        file.write(&[VERSION])?;
+        // Length and count are known later.
+        file.write(&[0; 8])?;
+        Ok(Self {
+            fs,
+            file,
+            toc: Toc {
+                symbols: HEADER_BYTES as u64,
+                ..Toc::default()
+            },
+            last_symbol: None,
+            symbol_count: 0,
+            written: None,
+            refs: Vec::new(),
+            uses: HashMap::new(),
+            last_labels: Vec::new(),
+            body: Vec::new(),
+        })
+    }
+
+    /// Adds a symbol and says its position. All come before the first series, strictly ascending.
+    ///
+    /// # Errors
+    /// The system's, or when the order is broken.
+    pub fn add_symbol(&mut self, symbol: &str) -> Result<u32, FileError> {
+        if self.written.is_some() {
+            return Err(self.misuse("symbol after the first series"));
+        }
+        match &mut self.last_symbol {
+            Some(last) if last.as_str() >= symbol => {
+                let text = format!("symbol {symbol:?} after {last:?}");
+                return Err(self.misuse(&text));
+            }
+            Some(last) => symbol.clone_into(last),
+            none => *none = Some(symbol.to_owned()),
+        }
+        self.body.clear();
+        varint::put_str(&mut self.body, symbol);
+        self.file.write(&self.body)?;
+        let at = self.symbol_count;
+        self.symbol_count = at
+            .checked_add(1)
+            .ok_or_else(|| self.misuse("more than 2^32 symbols"))?;
+        Ok(at)
+    }
+
+    /// Ends the symbols. Done by the first series if not before.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn finish_symbols(&mut self) -> Result<(), FileError> {
+        if self.written.is_some() {
+            return Ok(());
+        }
+        let begin = HEADER_BYTES + 4;
+        let len = u32::try_from(self.file.position() - begin as u64)
+            .map_err(|_| self.misuse("symbols of more than 4 GiB"))?;
+        let mut head = len.to_be_bytes().to_vec();
+        head.extend(self.symbol_count.to_be_bytes());
+        self.file.write_at(HEADER_BYTES as u64, &head)?;
+        // The count stands before the texts, so that the checksum could not be taken on the way.
+        let crc = crc32c(&(*self.mapped()?).as_ref()[begin..]);
+        self.file.write(&crc.to_be_bytes())?;
+        self.file.flush()?;
+        let file = self.mapped()?;
+        let symbols = Symbols::read((*file).as_ref(), self.toc.symbols)
+            .map_err(|error| FileError::damaged_at(self.file.path(), error.offset(), error.to_string()))?;
+        self.written = Some(WrittenSymbols { file, symbols });
+        self.toc.series = self.file.position();
+        Ok(())
+    }
+
+    /// The text of a symbol; known after [`Self::finish_symbols`].
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn symbol(&self, at: u32) -> Result<&str, FileError> {
+        let Some(written) = &self.written else {
+            return Err(self.misuse("symbols are read before they are written"));
+        };
+        written
+            .symbols
+            .get((*written.file).as_ref(), at)
+            .map_err(|error| FileError::damaged(self.file.path(), format!("symbol {at}: {error}")))
+    }
+
+    /// All symbols in order; known after [`Self::finish_symbols`].
+    pub fn symbols(&self) -> impl Iterator<Item = Result<&str, FileError>> {
+        let written = self.written.iter();
+        written
+            .flat_map(|written| written.symbols.iter((*written.file).as_ref()))
+            .map(|symbol| symbol.map_err(|error| FileError::damaged(self.file.path(), error.to_string())))
+    }
+
+    /// How many symbols were added.
+    pub fn symbol_count(&self) -> u32 {
+        self.symbol_count
+    }
+
+    /// Adds a series and says its ref. Series come strictly ascending by labels, chunks by time and apart.
+    ///
+    /// # Errors
+    /// The system's, or when an order is broken.
+    pub fn add_series(&mut self, labels: &[(u32, u32)], chunks: &[ChunkMeta]) -> Result<u32, FileError> {
+        self.finish_symbols()?;
+        self.check_series(labels, chunks)?;
+        self.file.pad(SERIES_ALIGN)?;
+        let series = u32::try_from(self.file.position() / SERIES_ALIGN)
+            .map_err(|_| self.misuse("index of more than 64 GiB"))?;
+        self.body.clear();
+        series::encode(labels, chunks, &mut self.body);
+        let mut len = Vec::with_capacity(varint::BYTES_MAX);
+        varint::put_uvarint(&mut len, self.body.len() as u64);
+        self.file.write(&len)?;
+        self.file.write(&self.body)?;
+        self.file.write(&crc32c(&self.body).to_be_bytes())?;
+        self.refs.push(series);
+        for &(name, _) in labels {
+            *self.uses.entry(name).or_default() += 1;
+        }
+        self.last_labels.clear();
+        self.last_labels.extend_from_slice(labels);
+        Ok(series)
+    }
+
+    fn check_series(&self, labels: &[(u32, u32)], chunks: &[ChunkMeta]) -> Result<(), FileError> {
+        // Symbols ascend, so that their positions compare as their texts do.
+        if !self.refs.is_empty() && *labels <= *self.last_labels {
+            return Err(self.misuse("series out of order"));
+        }
+        if !labels.is_sorted_by(|a, b| a.0 < b.0) {
+            return Err(self.misuse("label names out of order"));
+        }
+        let known = |symbol: u32| symbol < self.symbol_count;
+        if !labels.iter().all(|&(name, value)| known(name) && known(value)) {
+            return Err(self.misuse("label that is no symbol"));
+        }
+        let apart = chunks.is_sorted_by(|a, b| a.max_ms < b.min_ms);
+        if !apart || chunks.iter().any(|chunk| chunk.min_ms > chunk.max_ms) {
+            return Err(self.misuse("chunks out of order"));
+        }
+        Ok(())
+    }
+
+    /// Writes postings, their table and the contents; syncs. Says how long the file is.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn finish(mut self) -> Result<u64, FileError> {
+        self.finish_symbols()?;
+        self.toc.label_indices = self.file.position();
+        self.file.flush()?;
+        let series = self.mapped()?;
+        self.toc.postings = self.file.position();
+        let mut table = Table::create(self.fs, self.file.path())?;
+        self.write_postings((*series).as_ref(), &mut table)?;
+        self.toc.label_indices_table = self.file.position();
+        self.toc.postings_table = self.file.position();
+        table.append_to(self.fs, &mut self.file)?;
+        self.file.write(&self.toc.encode())?;
+        self.file.finish()
+    }
+
+    fn write_postings(&mut self, written: &[u8], table: &mut Table) -> Result<(), FileError> {
+        let refs = std::mem::take(&mut self.refs);
+        self.write_list("", "", refs.iter().copied(), table)?;
+        let mut names: Vec<(u32, usize)> = self.uses.drain().collect();
+        names.sort_unstable();
+        let mut pairs: Vec<(u32, u32, u32)> = Vec::new();
+        let mut rest = &names[..];
+        while let Some(&(first, _)) = rest.first() {
+            let mut sum = 0;
+            let fits = rest.iter().take_while(|(_, uses)| {
+                sum += uses;
+                sum <= PAIRS_MAX
+            });
+            let (batch, later) = rest.split_at(fits.count().max(1));
+            let last = batch.last().map_or(first, |&(name, _)| name);
+            self.collect_pairs(written, &refs, first..=last, &mut pairs)?;
+            pairs.sort_unstable();
+            for list in pairs.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
+                let (name, value, _) = list[0];
+                let (name, value) = (self.symbol(name)?.to_owned(), self.symbol(value)?.to_owned());
+                self.write_list(&name, &value, list.iter().map(|pair| pair.2), table)?;
+            }
+            rest = later;
+        }
+        Ok(())
+    }
+
+    /// Reads again all labels whose names are in `names`.
+    fn collect_pairs(
+        &self,
+        written: &[u8],
+        refs: &[u32],
+        names: std::ops::RangeInclusive<u32>,
+        pairs: &mut Vec<(u32, u32, u32)>,
+    ) -> Result<(), FileError> {
+        pairs.clear();
+        let mut labels = Vec::new();
+        for &series in refs {
+            let at = u64::from(series) * SERIES_ALIGN;
+            labels.clear();
+            let mut entry = DecodeBuffer::new(&written[at as usize..]);
+            entry
+                .length()
+                .and_then(|_| series::decode_labels(&mut entry, &mut labels))
+                .map_err(|error| FileError::damaged_at(self.file.path(), at, error.to_string()))?;
+            let wanted = labels.iter().filter(|(name, _)| names.contains(name));
+            pairs.extend(wanted.map(|&(name, value)| (name, value, series)));
+        }
+        Ok(())
+    }
+
+    fn write_list(
+        &mut self,
+        name: &str,
+        value: &str,
+        refs: impl ExactSizeIterator<Item = u32>,
+        table: &mut Table,
+    ) -> Result<(), FileError> {
+        self.file.pad(POSTINGS_ALIGN)?;
+        table.add(name, value, self.file.position())?;
+        let count =
+            u32::try_from(refs.len()).map_err(|_| self.misuse("postings of more than 2^32 series"))?;
+        self.body.clear();
+        self.body.extend(count.to_be_bytes());
+        self.body.extend(refs.flat_map(u32::to_be_bytes));
+        let len = u32::try_from(self.body.len()).map_err(|_| self.misuse("postings of more than 4 GiB"))?;
+        self.file.write(&len.to_be_bytes())?;
+        self.body.extend(crc32c(&self.body).to_be_bytes());
+        self.file.write(&self.body)
+    }
+
+    fn mapped(&self) -> Result<Mapped, FileError> {
+        self.fs.map(self.file.path()).at(self.file.path())
+    }
+
+    fn misuse(&self, text: &str) -> FileError {
+        FileError::io(
+            self.file.path(),
+            std::io::Error::new(std::io::ErrorKind::InvalidInput, text),
+        )
+    }
+}
+
+/// The entries of the postings table, in a file of their own until it is their turn.
+struct Table {
+    file: BufferedFile,
+    path: PathBuf,
+    count: u32,
+    entry: Vec<u8>,
+}
+
+impl Table {
+    fn create(fs: &dyn Vfs, index: &Path) -> Result<Self, FileError> {
+        let path = index.with_file_name("index_tmp_po");
+        Ok(Self {
+            file: BufferedFile::create(fs, &path)?,
+            path,
+            count: 0,
+            entry: Vec::new(),
+        })
+    }
+
+    fn add(&mut self, name: &str, value: &str, offset: u64) -> Result<(), FileError> {
+        self.entry.clear();
+        varint::put_uvarint(&mut self.entry, 2);
+        varint::put_str(&mut self.entry, name);
+        varint::put_str(&mut self.entry, value);
+        varint::put_uvarint(&mut self.entry, offset);
+        self.count += 1;
+        self.file.write(&self.entry)
+    }
+
+    fn append_to(mut self, fs: &dyn Vfs, index: &mut BufferedFile) -> Result<(), FileError> {
+        self.file.flush()?;
+        let too_long = || FileError::unsupported(index.path(), "postings table of more than 4 GiB");
+        let len = u32::try_from(self.file.position() + 4).map_err(|_| too_long())?;
+        let entries = fs.map(&self.path).at(&self.path)?;
+        let mut crc = crate::encoding::crc32c::Crc32c::new();
+        crc.update(&self.count.to_be_bytes());
+        crc.update((*entries).as_ref());
+        index.write(&len.to_be_bytes())?;
+        index.write(&self.count.to_be_bytes())?;
+        index.write((*entries).as_ref())?;
+        index.write(&crc.finish().to_be_bytes())?;
+        fs.remove_file(&self.path).at(&self.path)
+    }
+}
