@@ -21,6 +21,7 @@
 pub mod batch;
 pub mod block;
 pub mod chunk;
+pub mod db;
 pub mod encoding;
 pub mod fs;
 pub mod head;

@@ -34,19 +34,15 @@ impl Scratch {
     }
 
     /// Takes buffers from the head's stock.
-    pub(crate) fn take(head: &Head) -> Box<Self> {
-        let mut scratch = head
-            .scratch
-            .lock()
-            .pop()
-            .unwrap_or_else(|| Box::new(Self::new(head)));
+    pub(crate) fn take(head: &Head) -> Self {
+        let mut scratch = head.scratch.lock().pop().unwrap_or_else(|| Self::new(head));
         scratch.used = 0;
         scratch.unlogged.clear();
         scratch
     }
 
     /// Puts buffers back; those of an uncommonly large batch are let go.
-    pub(crate) fn put_back(self: Box<Self>, head: &Head) {
+    pub(crate) fn put_back(self, head: &Head) {
         const KEPT_BYTES_MAX: usize = 1 << 20;
         let held: usize =
             self.raw.capacity() + self.records.iter().map(|r| r.bytes.capacity()).sum::<usize>();

@@ -117,6 +117,21 @@ impl LabelSets {
         self.run(at).map(|pair| self.words(pair))
     }
 
+    /// A copy for reading numbers as words, without the tables for finding them.
+    pub(crate) fn copy(&self) -> Self {
+        Self {
+            symbols: self.symbols.copy(),
+            pairs: self.pairs.clone(),
+            runs: self.runs.clone(),
+            ..Self::default()
+        }
+    }
+
+    /// The numbers of a pair's words.
+    pub(crate) fn word_numbers(&self, pair: u32) -> (u32, u32) {
+        self.pairs[pair as usize]
+    }
+
     /// Bytes held.
     pub(crate) fn held_bytes(&self) -> usize {
         let names: usize = self.by_name.values().map(|pairs| pairs.capacity() * 4 + 40).sum();

@@ -97,10 +97,9 @@ impl LaneData {
             self.postings.push(pair, ordinal);
         }
         let labels_at = self.labels.store(&run);
-        self.hot.push(Hot {
-            flags,
-            ..Hot::default()
-        });
+        let mut hot = Hot::default();
+        hot.flags = flags;
+        self.hot.push(hot);
         self.cold.push(Cold {
             series,
             labels_at,

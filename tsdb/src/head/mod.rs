@@ -18,6 +18,7 @@ pub(crate) mod gc;
 pub(crate) mod labels;
 pub(crate) mod lane;
 pub(crate) mod lookup;
+pub(crate) mod ordered;
 pub(crate) mod postings;
 pub(crate) mod read;
 pub(crate) mod replay;
@@ -28,7 +29,6 @@ pub(crate) mod symbols;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use hashbrown::HashMap;
@@ -41,7 +41,6 @@ use self::chunk_files::{ChunkFiles, FileMap};
 use self::lane::{LANES, Lane};
 use self::lookup::RefTable;
 use crate::batch::log::Scratch;
-use crate::fs::Vfs;
 use crate::wal::{Compression, Writer};
 
 /// How a head works.
@@ -58,7 +57,6 @@ pub(crate) struct HeadOptions {
 /// The head of a database.
 pub(crate) struct Head {
     pub(crate) options: HeadOptions,
-    pub(crate) fs: Arc<dyn Vfs>,
     pub(crate) wal_dir: PathBuf,
     pub(crate) lanes: [Lane; LANES],
     pub(crate) refs: RwLock<RefTable>,
@@ -77,7 +75,7 @@ pub(crate) struct Head {
     pub(crate) files: RwLock<FileMap>,
     /// Series that are gone, and until when samples of theirs can be in the log.
     pub(crate) expiries: Mutex<HashMap<u64, i64>>,
-    pub(crate) scratch: Mutex<Vec<Box<Scratch>>>,
+    pub(crate) scratch: Mutex<Vec<Scratch>>,
     pub(crate) closed: AtomicBool,
     pub(crate) stats: Stats,
 }

@@ -200,12 +200,14 @@ impl Selecting<'_> {
                     .note(row, data, at.ordinal(), self.from_ms, self.want.through_ms);
             }
         }
+        let roster = roster.build();
+        self.reader.roster_bytes = roster.held_bytes();
         self.reader.charge()?;
-        Ok(roster.build())
+        Ok(roster)
     }
 }
 
-fn has_chunks(data: &LaneData, ordinal: u32, from_ms: i64, through_ms: i64) -> bool {
+pub(crate) fn has_chunks(data: &LaneData, ordinal: u32, from_ms: i64, through_ms: i64) -> bool {
     let hot = &data.hot[ordinal];
     if hot.last_t_ms < from_ms {
         return false;
@@ -235,7 +237,7 @@ struct Noted {
 }
 
 /// Samples of the series that one selection found.
-struct HeadReader {
+pub(crate) struct HeadReader {
     files: FileMap,
     /// What lies before is not the head's any more.
     head_from_ms: i64,
@@ -244,6 +246,7 @@ struct HeadReader {
     chunks: Vec<Noted>,
     copied: Vec<u8>,
     tombstones: HashMap<usize, Vec<(i64, i64)>>,
+    roster_bytes: usize,
     charge: Charge,
 }
 
@@ -254,7 +257,7 @@ impl fmt::Debug for HeadReader {
 }
 
 impl HeadReader {
-    fn new(files: FileMap, head_from_ms: i64, budget: &Budget) -> Result<Self, QueryError> {
+    pub(crate) fn new(files: FileMap, head_from_ms: i64, budget: &Budget) -> Result<Self, QueryError> {
         Ok(Self {
             files,
             head_from_ms,
@@ -262,18 +265,20 @@ impl HeadReader {
             chunks: Vec::new(),
             copied: Vec::new(),
             tombstones: HashMap::new(),
+            roster_bytes: 0,
             charge: budget.charge(0)?,
         })
     }
 
     fn charge(&mut self) -> Result<(), QueryError> {
-        let held = self.ends.capacity() * size_of::<usize>()
+        let held = self.roster_bytes
+            + self.ends.capacity() * size_of::<usize>()
             + self.chunks.capacity() * size_of::<Noted>()
             + self.copied.capacity();
         Ok(self.charge.resize(held)?)
     }
 
-    fn note(&mut self, row: usize, data: &LaneData, ordinal: u32, from_ms: i64, through_ms: i64) {
+    pub(crate) fn note(&mut self, row: usize, data: &LaneData, ordinal: u32, from_ms: i64, through_ms: i64) {
         let first = self.chunks.len();
         let closed = data.closed.list(data.cold[ordinal].closed);
         for (_, chunk) in closed.take_while(|(_, chunk)| chunk.max_ms >= from_ms) {
@@ -299,6 +304,14 @@ impl HeadReader {
         if let Some(intervals) = data.tombstones.get(&ordinal) {
             self.tombstones.insert(row, intervals.clone());
         }
+    }
+
+    /// Forgets all series, keeping the memory.
+    pub(crate) fn clear(&mut self) {
+        self.ends.clear();
+        self.chunks.clear();
+        self.copied.clear();
+        self.tombstones.clear();
     }
 
     fn copy(&mut self, bytes: &[u8]) -> At {

@@ -274,8 +274,7 @@ impl Replayed {
         }
         let head = Head {
             options,
-            chunk_files: Mutex::new(ChunkFiles::new(Arc::clone(&fs), chunks_dir, next_file)),
-            fs,
+            chunk_files: Mutex::new(ChunkFiles::new(fs, chunks_dir, next_file)),
             wal_dir,
             lanes: self.lanes.map(|data| Lane {
                 writer: Mutex::default(),

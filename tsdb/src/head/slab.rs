@@ -140,10 +140,6 @@ impl<T> Paged<T> {
         self.pages.iter().flatten()
     }
 
-    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
-        self.pages.iter_mut().flatten()
-    }
-
     pub(crate) fn held_bytes(&self) -> usize {
         self.pages
             .iter()

@@ -47,6 +47,20 @@ impl Symbols {
         word_at(&self.text, &self.ends, at)
     }
 
+    /// How many words.
+    pub(crate) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// A copy for reading numbers as words.
+    pub(crate) fn copy(&self) -> Self {
+        Self {
+            text: self.text.clone(),
+            ends: self.ends.clone(),
+            ..Self::default()
+        }
+    }
+
     /// Bytes held.
     pub(crate) fn held_bytes(&self) -> usize {
         self.text.capacity() + self.ends.capacity() * 4 + self.lookup.allocation_size()
