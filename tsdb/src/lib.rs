@@ -22,6 +22,7 @@ pub mod batch;
 pub mod block;
 pub mod chunk;
 pub mod db;
+pub mod compact;
 pub mod encoding;
 pub mod fs;
 pub mod head;

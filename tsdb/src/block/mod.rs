@@ -16,6 +16,7 @@
 pub mod filenames;
 pub mod meta;
 pub mod reader;
+pub mod remove;
 pub mod tombstones;
 pub mod ulid;
 pub mod unsupported;
@@ -23,6 +24,7 @@ pub mod writer;
 
 pub use meta::{Compaction, Meta, Parent, Stats};
 pub use reader::Block;
+pub use remove::{remove_block, remove_leftovers};
 pub use tombstones::{Interval, Intervals, Tombstones};
 pub use ulid::Ulid;
 pub use unsupported::{Unsupported, find_unsupported};

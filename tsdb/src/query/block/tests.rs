@@ -1,8 +1,9 @@
+use std::path::Path;
 use std::sync::Arc;
 
 use super::*;
-use crate::block::tests::{TestSeries, dir, open, write_block};
-use crate::block::{Meta, Ulid};
+use crate::block::tests::{DATA, TestSeries, dir, open, write_block};
+use crate::block::{BlockWriter, ChunkToWrite, Meta, Ulid};
 use crate::fs::{MemoryFs, Vfs};
 use crate::model::{MatchKind, Matcher};
 
@@ -169,4 +170,34 @@ fn damage_is_reported_with_its_place() {
     assert!(shown.starts_with(" at byte 8: chunk has checksum"), "{shown}");
     let shown = read_damaged(1, 2);
     assert!(shown.starts_with(" at byte 8: chunk has checksum"), "{shown}");
+}
+
+#[test]
+fn an_encoding_that_is_not_supported_is_named_with_its_place() {
+    let fs = MemoryFs::new();
+    let meta = Meta::of_head(Ulid::new(1, 1), 0, 100);
+    let mut writer = BlockWriter::create(&fs, Path::new(DATA), meta, 1 << 20).unwrap();
+    for symbol in ["__name__", "a"] {
+        writer.add_symbol(symbol).unwrap();
+    }
+    let chunk = ChunkToWrite {
+        min_ms: 0,
+        max_ms: 9,
+        encoding: Encoding::Histogram,
+        bytes: &[0, 5, 1],
+    };
+    writer.add_series([("__name__", "a")], [chunk]).unwrap();
+    let meta = writer.finish().unwrap().unwrap();
+    assert_eq!(
+        (meta.stats.num_histogram_samples, meta.stats.num_float_samples),
+        (5, 0)
+    );
+    let (selected, _) = select(&open(&fs, &meta), vec![], 0, 1000);
+    let error = selected
+        .reader
+        .read(0, 0, 1000, &mut Columns::default())
+        .unwrap_err();
+    let path = dir(meta.ulid).join("chunks/000001");
+    let text = "at byte 8: chunk encoding histogram (2) is not supported";
+    assert_eq!(error.to_string(), format!("{} {text}", path.display()));
 }
