@@ -93,3 +93,6 @@ pub fn parse_selector(text: &str) -> Result<Vec<Matcher>, ParseErrors> {
         Err(error) => Err((*error).into()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -144,6 +144,9 @@ fn reduce(histogram: &mut FloatHistogram, schema: i32) {
 
 /// Widens the narrower zero bucket until both are equal; what it swallows leaves the buckets.
 fn share_zero_bucket(a: &mut FloatHistogram, b: &mut FloatHistogram) {
+    if a.zero_threshold.is_nan() || b.zero_threshold.is_nan() {
+        return;
+    }
     while a.zero_threshold != b.zero_threshold {
         let (narrow, wide) = if a.zero_threshold < b.zero_threshold {
             (&mut *a, b.zero_threshold)
@@ -151,9 +154,6 @@ fn share_zero_bucket(a: &mut FloatHistogram, b: &mut FloatHistogram) {
             (&mut *b, a.zero_threshold)
         };
         widen_zero_bucket(narrow, wide);
-        if !(narrow.zero_threshold >= wide) {
-            return;
-        }
     }
 }
 
