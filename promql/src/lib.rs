@@ -22,4 +22,5 @@ mod number;
 pub mod parser;
 mod plan;
 mod quantile;
+pub mod script;
 pub mod value;

@@ -15,7 +15,7 @@ pub mod error;
 mod grammar;
 pub mod json;
 mod lexer;
-mod literal;
+pub(crate) mod literal;
 pub mod position;
 pub mod pretty;
 mod print;
