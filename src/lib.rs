@@ -12,4 +12,5 @@ pub mod config;
 pub mod discovery;
 pub mod exposition;
 pub mod telemetry;
+pub mod template;
 pub mod web;
