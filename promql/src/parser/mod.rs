@@ -13,16 +13,24 @@ pub mod ast;
 mod check;
 pub mod error;
 mod grammar;
+pub mod json;
 mod lexer;
 mod literal;
 pub mod position;
-pub mod print;
+pub mod pretty;
+mod print;
+pub mod series;
 mod token;
+mod visit;
 
 use tsdb::model::Matcher;
 
 pub use ast::{Expr, Span};
 pub use error::{ParseError, ParseErrors};
+pub use json::json;
+pub use position::Place;
+pub use pretty::pretty;
+pub use series::{SequenceValue, parse_metric, parse_series};
 
 /// Which parts of the language are switched on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
