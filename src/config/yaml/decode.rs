@@ -1,0 +1,471 @@
+//! Taking values out of a tree, and every mistake with it.
+//!
+//! A section is decoded by asking its [`Fields`] for one key after the other; what was never asked for
+//! is unknown. Nothing stops at the first mistake: a value that cannot be had is `None`, its mistake is
+//! noted, and the caller goes on with a default that nobody will see.
+//!
+//! ```text
+//! let mut fields = decoder.fields(node, "file.plain")?;
+//! let files = fields.take("files").and_then(|node| decoder.strings(node, "[]string"));
+//! decoder.finish(fields, &[]);                    // field x not found in type file.plain
+//! ```
+
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use super::scalar::{Resolved, resolve, short_tag};
+use super::tree::{Mark, Node, Value};
+use crate::config::duration;
+use crate::config::refuse;
+use crate::config::secret::Secret;
+use crate::config::size;
+
+/// Something wrong at a place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistake {
+    /// Where.
+    pub mark: Mark,
+    /// What.
+    pub text: String,
+}
+
+/// Takes values out of nodes and remembers what was wrong.
+#[derive(Debug, Default)]
+pub struct Decoder {
+    /// What was wrong, in the order it was found.
+    pub mistakes: Vec<Mistake>,
+    /// Whether keys that nobody knows are passed over.
+    pub ignores_unknown_fields: bool,
+}
+
+/// A mapping whose keys are being asked for.
+#[derive(Debug)]
+pub struct Fields<'n> {
+    /// Where the mapping begins.
+    pub mark: Mark,
+    type_name: &'static str,
+    entries: Vec<Entry<'n>>,
+}
+
+#[derive(Debug)]
+struct Entry<'n> {
+    key: &'n str,
+    key_mark: Mark,
+    value: &'n Node,
+    is_merged: bool,
+}
+
+impl<'n> Fields<'n> {
+    /// The value of `key`, which is thereby known.
+    pub fn take(&mut self, key: &str) -> Option<&'n Node> {
+        let at = self.entries.iter().position(|entry| entry.key == key)?;
+        Some(self.entries.remove(at).value)
+    }
+
+    /// Where the value of `key` begins, or the mapping if there is none. Ask before taking.
+    pub fn mark_of(&self, key: &str) -> Mark {
+        self.entries
+            .iter()
+            .find(|entry| entry.key == key)
+            .map_or(self.mark, |entry| entry.value.mark)
+    }
+}
+
+impl Decoder {
+    /// A decoder that refuses unknown keys.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Notes a mistake at a place.
+    pub fn mistake(&mut self, mark: Mark, text: impl Into<String>) {
+        self.mistakes.push(Mistake {
+            mark,
+            text: text.into(),
+        });
+    }
+
+    /// Notes a mistake about a node's own text; an expanded variable is shown as it was written.
+    pub fn mistake_in(&mut self, node: &Node, text: impl Into<String>) {
+        let mut text = text.into();
+        if let Some(scalar) = node.scalar()
+            && let Some(source) = &scalar.source
+            && !scalar.text.is_empty()
+        {
+            text = text.replace(&*scalar.text, source);
+        }
+        self.mistake(node.mark, text);
+    }
+
+    /// Notes that `node` cannot be a `wanted` (a Go type's name).
+    pub fn mismatch(&mut self, node: &Node, wanted: &str) {
+        let text = match &node.value {
+            Value::Sequence(_) => format!("cannot unmarshal !!seq into {wanted}"),
+            Value::Mapping(_) => format!("cannot unmarshal !!map into {wanted}"),
+            Value::Scalar(scalar) => {
+                let tag = match &node.tag {
+                    Some(tag) => short_tag(tag),
+                    None => resolve(node).map_or("!!str", Resolved::tag).to_owned(),
+                };
+                format!(
+                    "cannot unmarshal {tag} `{}` into {wanted}",
+                    shortened(scalar.shown())
+                )
+            }
+        };
+        self.mistake(node.mark, text);
+    }
+
+    /// The keys of a mapping; `None` for null (without a mistake) and for anything else (with one).
+    pub fn fields<'n>(&mut self, node: &'n Node, type_name: &'static str) -> Option<Fields<'n>> {
+        if node.is_null() {
+            return None;
+        }
+        let Value::Mapping(pairs) = &node.value else {
+            self.mismatch(node, type_name);
+            return None;
+        };
+        let mut fields = Fields {
+            mark: node.mark,
+            type_name,
+            entries: Vec::with_capacity(pairs.len()),
+        };
+        self.collect(pairs, false, &mut fields, &mut |name, mark, decoder| {
+            decoder.mistake(mark, format!("field {name} already set in type {type_name}"));
+        });
+        Some(fields)
+    }
+
+    /// The pairs of a mapping whose keys are free; duplicates are refused.
+    pub fn pairs<'n>(&mut self, node: &'n Node, type_name: &'static str) -> Option<Vec<(&'n str, &'n Node)>> {
+        if node.is_null() {
+            return Some(Vec::new());
+        }
+        let Value::Mapping(pairs) = &node.value else {
+            self.mismatch(node, type_name);
+            return None;
+        };
+        let mut fields = Fields {
+            mark: node.mark,
+            type_name,
+            entries: Vec::with_capacity(pairs.len()),
+        };
+        self.collect(pairs, false, &mut fields, &mut |name, mark, decoder| {
+            decoder.mistake(mark, format!("key {name:?} already set in map"));
+        });
+        Some(
+            fields
+                .entries
+                .into_iter()
+                .map(|entry| (entry.key, entry.value))
+                .collect(),
+        )
+    }
+
+    /// Fills `fields` from `pairs`, merges included, in the order written: a later merge overrides.
+    fn collect<'n>(
+        &mut self,
+        pairs: &'n [(Rc<Node>, Rc<Node>)],
+        is_merged: bool,
+        fields: &mut Fields<'n>,
+        duplicate: &mut dyn FnMut(&str, Mark, &mut Self),
+    ) {
+        for (key, value) in pairs {
+            if is_merge(key) {
+                self.merge(value, fields, duplicate);
+                continue;
+            }
+            let Value::Scalar(scalar) = &key.value else {
+                self.mismatch(key, "string");
+                continue;
+            };
+            let name: &str = if key.is_null() { "" } else { &scalar.text };
+            let entry = Entry {
+                key: name,
+                key_mark: key.mark,
+                value,
+                is_merged,
+            };
+            match fields.entries.iter_mut().find(|entry| entry.key == name) {
+                Some(there) if there.is_merged || is_merged => *there = entry,
+                Some(_) => duplicate(name, key.mark, self),
+                None => fields.entries.push(entry),
+            }
+        }
+    }
+
+    fn merge<'n>(
+        &mut self,
+        value: &'n Node,
+        fields: &mut Fields<'n>,
+        duplicate: &mut dyn FnMut(&str, Mark, &mut Self),
+    ) {
+        match &value.value {
+            Value::Mapping(pairs) => self.collect(pairs, true, fields, duplicate),
+            // Of several, the first one wins.
+            Value::Sequence(items) if items.iter().all(|i| matches!(i.value, Value::Mapping(_))) => {
+                for item in items.iter().rev() {
+                    self.merge(item, fields, duplicate);
+                }
+            }
+            _ => self.mistake(
+                value.mark,
+                "map merge requires map or sequence of maps as the value",
+            ),
+        }
+    }
+
+    /// Notes every key that was not asked for: as not built if it is in `unbuilt`, else as not found.
+    pub fn finish(&mut self, fields: Fields<'_>, unbuilt: &[&[&str]]) {
+        for entry in fields.entries {
+            if unbuilt.iter().any(|keys| keys.contains(&entry.key)) {
+                if !entry.value.is_null() {
+                    self.mistake(entry.key_mark, refuse::refusal(entry.key));
+                }
+            } else if !self.ignores_unknown_fields {
+                self.mistake(
+                    entry.key_mark,
+                    format!("field {} not found in type {}", entry.key, fields.type_name),
+                );
+            }
+        }
+    }
+
+    /// The items of a list; null is the empty list. `type_name` is the list's.
+    pub fn items<'n>(&mut self, node: &'n Node, type_name: &str) -> Option<&'n [Rc<Node>]> {
+        if node.is_null() {
+            return Some(&[]);
+        }
+        match &node.value {
+            Value::Sequence(items) => Some(items),
+            _ => {
+                self.mismatch(node, type_name);
+                None
+            }
+        }
+    }
+
+    /// A text: any scalar's own words; null is empty.
+    pub fn string(&mut self, node: &Node) -> Option<String> {
+        self.string_as(node, "string")
+    }
+
+    /// A text whose Go type has a name of its own.
+    pub fn string_as(&mut self, node: &Node, type_name: &str) -> Option<String> {
+        let resolved = self.resolved(node)?;
+        match &node.value {
+            Value::Scalar(_) if resolved == Resolved::Null => Some(String::new()),
+            Value::Scalar(scalar) => Some(scalar.text.to_string()),
+            _ => {
+                self.mismatch(node, type_name);
+                None
+            }
+        }
+    }
+
+    /// A list of texts.
+    pub fn strings(&mut self, node: &Node, type_name: &str) -> Option<Vec<String>> {
+        let items = self.items(node, type_name)?;
+        Some(items.iter().filter_map(|item| self.string(item)).collect())
+    }
+
+    /// A truth value; null is false.
+    pub fn bool(&mut self, node: &Node) -> Option<bool> {
+        match self.resolved(node)? {
+            Resolved::Bool(value) => Some(value),
+            Resolved::Null => Some(false),
+            _ => {
+                self.mismatch(node, "bool");
+                None
+            }
+        }
+    }
+
+    /// An integer; floats lose their fraction as in Go; null is 0.
+    pub fn int(&mut self, node: &Node, type_name: &str) -> Option<i64> {
+        match self.resolved(node)? {
+            Resolved::Int(value) => Some(value),
+            Resolved::Float(value) if value <= i64::MAX as f64 => Some(value as i64),
+            Resolved::Null => Some(0),
+            _ => {
+                self.mismatch(node, type_name);
+                None
+            }
+        }
+    }
+
+    /// An integer without sign; floats lose their fraction as in Go; null is 0.
+    pub fn uint(&mut self, node: &Node, type_name: &str) -> Option<u64> {
+        match self.resolved(node)? {
+            Resolved::Int(value) if value >= 0 => u64::try_from(value).ok(),
+            Resolved::Uint(value) => Some(value),
+            Resolved::Float(value) if (0.0..=u64::MAX as f64).contains(&value) => Some(value as u64),
+            Resolved::Null => Some(0),
+            _ => {
+                self.mismatch(node, type_name);
+                None
+            }
+        }
+    }
+
+    /// A float; null is 0.
+    pub fn float(&mut self, node: &Node) -> Option<f64> {
+        match self.resolved(node)? {
+            Resolved::Int(value) => Some(value as f64),
+            Resolved::Uint(value) => Some(value as f64),
+            Resolved::Float(value) => Some(value),
+            Resolved::Null => Some(0.0),
+            _ => {
+                self.mismatch(node, "float64");
+                None
+            }
+        }
+    }
+
+    /// A duration in milliseconds; null is 0.
+    pub fn duration_ms(&mut self, node: &Node) -> Option<i64> {
+        if node.is_null() {
+            return Some(0);
+        }
+        let text = self.string(node)?;
+        match duration::parse_ms(&text) {
+            Ok(duration_ms) => Some(duration_ms),
+            Err(error) => {
+                self.mistake_in(node, error.to_string());
+                None
+            }
+        }
+    }
+
+    /// A size in bytes; null is 0.
+    pub fn size_bytes(&mut self, node: &Node) -> Option<i64> {
+        if node.is_null() {
+            return Some(0);
+        }
+        let text = self.string_as(node, "units.Base2Bytes")?;
+        match size::parse_bytes(&text) {
+            Ok(bytes) => Some(bytes),
+            Err(error) => {
+                self.mistake_in(node, error.to_string());
+                None
+            }
+        }
+    }
+
+    fn resolved(&mut self, node: &Node) -> Option<Resolved> {
+        match resolve(node) {
+            Ok(Resolved::Text) if !matches!(node.value, Value::Scalar(_)) => Some(Resolved::Text),
+            Ok(resolved) => Some(resolved),
+            Err(text) => {
+                self.mistake(node.mark, text);
+                None
+            }
+        }
+    }
+}
+
+fn is_merge(key: &Node) -> bool {
+    key.scalar()
+        .is_some_and(|scalar| &*scalar.text == "<<" && scalar.is_plain)
+}
+
+/// go-yaml shows the first seven bytes of what is longer than ten.
+fn shortened(text: &str) -> String {
+    if text.len() <= 10 {
+        return text.to_owned();
+    }
+    format!("{}...", String::from_utf8_lossy(&text.as_bytes()[..7]))
+}
+
+/// Fields that are one scalar: absent or wrong gives the default, null gives Go's zero.
+impl Decoder {
+    /// A text, empty unless written.
+    pub fn text_of(&mut self, fields: &mut Fields<'_>, key: &str) -> String {
+        fields
+            .take(key)
+            .and_then(|node| self.string(node))
+            .unwrap_or_default()
+    }
+
+    /// A secret, empty unless written.
+    pub fn secret_of(&mut self, fields: &mut Fields<'_>, key: &str) -> Secret {
+        let node = fields.take(key);
+        Secret::new(
+            node.and_then(|node| self.string_as(node, "config.plain"))
+                .unwrap_or_default(),
+        )
+    }
+
+    /// A path; an empty text is none.
+    pub fn path_of(&mut self, fields: &mut Fields<'_>, key: &str) -> Option<PathBuf> {
+        let text = self.text_of(fields, key);
+        (!text.is_empty()).then(|| PathBuf::from(text))
+    }
+
+    /// A truth value.
+    pub fn bool_of(&mut self, fields: &mut Fields<'_>, key: &str, default: bool) -> bool {
+        self.maybe_bool_of(fields, key, default).unwrap_or(default)
+    }
+
+    /// A truth value that another section decides where it is absent or null.
+    pub fn inherited_bool_of(&mut self, fields: &mut Fields<'_>, key: &str) -> Option<bool> {
+        let node = fields.take(key)?;
+        if node.is_null() { None } else { self.bool(node) }
+    }
+
+    /// A truth value that must be false, because what it turns on is not built.
+    pub fn refused_bool_of(&mut self, fields: &mut Fields<'_>, key: &str) -> bool {
+        let mark = fields.mark_of(key);
+        if self.bool_of(fields, key, false) {
+            self.mistake(mark, refuse::refusal(key));
+        }
+        false
+    }
+
+    fn maybe_bool_of(&mut self, fields: &mut Fields<'_>, key: &str, default: bool) -> Option<bool> {
+        match fields.take(key) {
+            Some(node) => self.bool(node),
+            None => Some(default),
+        }
+    }
+
+    /// A duration in milliseconds.
+    pub fn duration_of(&mut self, fields: &mut Fields<'_>, key: &str, default_ms: i64) -> i64 {
+        match fields.take(key) {
+            Some(node) => self.duration_ms(node).unwrap_or(default_ms),
+            None => default_ms,
+        }
+    }
+
+    /// A number without sign, 0 unless written.
+    pub fn uint_of(&mut self, fields: &mut Fields<'_>, key: &str) -> u64 {
+        fields
+            .take(key)
+            .and_then(|node| self.uint(node, "uint"))
+            .unwrap_or_default()
+    }
+
+    /// A size in bytes, 0 unless written; below 0 counts as none.
+    pub fn size_of(&mut self, fields: &mut Fields<'_>, key: &str) -> u64 {
+        fields
+            .take(key)
+            .and_then(|node| self.size_bytes(node))
+            .map_or(0, |bytes| u64::try_from(bytes).unwrap_or(0))
+    }
+
+    /// A float, 0 unless written.
+    pub fn float_of(&mut self, fields: &mut Fields<'_>, key: &str) -> f64 {
+        fields
+            .take(key)
+            .and_then(|node| self.float(node))
+            .unwrap_or_default()
+    }
+
+    /// A list of texts, empty unless written.
+    pub fn strings_of(&mut self, fields: &mut Fields<'_>, key: &str) -> Vec<String> {
+        fields
+            .take(key)
+            .and_then(|node| self.strings(node, "[]string"))
+            .unwrap_or_default()
+    }
+}
