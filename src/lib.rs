@@ -14,4 +14,5 @@ pub mod exposition;
 pub mod http_client;
 pub mod relabel;
 pub mod telemetry;
+pub mod template;
 pub mod web;

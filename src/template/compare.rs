@@ -36,7 +36,9 @@ fn order(a: &Value, b: &Value) -> Option<Ordering> {
         (Value::Text(a) | Value::Html(a), Value::Text(b) | Value::Html(b)) => Some(a.cmp(b)),
         (Value::Bool(a), Value::Bool(b)) => Some(a.cmp(b)),
         (Value::Complex(a, x), Value::Complex(b, y)) => (a == b && x == y).then_some(Ordering::Equal),
-        (Value::Int(_, a) | Value::Duration(a, _), Value::Int(_, b) | Value::Duration(b, _)) => Some(a.cmp(b)),
+        (Value::Int(_, a) | Value::Duration(a, _), Value::Int(_, b) | Value::Duration(b, _)) => {
+            Some(a.cmp(b))
+        }
         _ => None,
     }
 }
@@ -64,7 +66,9 @@ pub(super) fn equal_any(a: &Value, others: &[Value]) -> Result<bool, String> {
 
 fn equal(a: &Value, b: &Value) -> Result<bool, String> {
     match (basic(a), basic(b)) {
-        (Some(x), Some(y)) if x == y || is_whole(x) && is_whole(y) => Ok(order(a, b) == Some(Ordering::Equal)),
+        (Some(x), Some(y)) if x == y || is_whole(x) && is_whole(y) => {
+            Ok(order(a, b) == Some(Ordering::Equal))
+        }
         (None, None) => equal_others(a, b),
         _ if matches!(a, Value::Nil) || matches!(b, Value::Nil) => Ok(false),
         _ => Err(incompatible(a, b)),
@@ -121,7 +125,12 @@ pub(super) fn length(value: &Value) -> Result<Value, String> {
         Value::Result(samples) => samples.len(),
         Value::Sample(None) => return Err("len of nil pointer".to_owned()),
         Value::Nil => return Err("reflect: call of reflect.Value.Type on zero Value".to_owned()),
-        other => return Err(format!("len of type {}", other.type_name().trim_start_matches('*'))),
+        other => {
+            return Err(format!(
+                "len of type {}",
+                other.type_name().trim_start_matches('*')
+            ));
+        }
     };
     Ok(Value::int(length))
 }
@@ -134,7 +143,10 @@ fn index_of(index: &Value, capacity: usize) -> Result<usize, String> {
             .filter(|&i| i <= capacity)
             .ok_or_else(|| format!("index out of range: {i}")),
         Value::Nil => Err("cannot index slice/array with nil".to_owned()),
-        other => Err(format!("cannot index slice/array with type {}", other.type_name())),
+        other => Err(format!(
+            "cannot index slice/array with type {}",
+            other.type_name()
+        )),
     }
 }
 
@@ -148,7 +160,10 @@ pub(super) fn index(item: &Value, indexes: &[Value]) -> Result<Value, String> {
         item = match item.inner() {
             Value::Text(text) | Value::Html(text) => {
                 let i = index_of(index, text.len())?;
-                let byte = text.as_bytes().get(i).ok_or("reflect: string index out of range")?;
+                let byte = text
+                    .as_bytes()
+                    .get(i)
+                    .ok_or("reflect: string index out of range")?;
                 Value::Int(IntKind::Uint8, i64::from(*byte))
             }
             Value::Result(samples) => {

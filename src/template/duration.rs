@@ -101,7 +101,11 @@ fn parse_ns(text: &str) -> Result<i64, String> {
         let unit = &rest[..letters];
         rest = &rest[letters..];
         let Some(known) = UNITS.iter().find(|(name, _)| *name == unit) else {
-            return Err(format!("unknown unit {} in duration {}", quoted(unit), quoted(text)));
+            return Err(format!(
+                "unknown unit {} in duration {}",
+                quoted(unit),
+                quoted(text)
+            ));
         };
         // Units go from large to small, so that 1m1d cannot pass for a month and a day.
         let at = units.iter().position(|u| u == known).ok_or_else(invalid)?;
@@ -137,11 +141,17 @@ mod tests {
     #[test]
     fn prometheus_notation_is_read_with_units_in_order() {
         assert_eq!(parse_seconds("1h30m"), Ok(5400.0));
-        assert_eq!(parse_seconds("-1.5s").unwrap_err(), "unknown unit \".\" in duration \"1.5s\"");
+        assert_eq!(
+            parse_seconds("-1.5s").unwrap_err(),
+            "unknown unit \".\" in duration \"1.5s\""
+        );
         assert_eq!(parse_seconds("-1s500ms"), Ok(-1.5));
         assert_eq!(parse_seconds("0"), Ok(0.0));
         assert_eq!(parse_seconds("").unwrap_err(), "empty duration string");
-        assert_eq!(parse_seconds("1m1d").unwrap_err(), "not a valid duration string: \"1m1d\"");
+        assert_eq!(
+            parse_seconds("1m1d").unwrap_err(),
+            "not a valid duration string: \"1m1d\""
+        );
         assert_eq!(parse_seconds("300y").unwrap_err(), "duration out of range");
     }
 }

@@ -5,16 +5,17 @@
 //! Go's, and so is what an error points at.
 
 use std::fmt::Display;
+use std::sync::Arc;
 
 use super::Environment;
 use super::error::TemplateError;
-use super::functions::{self, Call, Function, Param};
 use super::tree::{Branch, BranchKind, Command, List, Node, Pipe, TemplateSet, Term, TermKind};
 use super::value::{Held, IntKind, Value};
 use super::{fields, print};
 
-/// How deep `template` may call itself. Go stops at 100000, which only a runaway recursion reaches.
-const DEPTH_MAX: usize = 200;
+/// How deep lists may lie in one another, those of called templates included: what a small stack can hold.
+/// Go stops at 100000 calls, which only a runaway recursion reaches.
+const DEPTH_MAX: usize = 250;
 
 /// Executes the set's main template.
 pub(super) fn execute(
@@ -44,7 +45,7 @@ pub(super) fn execute(
 
 /// A piece of the tree that an error can point at.
 #[derive(Clone, Copy)]
-enum Place<'t> {
+pub(super) enum Place<'t> {
     Action(usize, &'t Pipe),
     Template(usize, &'t str, Option<&'t Pipe>),
     Pipe(&'t Pipe),
@@ -76,15 +77,15 @@ impl Place<'_> {
     }
 }
 
-struct Walk<'t, 'e> {
-    set: &'t TemplateSet,
+pub(super) struct Walk<'t, 'e> {
+    pub(super) set: &'t TemplateSet,
     /// The template being executed, which differs from the set's in `template` calls.
-    template: &'t str,
-    environment: &'e Environment<'e>,
-    place: Option<Place<'t>>,
-    variables: Vec<(&'t str, Value)>,
-    depth: usize,
-    out: &'e mut String,
+    pub(super) template: &'t str,
+    pub(super) environment: &'e Environment<'e>,
+    pub(super) place: Option<Place<'t>>,
+    pub(super) variables: Vec<(&'t str, Value)>,
+    pub(super) depth: usize,
+    pub(super) out: &'e mut String,
 }
 
 /// How a list ended.
@@ -95,12 +96,15 @@ enum Flow {
     Continue,
 }
 
-type Done<T> = Result<T, TemplateError>;
+pub(super) type Done<T> = Result<T, TemplateError>;
 
 impl<'t> Walk<'t, '_> {
-    fn error<T>(&self, message: impl Display) -> Done<T> {
+    pub(super) fn error<T>(&self, message: impl Display) -> Done<T> {
         let Some(place) = self.place else {
-            return Err(TemplateError::new(format!("template: {}: {message}", self.template)));
+            return Err(TemplateError::new(format!(
+                "template: {}: {message}",
+                self.template
+            )));
         };
         let before = &self.set.text[..place.pos().min(self.set.text.len())];
         let line = 1 + before.matches('\n').count();
@@ -114,13 +118,19 @@ impl<'t> Walk<'t, '_> {
     }
 
     fn list(&mut self, dot: &Value, list: &'t List) -> Done<Flow> {
+        if self.depth == DEPTH_MAX {
+            return self.error("exceeded maximum template depth (100000)");
+        }
+        self.depth += 1;
+        let mut flow = Flow::Through;
         for node in &list.nodes {
-            let flow = self.node(dot, node)?;
+            flow = self.node(dot, node)?;
             if flow != Flow::Through {
-                return Ok(flow);
+                break;
             }
         }
-        Ok(Flow::Through)
+        self.depth -= 1;
+        Ok(flow)
     }
 
     fn node(&mut self, dot: &Value, node: &'t Node) -> Done<Flow> {
@@ -163,16 +173,21 @@ impl<'t> Walk<'t, '_> {
             Value::Result(samples) => samples
                 .iter()
                 .enumerate()
-                .map(|(i, sample)| (Value::int(i), Value::Sample(Some(sample.clone()))))
+                .map(|(i, sample)| (Value::int(i), Value::Sample(Some(Arc::clone(sample)))))
                 .collect(),
-            Value::Labels(labels) => labels.iter().map(|(n, v)| (Value::text(n), Value::text(v))).collect(),
+            Value::Labels(labels) => labels
+                .iter()
+                .map(|(n, v)| (Value::text(n), Value::text(v)))
+                .collect(),
             Value::Map(map) => map
                 .iter()
                 .map(|(key, value)| (Value::text(key), Value::Interface(Box::new(value.clone()))))
                 .collect(),
             Value::Int(..) | Value::Duration(_, Held::Plain) if branch.pipe.declared.len() > 1 => {
                 let shown = print::shown(&value);
-                return self.error(format_args!("can't use {shown} to iterate over more than one variable"));
+                return self.error(format_args!(
+                    "can't use {shown} to iterate over more than one variable"
+                ));
             }
             Value::Int(kind, n) => return self.count_up(dot, branch, *kind, *n, visible),
             Value::Nil => Vec::new(),
@@ -185,7 +200,14 @@ impl<'t> Walk<'t, '_> {
     }
 
     /// `range 3`: 0, 1, 2.
-    fn count_up(&mut self, dot: &Value, branch: &'t Branch, kind: IntKind, n: i64, visible: usize) -> Done<Flow> {
+    fn count_up(
+        &mut self,
+        dot: &Value,
+        branch: &'t Branch,
+        kind: IntKind,
+        n: i64,
+        visible: usize,
+    ) -> Done<Flow> {
         let rows = (0..n.max(0)).map(|i| (Value::Nil, Value::Int(kind, i)));
         self.iterate(dot, branch, rows, visible)
     }
@@ -243,9 +265,6 @@ impl<'t> Walk<'t, '_> {
         let Some(list) = self.set.templates.get(name) else {
             return self.error(format_args!("template {} not defined", print::quoted(name)));
         };
-        if self.depth == DEPTH_MAX {
-            return self.error("exceeded maximum template depth (100000)");
-        }
         let data = match pipe {
             Some(pipe) => self.pipeline(dot, pipe)?,
             None => Value::Nil,
@@ -253,9 +272,7 @@ impl<'t> Walk<'t, '_> {
         // A template sees none of its caller's variables.
         let variables = std::mem::replace(&mut self.variables, vec![("$", data.clone())]);
         let template = std::mem::replace(&mut self.template, name);
-        self.depth += 1;
         self.list(&data, list)?;
-        self.depth -= 1;
         self.template = template;
         self.variables = variables;
         Ok(())
@@ -271,7 +288,7 @@ impl<'t> Walk<'t, '_> {
         }
     }
 
-    fn pipeline(&mut self, dot: &Value, pipe: &'t Pipe) -> Done<Value> {
+    pub(super) fn pipeline(&mut self, dot: &Value, pipe: &'t Pipe) -> Done<Value> {
         self.place = Some(Place::Pipe(pipe));
         let mut value = None;
         for command in &pipe.commands {
@@ -326,7 +343,7 @@ impl<'t> Walk<'t, '_> {
     }
 
     /// A literal where no type is asked for.
-    fn literal(&mut self, term: &'t Term) -> Done<Value> {
+    pub(super) fn literal(&mut self, term: &'t Term) -> Done<Value> {
         self.place = Some(Place::Term(term));
         match &term.kind {
             TermKind::Bool(b) => Ok(Value::Bool(*b)),
@@ -347,12 +364,21 @@ impl<'t> Walk<'t, '_> {
                     _ => self.error(format_args!("{text} overflows int")),
                 }
             }
-            _ => self.error(format_args!("can't evaluate command {}", print::quoted(&term.to_string()))),
+            _ => self.error(format_args!(
+                "can't evaluate command {}",
+                print::quoted(&term.to_string())
+            )),
         }
     }
 
     /// A field, a variable or a parenthesised pipeline with fields behind it.
-    fn chain(&mut self, dot: &Value, term: &'t Term, args: &'t [Term], last: Option<Value>) -> Done<Value> {
+    pub(super) fn chain(
+        &mut self,
+        dot: &Value,
+        term: &'t Term,
+        args: &'t [Term],
+        last: Option<Value>,
+    ) -> Done<Value> {
         self.place = Some(Place::Term(term));
         let (mut receiver, names) = match &term.kind {
             TermKind::Field(names) => (dot.clone(), names.as_slice()),
@@ -408,9 +434,9 @@ impl<'t> Walk<'t, '_> {
         }
         let has_args = args.len() > 1 || last.is_some();
         match fields::field(&receiver, name) {
-            Some(fields::Found::Field(_)) if has_args => {
-                self.error(format_args!("{name} has arguments but cannot be invoked as function"))
-            }
+            Some(fields::Found::Field(_)) if has_args => self.error(format_args!(
+                "{name} has arguments but cannot be invoked as function"
+            )),
             Some(fields::Found::Entry(_)) if has_args => {
                 self.error(format_args!("{name} is not a method but has arguments"))
             }
@@ -419,164 +445,6 @@ impl<'t> Walk<'t, '_> {
                 self.error(format_args!("nil pointer evaluating {type_name}.{name}"))
             }
             None => self.error(format_args!("can't evaluate field {name} in type {type_name}")),
-        }
-    }
-
-    fn function(
-        &mut self,
-        dot: &Value,
-        name: &str,
-        place: Place<'t>,
-        args: &'t [Term],
-        last: Option<Value>,
-    ) -> Done<Value> {
-        let Some(function) = functions::find(name) else {
-            return self.error(format_args!("{} is not a defined function", print::quoted(name)));
-        };
-        match name {
-            "and" | "or" => self.and_or(dot, function, args, last),
-            _ => self.call(dot, function, None, name, place, args, last),
-        }
-    }
-
-    /// `and` and `or` stop at the first argument that decides.
-    fn and_or(&mut self, dot: &Value, function: &Function, args: &'t [Term], last: Option<Value>) -> Done<Value> {
-        self.check_count(function, function.name, args.len().saturating_sub(1), last.is_some())?;
-        let mut value = Value::Nil;
-        for arg in args.iter().skip(1) {
-            value = self.argument(dot, Some(Param::Any), arg)?;
-            if value.is_true() == (function.name == "or") {
-                return Ok(value);
-            }
-        }
-        Ok(last.unwrap_or(value))
-    }
-
-    fn check_count(&self, function: &Function, name: &str, written: usize, has_last: bool) -> Done<()> {
-        let given = written + usize::from(has_last);
-        let fixed = function.params.len();
-        if function.rest.is_some() {
-            if given < fixed {
-                return self.error(format_args!(
-                    "wrong number of args for {name}: want at least {fixed} got {written}"
-                ));
-            }
-        } else if given != fixed {
-            return self.error(format_args!("wrong number of args for {name}: want {fixed} got {given}"));
-        }
-        Ok(())
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "a call is all of these in Go's evaluator")]
-    fn call(
-        &mut self,
-        dot: &Value,
-        function: &Function,
-        receiver: Option<Value>,
-        name: &str,
-        place: Place<'t>,
-        args: &'t [Term],
-        last: Option<Value>,
-    ) -> Done<Value> {
-        let written = args.get(1..).unwrap_or_default();
-        self.check_count(function, name, written.len(), last.is_some())?;
-        let param = |i: usize| function.params.get(i).copied().or(function.rest);
-        let mut values = Vec::with_capacity(written.len() + 1);
-        for (i, arg) in written.iter().enumerate() {
-            values.push(self.argument(dot, param(i), arg)?);
-        }
-        if let Some(last) = last {
-            values.push(self.fit(last, param(values.len()))?);
-        }
-        let callee = written.first().map(Term::to_string);
-        let call = Call {
-            receiver,
-            args: values,
-            environment: self.environment,
-            callee,
-        };
-        (function.run)(call).or_else(|message| {
-            self.place = Some(place);
-            self.error(format_args!("error calling {name}: {message}"))
-        })
-    }
-
-    /// An argument, as the type that the parameter asks for.
-    fn argument(&mut self, dot: &Value, param: Option<Param>, term: &'t Term) -> Done<Value> {
-        self.place = Some(Place::Term(term));
-        let value = match &term.kind {
-            TermKind::Dot => dot.clone(),
-            TermKind::Nil => {
-                return match param.map(Param::zero) {
-                    Some(Some(zero)) => Ok(zero),
-                    _ => {
-                        let wanted = param.map_or("<nil>", Param::type_name);
-                        self.error(format_args!("cannot assign nil to {wanted}"))
-                    }
-                };
-            }
-            TermKind::Field(_) | TermKind::Chain(..) | TermKind::Variable(_) => {
-                self.chain(dot, term, &[], None)?
-            }
-            TermKind::Pipe(pipe) => self.pipeline(dot, pipe)?,
-            TermKind::Identifier(name) => self.function(dot, name, Place::Term(term), &[], None)?,
-            _ => return self.literal_argument(param, term),
-        };
-        self.fit(value, param)
-    }
-
-    fn literal_argument(&mut self, param: Option<Param>, term: &'t Term) -> Done<Value> {
-        let Some(param) = param else {
-            return self.literal(term);
-        };
-        match (param, &term.kind) {
-            (Param::Any, _) => self.literal(term),
-            (Param::Text, TermKind::Text { text, .. }) => Ok(Value::text(text)),
-            (Param::Text, _) => self.error(format_args!("expected string; found {term}")),
-            (Param::Int | Param::Duration, TermKind::Number(number)) if number.int.is_some() => {
-                let int = number.int.unwrap_or_default();
-                Ok(match param {
-                    Param::Duration => Value::Duration(int, Held::Plain),
-                    _ => Value::Int(IntKind::Int, int),
-                })
-            }
-            (Param::Int | Param::Duration, _) => self.error(format_args!("expected integer; found {term}")),
-            _ => {
-                let wanted = param.type_name();
-                self.error(format_args!("can't handle {term} for arg of type {wanted}"))
-            }
-        }
-    }
-
-    /// `value` as the parameter's type, through a pointer or out of an interface if need be.
-    fn fit(&self, value: Value, param: Option<Param>) -> Done<Value> {
-        let Some(param) = param else {
-            return Ok(value);
-        };
-        if matches!(value, Value::Nil) {
-            return match param.zero() {
-                Some(zero) => Ok(zero),
-                None => self.error(format_args!("invalid value; expected {}", param.type_name())),
-            };
-        }
-        if param == Param::Any {
-            return Ok(value);
-        }
-        let held = match &value {
-            Value::Interface(inner) if !matches!(**inner, Value::Nil) => value.clone().taken_out(),
-            _ => value.clone(),
-        };
-        match (param, held) {
-            (Param::Text, held @ Value::Text(_))
-            | (Param::Result, held @ Value::Result(_))
-            | (Param::Sample, held @ Value::Sample(_))
-            | (Param::Int, held @ Value::Int(IntKind::Int, _)) => Ok(held),
-            (Param::Time, Value::Time(time, _)) => Ok(Value::Time(time, Held::Plain)),
-            (Param::Duration, Value::Duration(ns, _)) => Ok(Value::Duration(ns, Held::Plain)),
-            (param, held) => {
-                let (wanted, got) = (param.type_name(), held.type_name());
-                self.error(format_args!("wrong type for value; expected {wanted}; got {got}"))
-            }
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What stands behind a dot: fields of structs, entries of maps, methods of times and durations.
 
+use std::sync::Arc;
+
 use super::duration;
 use super::functions::{Call, Function, Param};
 use super::value::{Held, IntKind, Value};
@@ -29,7 +31,7 @@ pub(super) fn field(receiver: &Value, name: &str) -> Option<Found> {
         Value::Alert(alert) => Found::Field(match name {
             "Labels" => Value::Labels(alert.labels.clone()),
             "ExternalLabels" => Value::Labels(alert.external_labels.clone()),
-            "ExternalURL" => Value::Text(alert.external_url.clone()),
+            "ExternalURL" => Value::Text(Arc::clone(&alert.external_url)),
             "Value" => interface(&alert.value),
             _ => return None,
         }),

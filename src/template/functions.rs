@@ -89,14 +89,23 @@ impl Call<'_> {
     fn sample(&self, i: usize) -> Result<&Sample, String> {
         match self.arg(i) {
             Value::Sample(Some(sample)) => Ok(sample),
-            _ => Err("runtime error: invalid memory address or nil pointer dereference".to_owned()),
+            _ => Err(NIL_POINTER.to_owned()),
         }
+    }
+
+    fn external_url(&self) -> Result<&str, String> {
+        self.environment
+            .external_url
+            .ok_or_else(|| NIL_POINTER.to_owned())
     }
 
     fn float(&self, i: usize) -> Result<f64, String> {
         convert::to_float(self.arg(i))
     }
 }
+
+/// What Go says where something is missing that the function relies on.
+const NIL_POINTER: &str = "runtime error: invalid memory address or nil pointer dereference";
 
 /// The function called `name`.
 pub(super) fn find(name: &str) -> Option<&'static Function> {
@@ -131,7 +140,7 @@ const FUNCTIONS: &[Function] = functions! {
         }
     };
     "eq" (Any; Any) => |call| compare::equal_any(call.arg(0), &call.args[1..]).map(Value::Bool);
-    "externalURL" () => |call| Ok(Value::text(call.environment.external_url));
+    "externalURL" () => |call| call.external_url().map(Value::text);
     "first" (Result) => |call| match call.result(0).first() {
         Some(sample) => Ok(Value::Sample(Some(Arc::clone(sample)))),
         None => Err("first() called on vector with no elements".to_owned()),
@@ -163,7 +172,7 @@ const FUNCTIONS: &[Function] = functions! {
     "now" () => |call| Ok(Value::Float(call.environment.now_ms as f64 / 1000.0));
     "or" (Any; Any) => |call| Ok(call.arg(0).clone());
     "parseDuration" (Text) => |call| duration::parse_seconds(&call.text(0)).map(Value::Float);
-    "pathPrefix" () => |call| Ok(Value::text(host::url_path(call.environment.external_url)));
+    "pathPrefix" () => |call| call.external_url().map(|url| Value::text(host::url_path(url)));
     "print" (; Any) => |call| Ok(Value::text(print::joined(&call.args)));
     "printf" (Text; Any) => |call| Ok(Value::text(printf::format(&call.text(0), &call.args[1..])));
     "println" (; Any) => |call| Ok(Value::text(print::line(&call.args)));
@@ -207,12 +216,9 @@ fn args(call: Call<'_>) -> Result<Value, String> {
 
 fn re_replace_all(call: Call<'_>) -> Result<Value, String> {
     let (pattern, replacement, text) = (call.text(0), call.text(1), call.text(2));
-    let regex = Regex::new(&pattern).map_err(|error| {
-        format!("regexp: Compile({}): {error}", print::quoted_raw(&pattern))
-    })?;
-    let mut out = String::with_capacity(text.len());
-    regex.replace_all(&text, &replacement, &mut out);
-    Ok(Value::text(out))
+    let regex = Regex::new(&pattern)
+        .map_err(|error| format!("regexp: Compile({}): {error}", print::quoted_raw(&pattern)))?;
+    Ok(Value::text(regex.replace_all(&text, &replacement)))
 }
 
 #[cfg(test)]

@@ -53,7 +53,8 @@ impl Kind {
         use Kind::*;
         matches!(
             self,
-            Block | BreakWord
+            Block
+                | BreakWord
                 | ContinueWord
                 | Define
                 | Dot
@@ -206,7 +207,11 @@ impl<'a> Lexer<'a> {
             let delimiter = start + left;
             let trims = trims_left(&self.text[delimiter + 2..]);
             let shown = &self.text[start..delimiter];
-            let shown = if trims { shown.trim_end_matches(SPACES) } else { shown };
+            let shown = if trims {
+                shown.trim_end_matches(SPACES)
+            } else {
+                shown
+            };
             if !shown.is_empty() {
                 self.push(Kind::Text, start, shown);
             }

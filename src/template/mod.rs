@@ -13,6 +13,8 @@
 //!
 //! Begin with [`AlertTemplate`]; [`Template`] is the engine below it.
 
+mod ahead;
+mod call;
 mod compare;
 mod convert;
 mod duration;
@@ -21,13 +23,17 @@ mod escape;
 mod eval;
 mod fields;
 mod functions;
+mod histogram;
 mod host;
 mod humanize;
+mod layout;
 mod lexer;
 mod number;
 mod parse;
 mod print;
 mod printf;
+mod show;
+mod show_number;
 mod time;
 mod title;
 mod tree;
@@ -51,13 +57,13 @@ pub struct Environment<'a> {
     pub query: &'a Query<'a>,
     /// The evaluation's time: `now`.
     pub now_ms: i64,
-    /// `externalURL`, and by its path `pathPrefix`.
-    pub external_url: &'a str,
+    /// `externalURL`, and by its path `pathPrefix`; `promtool test rules` has none, and both fail there.
+    pub external_url: Option<&'a str>,
 }
 
 impl std::fmt::Debug for Environment<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Environment({} ms, {})", self.now_ms, self.external_url)
+        write!(f, "Environment({} ms, {:?})", self.now_ms, self.external_url)
     }
 }
 
@@ -144,7 +150,11 @@ impl AlertTemplate {
     ///
     /// # Errors
     /// When parsing or expanding failed; shown to people as `<error expanding template: …>`.
-    pub fn expand(&self, data: &Arc<AlertData>, environment: &Environment<'_>) -> Result<String, TemplateError> {
+    pub fn expand(
+        &self,
+        data: &Arc<AlertData>,
+        environment: &Environment<'_>,
+    ) -> Result<String, TemplateError> {
         let name = &self.name;
         match &self.parsed {
             Parsed::Verbatim(text) => Ok(text.clone()),

@@ -10,6 +10,7 @@
 
 use std::collections::HashMap;
 
+use super::ahead::end_of_text;
 use super::error::TemplateError;
 use super::functions;
 use super::lexer::{self, Kind, Token};
@@ -17,7 +18,7 @@ use super::number::{self, Number};
 use super::tree::{Branch, BranchKind, Command, List, Node, Pipe, TemplateSet, Term, TermKind};
 
 /// How deep parentheses and control actions may nest, together: what a small stack can hold.
-const NESTING_MAX: usize = 400;
+const NESTING_MAX: usize = 100;
 
 /// Parses `text` and everything defined in it.
 pub(super) fn parse(name: &str, text: &str) -> Result<TemplateSet, TemplateError> {
@@ -41,27 +42,18 @@ pub(super) fn parse(name: &str, text: &str) -> Result<TemplateSet, TemplateError
     })
 }
 
-fn end_of_text() -> Token {
-    Token {
-        kind: Kind::End,
-        pos: 0,
-        line: 1,
-        text: "EOF".to_owned(),
-    }
-}
-
-struct Parser<'a> {
-    name: &'a str,
-    tokens: std::vec::IntoIter<Token>,
+pub(super) struct Parser<'a> {
+    pub(super) name: &'a str,
+    pub(super) tokens: std::vec::IntoIter<Token>,
     /// Look-ahead of three; `token[0]` is the last one taken from the lexer, whose line errors name.
-    token: [Token; 3],
-    peeked: usize,
-    variables: Vec<String>,
-    templates: HashMap<String, List>,
-    range_depth: usize,
-    nesting: usize,
+    pub(super) token: [Token; 3],
+    pub(super) peeked: usize,
+    pub(super) variables: Vec<String>,
+    pub(super) templates: HashMap<String, List>,
+    pub(super) range_depth: usize,
+    pub(super) nesting: usize,
     /// The line of the action being parsed, 0 outside.
-    action_line: usize,
+    pub(super) action_line: usize,
 }
 
 /// What ended a list.
@@ -76,81 +68,9 @@ enum Item {
     Ended(Ended),
 }
 
-type Parsed<T> = Result<T, TemplateError>;
+pub(super) type Parsed<T> = Result<T, TemplateError>;
 
 impl Parser<'_> {
-    fn next(&mut self) -> Token {
-        if self.peeked > 0 {
-            self.peeked -= 1;
-        } else {
-            self.token[0] = self.tokens.next().unwrap_or_else(end_of_text);
-        }
-        self.token[self.peeked].clone()
-    }
-
-    fn backup(&mut self) {
-        self.peeked += 1;
-    }
-
-    fn backup2(&mut self, first: Token) {
-        self.token[1] = first;
-        self.peeked = 2;
-    }
-
-    fn backup3(&mut self, second: Token, first: Token) {
-        self.token[1] = first;
-        self.token[2] = second;
-        self.peeked = 3;
-    }
-
-    fn peek(&mut self) -> Token {
-        let token = self.next();
-        self.backup();
-        token
-    }
-
-    fn next_non_space(&mut self) -> Token {
-        loop {
-            let token = self.next();
-            if token.kind != Kind::Space {
-                return token;
-            }
-        }
-    }
-
-    fn peek_non_space(&mut self) -> Token {
-        let token = self.next_non_space();
-        self.backup();
-        token
-    }
-
-    fn error<T>(&self, message: impl std::fmt::Display) -> Parsed<T> {
-        let line = self.token[0].line;
-        Err(TemplateError::new(format!("template: {}:{line}: {message}", self.name)))
-    }
-
-    fn unexpected<T>(&self, token: &Token, context: &str) -> Parsed<T> {
-        if token.kind != Kind::Error {
-            return self.error(format_args!("unexpected {token} in {context}"));
-        }
-        let (name, line) = (self.name, self.action_line);
-        if line == 0 || line == token.line {
-            return self.error(token);
-        }
-        // "unclosed action" already says action.
-        let within = if token.text.ends_with(" action") { "" } else { " in action" };
-        self.error(format_args!("{token}{within} started at {name}:{line}"))
-    }
-
-    fn expect(&mut self, kind: Kind, context: &str) -> Parsed<Token> {
-        let token = self.next_non_space();
-        if token.kind == kind {
-            Ok(token)
-        } else {
-            self.unexpected(&token, context)
-        }
-    }
-
     fn add(&mut self, name: &str, list: List) -> Parsed<()> {
         match self.templates.get(name) {
             Some(before) if !before.is_blank() => {
@@ -299,7 +219,9 @@ impl Parser<'_> {
         self.range_depth -= is_range;
         let otherwise = match ended {
             Ended::End => None,
-            Ended::Else { followed_by: Some(word) } if kind.chains_with(word) => {
+            Ended::Else {
+                followed_by: Some(word),
+            } if kind.chains_with(word) => {
                 self.next_non_space();
                 self.enter()?;
                 let nested = self.branch(kind)?;

@@ -36,8 +36,8 @@ pub(super) fn title(text: &str) -> String {
                 push_title(&mut out, c);
                 inside = true;
             } else {
+                // Digits and underscores before the first letter do not take its place.
                 out.push(c);
-                inside = c != '_';
             }
         } else {
             out.push(c);

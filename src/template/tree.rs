@@ -23,9 +23,16 @@ pub(super) struct List {
 #[derive(Debug)]
 pub(super) enum Node {
     Text(String),
-    Action { pos: usize, pipe: Pipe },
+    Action {
+        pos: usize,
+        pipe: Pipe,
+    },
     Branch(Box<Branch>),
-    Template { pos: usize, name: String, pipe: Option<Pipe> },
+    Template {
+        pos: usize,
+        name: String,
+        pipe: Option<Pipe>,
+    },
     Break,
     Continue,
 }
@@ -84,7 +91,10 @@ pub(super) enum TermKind {
     Chain(Box<Term>, Vec<String>),
     Bool(bool),
     Number(Number),
-    Text { quoted: String, text: String },
+    Text {
+        quoted: String,
+        text: String,
+    },
     Pipe(Pipe),
 }
 
