@@ -8,10 +8,13 @@
 //! ([`web::views`]) and are joined in `app`. `config` is data and imports no
 //! component. Storage and queries are the crates [`tsdb`] and [`promql`].
 
+pub mod app;
+pub mod build;
 pub mod config;
 pub mod discovery;
 pub mod exposition;
 pub mod http_client;
+pub mod queries;
 pub mod relabel;
 pub mod telemetry;
 pub mod template;
