@@ -178,7 +178,10 @@ pub(crate) fn write_duration(out: &mut impl std::fmt::Write, ms: u64) -> std::fm
 
 /// The bytes that a literal, quotes included, stands for. `None` if it is none, which the lexer excludes.
 pub(crate) fn unquote(literal: &str) -> Option<Vec<u8>> {
-    let quote = literal.chars().next()?;
+    let quote = literal.chars().next().filter(|c| matches!(c, '"' | '\'' | '`'))?;
+    if !literal.ends_with(quote) {
+        return None;
+    }
     let inner = literal.get(1..literal.len().checked_sub(1)?)?;
     if quote == '`' || !inner.contains('\\') {
         return Some(inner.as_bytes().to_vec());

@@ -69,6 +69,22 @@ impl Default for ParserOptions {
     }
 }
 
+/// Reads a duration as Prometheus writes them (`1h30m`), in milliseconds.
+///
+/// # Errors
+/// When it is none, in the words of `model.ParseDuration`.
+pub fn parse_duration_ms(text: &str) -> Result<i64, String> {
+    literal::duration_ns(text).map(|ns| ns / 1_000_000)
+}
+
+/// Writes milliseconds as Prometheus writes a duration: `1h30m`, `0s`.
+pub fn format_duration(ms: i64) -> String {
+    let mut out = String::from(if ms < 0 { "-" } else { "" });
+    // Writing into a string cannot fail.
+    let _written = literal::write_duration(&mut out, ms.unsigned_abs());
+    out
+}
+
 /// Reads an expression and checks its types.
 ///
 /// # Errors
