@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::number;
+use crate::format::{Layout, general, push_float};
 use crate::parser::Span;
 use crate::quantile::Forced;
 
@@ -186,14 +186,21 @@ impl Detail {
                 samples,
             } => line.push_str(&format!(
                 ", from buckets {} to {}, with a max diff of {}, over {samples} samples from {} to {}",
-                number::general(forced.min_bucket),
-                number::general(forced.max_bucket),
-                number::significant(forced.max_diff, 2),
+                general(forced.min_bucket),
+                general(forced.max_bucket),
+                significant_digits(forced.max_diff, 2),
                 crate::functions::rfc3339(*min_ms),
                 crate::functions::rfc3339(*max_ms),
             )),
         }
     }
+}
+
+/// `%.2g` and the like.
+fn significant_digits(v: f64, digits: usize) -> String {
+    let mut out = String::new();
+    push_float(&mut out, v, Layout::General, Some(digits));
+    out
 }
 
 /// A text in quotes, as annotations and errors show label values.

@@ -18,7 +18,6 @@ pub mod format;
 pub mod functions;
 mod go_sort;
 mod kahan;
-mod number;
 pub mod parser;
 mod plan;
 mod quantile;

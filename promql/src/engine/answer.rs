@@ -77,7 +77,7 @@ fn value(eval: &mut Eval<'_>, plan: &Plan, of: ValueType, period: Period) -> Res
     match (&plan.root, of) {
         (Node::Text(text), _) => Ok(Value::String {
             t_ms,
-            s: text.clone(),
+            s: String::from_utf8_lossy(text).into_owned(),
         }),
         (_, ValueType::Scalar) if is_instant => {
             let v = eval.scalar(&plan.root, plan.grid)?.get(0);

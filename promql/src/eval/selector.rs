@@ -136,8 +136,9 @@ fn pick(
                 let histogram = float_histogram(histogram);
                 if !is_stale(histogram.sum) {
                     match taken(columns, row, take) {
-                        Some(number) => *value = number,
-                        None => h.push((u32::try_from(step).unwrap_or(u32::MAX), Arc::new(histogram))),
+                        // Info series are floats; who asks for them is to see that this is none.
+                        Some(number) if take != Take::TimeMs => *value = number,
+                        _ => h.push((u32::try_from(step).unwrap_or(u32::MAX), Arc::new(histogram))),
                     }
                 }
                 continue;

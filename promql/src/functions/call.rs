@@ -1,5 +1,7 @@
 //! Which function is evaluated how: one exhaustive place.
 
+use std::borrow::Cow;
+
 use super::{Function, absent, clock, convert, histogram, labels, math, range, sort};
 use crate::engine::QueryError;
 use crate::eval::dict::SetId;
@@ -196,10 +198,18 @@ fn each_timestamp<'r>(
     merged.finish(eval, sink)
 }
 
-/// The text of argument `at`.
-pub(super) fn text_arg(call: &Call, at: usize) -> &str {
+/// The text of argument `at`; bytes that are no text are replaced.
+pub(super) fn text_arg(call: &Call, at: usize) -> Cow<'_, str> {
     match call.args.get(at) {
-        Some(Node::Text(text)) => text,
-        _ => "",
+        Some(Node::Text(text)) => String::from_utf8_lossy(text),
+        _ => Cow::Borrowed(""),
+    }
+}
+
+/// Argument `at` as the name of a label, if it can be one.
+pub(super) fn label_arg(call: &Call, at: usize) -> Option<&str> {
+    match call.args.get(at) {
+        Some(Node::Text(text)) => std::str::from_utf8(text).ok().filter(|name| !name.is_empty()),
+        _ => None,
     }
 }

@@ -119,7 +119,7 @@ fn questions(eval: &mut Eval<'_>, call: &Call, grid: Grid) -> Result<Vec<Questio
             return Ok(vec![Question::Fraction(lower, upper)]);
         }
         Function::HistogramQuantile => (0, None),
-        _ => (2, Some(text_arg(call, 1).to_owned())),
+        _ => (2, Some(text_arg(call, 1).into_owned())),
     };
     let end = if label.is_some() { call.args.len() } else { 1 };
     let mut found = Vec::new();
@@ -186,6 +186,15 @@ fn for_metric(eval: &Eval<'_>, set: SetId) -> String {
     format!(" for metric name {}", quoted(name))
 }
 
+/// A φ as a label value: always with a point or an exponent (`1.0`, `0.99`).
+fn quantile_text(q: f64) -> String {
+    let text = crate::format::general(q);
+    if q.is_finite() && !text.contains(['e', '.']) {
+        return format!("{text}.0");
+    }
+    text
+}
+
 fn ask(
     eval: &mut Eval<'_>,
     question: &Question,
@@ -227,7 +236,7 @@ fn ask(
     series.drop_name |= group.drop_name;
     if let Question::Quantile(Scalar::Const(q), Some(label)) = question {
         let label = eval.dict.words.intern(label);
-        let text = eval.dict.words.intern(&crate::number::open_metrics(*q));
+        let text = eval.dict.words.intern(&quantile_text(*q));
         series.set = eval.dict.with(series.set, label, text);
     }
     series

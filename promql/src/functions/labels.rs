@@ -3,7 +3,7 @@
 use tsdb::model::Regex;
 use tsdb::query::Sym;
 
-use super::call::text_arg;
+use super::call::{label_arg, text_arg};
 use crate::engine::QueryError;
 use crate::eval::merge::Merger;
 use crate::eval::series::Series;
@@ -16,23 +16,19 @@ pub(super) fn each_replaced<'r>(
     grid: Grid,
     sink: Sink<'_, 'r>,
 ) -> Result<(), QueryError> {
-    let [target, template, source, pattern] = [1, 2, 3, 4].map(|at| text_arg(call, at));
-    let Ok(regex) = Regex::anchored(pattern) else {
+    let [template, source, pattern] = [2, 3, 4].map(|at| text_arg(call, at));
+    let Ok(regex) = Regex::anchored(&pattern) else {
         return Err(QueryError::execution(format!(
             "invalid regular expression in label_replace(): {pattern}"
         )));
     };
-    if target.is_empty() {
-        return Err(QueryError::execution(format!(
-            "invalid destination label name in label_replace(): {target}"
-        )));
-    }
-    let (target, source) = (eval.dict.words.intern(target), eval.dict.words.intern(source));
+    let target = target(call, "label_replace")?;
+    let (target, source) = (eval.dict.words.intern(target), eval.dict.words.intern(&source));
     each_relabelled(eval, call, grid, sink, target, |eval, series| {
         let text = eval.dict.text(series.set, source);
         let captures = regex.captures(text)?;
         let mut value = String::new();
-        regex.expand(template, text, &captures, &mut value);
+        regex.expand(&template, text, &captures, &mut value);
         Some(eval.dict.words.intern(&value))
     })
 }
@@ -43,32 +39,35 @@ pub(super) fn each_joined<'r>(
     grid: Grid,
     sink: Sink<'_, 'r>,
 ) -> Result<(), QueryError> {
-    let [target, separator] = [1, 2].map(|at| text_arg(call, at));
+    let separator = text_arg(call, 2);
     let mut sources = Vec::new();
     for at in 3..call.args.len() {
-        let source = text_arg(call, at);
-        if source.is_empty() {
+        let Some(source) = label_arg(call, at) else {
+            let source = text_arg(call, at);
             return Err(QueryError::execution(format!(
                 "invalid source label name in label_join(): {source}"
             )));
-        }
+        };
         sources.push(eval.dict.words.intern(source));
     }
-    if target.is_empty() {
-        return Err(QueryError::execution(format!(
-            "invalid destination label name in label_join(): {target}"
-        )));
-    }
-    let target = eval.dict.words.intern(target);
+    let target = eval.dict.words.intern(target(call, "label_join")?);
     each_relabelled(eval, call, grid, sink, target, |eval, series| {
         let mut value = String::new();
         for (i, &source) in sources.iter().enumerate() {
             if i > 0 {
-                value.push_str(separator);
+                value.push_str(&separator);
             }
             value.push_str(eval.dict.text(series.set, source));
         }
         Some(eval.dict.words.intern(&value))
+    })
+}
+
+/// The label to be set.
+fn target<'c>(call: &'c Call, function: &str) -> Result<&'c str, QueryError> {
+    label_arg(call, 1).ok_or_else(|| {
+        let given = text_arg(call, 1);
+        QueryError::execution(format!("invalid destination label name in {function}(): {given}"))
     })
 }
 

@@ -176,7 +176,7 @@ impl Function {
 /// Notes a φ outside of 0 … 1.
 pub(crate) fn note_quantile(notes: &mut Annotations, q: f64, span: Span) {
     if q.is_nan() || !(0.0..=1.0).contains(&q) {
-        let got = crate::number::general(q);
+        let got = crate::format::general(q);
         let text = format!("quantile value should be between 0 and 1, got {got}");
         notes.add(Level::Warning, text, Some(span));
     }

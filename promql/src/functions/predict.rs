@@ -1,6 +1,7 @@
 //! `deriv`, `predict_linear`, `double_exponential_smoothing`.
 
 use crate::engine::QueryError;
+use crate::format::{Layout, push_float};
 use crate::kahan;
 
 /// The least-squares line through samples: its slope per second and its value at `intercept_ms`.
@@ -38,7 +39,8 @@ pub(crate) fn linear_regression(t: &[i64], v: &[f64], intercept_ms: i64) -> (f64
 pub(crate) fn check_factors(smoothing: f64, trend: f64) -> Result<(), QueryError> {
     for (word, factor, short) in [("smoothing", smoothing, "sf"), ("trend", trend, "tf")] {
         if factor <= 0.0 || factor >= 1.0 {
-            let got = crate::number::fixed(factor, 6);
+            let mut got = String::new();
+            push_float(&mut got, factor, Layout::Plain, Some(6));
             return Err(QueryError::execution(format!(
                 "invalid {word} factor. Expected: 0 < {short} < 1, got: {got}"
             )));

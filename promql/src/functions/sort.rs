@@ -49,7 +49,7 @@ pub(super) fn each<'r>(
 
 fn sort_by_labels(eval: &mut Eval<'_>, call: &Call, series: &mut [Series], is_descending: bool) {
     let names: Vec<_> = (1..call.args.len())
-        .map(|at| eval.dict.words.intern(text_arg(call, at)))
+        .map(|at| eval.dict.words.intern(&text_arg(call, at)))
         .collect();
     let dict = &eval.dict;
     series.sort_by(|a, b| {

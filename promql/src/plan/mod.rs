@@ -88,7 +88,7 @@ impl Planner {
     fn node(&mut self, expr: &Expr, grid: Grid) -> Result<Node, QueryError> {
         Ok(match expr {
             Expr::Number(number) => Node::Number(number.value),
-            Expr::Text(text) => Node::Text(text_of(text)),
+            Expr::Text(text) => Node::Text(text.value.clone()),
             Expr::Paren(paren) => self.node(&paren.expr, grid)?,
             Expr::Unary(unary) => {
                 let node = self.node(&unary.expr, grid)?;
@@ -294,10 +294,6 @@ impl Planner {
             .push(Selection::new(matchers, from_ms, through_ms.max(from_ms)));
         self.selections.len() - 1
     }
-}
-
-fn text_of(text: &ast::Text) -> String {
-    String::from_utf8_lossy(&text.value).into_owned()
 }
 
 /// The labels that `absent` gives its answer: those that exactly one `=` matcher fixes.

@@ -144,7 +144,8 @@ pub(crate) struct Call {
 #[derive(Clone, Debug)]
 pub(crate) enum Node {
     Number(f64),
-    Text(String),
+    /// Not necessarily UTF-8.
+    Text(Vec<u8>),
     /// The same at every step, so that it is evaluated at one.
     Invariant {
         node: Box<Node>,

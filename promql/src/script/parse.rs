@@ -203,6 +203,8 @@ fn load(line: &str, block: &[&str]) -> Result<Load, String> {
             }
             Some((_, starts)) => starts,
         };
+        // Of two lines about one series the later counts.
+        series.retain(|known: &LoadSeries| known.labels != labels);
         series.push(LoadSeries {
             labels,
             values,

@@ -1,10 +1,10 @@
 //! Whether an answer is the one expected, and what to say if it is not.
 
-use tsdb::model::{FloatHistogram, Labels};
+use tsdb::model::{FloatHistogram, Labels, Span};
 
 use super::parse::{Eval, Pattern, Period};
 use crate::engine::Answer;
-use crate::number::general;
+use crate::format::general;
 use crate::parser::series::SequenceValue;
 use crate::quantile::almost_equal;
 use crate::value::{MatrixSeries, SampleValue, Value, VectorSample};
@@ -195,18 +195,40 @@ fn is_value(expected: &SequenceValue, found: &SampleValue) -> bool {
     }
 }
 
+/// The buckets that hold anything, each with its index.
+fn filled(spans: &[Span], buckets: &[f64]) -> Vec<(i64, f64)> {
+    let mut counts = buckets.iter();
+    let mut found = Vec::new();
+    let mut index = 0;
+    for span in spans {
+        index += i64::from(span.offset);
+        for count in counts.by_ref().take(span.length as usize) {
+            found.push((index, *count));
+            index += 1;
+        }
+    }
+    found.retain(|(_, count)| *count != 0.0);
+    found
+}
+
 fn is_histogram(expected: &FloatHistogram, found: &FloatHistogram, with_hint: bool) -> bool {
     let near = |a: &f64, b: &f64| almost_equal(*a, *b, TOLERANCE);
-    let all_near = |a: &[f64], b: &[f64]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| near(a, b));
+    let all_near = |a: &[(i64, f64)], b: &[(i64, f64)]| {
+        a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.0 == b.0 && near(&a.1, &b.1))
+    };
     expected.schema == found.schema
         && near(&expected.count, &found.count)
         && near(&expected.sum, &found.sum)
         && expected.custom_bounds == found.custom_bounds
         && expected.zero_threshold == found.zero_threshold
         && near(&expected.zero_count, &found.zero_count)
-        && expected.positive_spans == found.positive_spans
-        && expected.negative_spans == found.negative_spans
-        && all_near(&expected.positive_buckets, &found.positive_buckets)
-        && all_near(&expected.negative_buckets, &found.negative_buckets)
+        && all_near(
+            &filled(&expected.positive_spans, &expected.positive_buckets),
+            &filled(&found.positive_spans, &found.positive_buckets),
+        )
+        && all_near(
+            &filled(&expected.negative_spans, &expected.negative_buckets),
+            &filled(&found.negative_spans, &found.negative_buckets),
+        )
         && (!with_hint || expected.reset_hint == found.reset_hint)
 }

@@ -126,7 +126,7 @@ fn each_over_steps<'r>(
 /// Whether there is anything to choose; refuses parameters that make no sense.
 fn check_param(eval: &mut Eval<'_>, aggregate: &Aggregate, param: &Scalar) -> Result<bool, QueryError> {
     let Extremes { min, max, has_nan } = Extremes::of(param.values());
-    let number = crate::number::general;
+    let number = crate::format::general;
     if aggregate.op != AggregateOp::LimitRatio {
         if max < 1.0 {
             return Ok(false);

@@ -10,22 +10,36 @@ use crate::eval::{Eval, Sink};
 use crate::functions::histogram::unsupported;
 use crate::plan::node::{Aggregate, Grid, Node};
 
+/// Bytes in quotes, those that are no text as `\xff`.
+fn quoted_bytes(bytes: &[u8]) -> String {
+    let mut out = String::from("\"");
+    for chunk in bytes.utf8_chunks() {
+        let text = crate::annotations::quoted(chunk.valid());
+        out.push_str(&text[1..text.len() - 1]);
+        for byte in chunk.invalid() {
+            out.push_str(&format!("\\x{byte:02x}"));
+        }
+    }
+    out.push('"');
+    out
+}
+
 pub(super) fn each<'r>(
     eval: &mut Eval<'r>,
     aggregate: &Aggregate,
     grid: Grid,
     sink: Sink<'_, 'r>,
 ) -> Result<(), QueryError> {
-    let label = match &aggregate.param {
-        Some(Node::Text(label)) => label.as_str(),
-        _ => "",
+    let bytes: &[u8] = match &aggregate.param {
+        Some(Node::Text(bytes)) => bytes,
+        _ => b"",
     };
-    if label.is_empty() {
+    let Some(label) = std::str::from_utf8(bytes).ok().filter(|label| !label.is_empty()) else {
         return Err(QueryError::execution(format!(
             "invalid label name {}",
-            crate::annotations::quoted(label)
+            quoted_bytes(bytes)
         )));
-    }
+    };
     let label = eval.dict.words.intern(label);
     let mut grouping = Grouping::new(&mut eval.dict, aggregate);
     grouping.add(label);
@@ -45,7 +59,7 @@ pub(super) fn each<'r>(
                     let words = &mut eval.dict.words;
                     let text = *texts
                         .entry(bits)
-                        .or_insert_with(|| words.intern(&crate::number::plain(v)));
+                        .or_insert_with(|| words.intern(&crate::format::plain(v)));
                     let set = eval.dict.with(series.set, label, text);
                     let group = grouping.of(&mut eval.dict, set);
                     if group == counts.len() {

@@ -133,11 +133,6 @@ pub(super) fn each<'r>(
     } else {
         (left.series, right.series)
     };
-    let (fill_many, fill_one) = if swapped {
-        (matching.fill_right, matching.fill_left)
-    } else {
-        (matching.fill_left, matching.fill_right)
-    };
     let signatures = Signatures::new(&mut eval.dict, matching);
     let of = |eval: &mut Eval<'_>, side: &[Series]| -> Vec<SetId> {
         side.iter()
@@ -150,8 +145,9 @@ pub(super) fn each<'r>(
         many,
         one,
         swapped,
-        fill_many,
-        fill_one,
+        // Prometheus fills in the "many" side by `fill_left` also when that side stands on the right.
+        fill_many: matching.fill_left,
+        fill_one: matching.fill_right,
     };
     let mut results = Results::new(eval, binary, matching);
     let merged = match columns(eval, binary, matching, &sides, &mut results)? {
