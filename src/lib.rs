@@ -12,6 +12,7 @@ pub mod config;
 pub mod discovery;
 pub mod exposition;
 pub mod http_client;
+pub mod notifier;
 pub mod relabel;
 pub mod telemetry;
 pub mod web;
