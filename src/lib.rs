@@ -15,6 +15,7 @@ pub mod discovery;
 pub mod exposition;
 pub mod http_client;
 pub mod queries;
+pub mod notifier;
 pub mod relabel;
 pub mod telemetry;
 pub mod template;
