@@ -12,5 +12,6 @@ pub mod config;
 pub mod discovery;
 pub mod exposition;
 pub mod telemetry;
+pub mod rules;
 pub mod template;
 pub mod web;
