@@ -18,5 +18,6 @@ pub mod queries;
 pub mod notifier;
 pub mod relabel;
 pub mod telemetry;
+pub mod rules;
 pub mod template;
 pub mod web;
