@@ -8,6 +8,7 @@
 //! ([`web::views`]) and are joined in `app`. `config` is data and imports no
 //! component. Storage and queries are the crates [`tsdb`] and [`promql`].
 
+pub mod cli;
 pub mod config;
 pub mod discovery;
 pub mod exposition;
