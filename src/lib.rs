@@ -8,11 +8,16 @@
 //! ([`web::views`]) and are joined in `app`. `config` is data and imports no
 //! component. Storage and queries are the crates [`tsdb`] and [`promql`].
 
+pub mod app;
+pub mod build;
 pub mod config;
 pub mod discovery;
 pub mod exposition;
 pub mod http_client;
+pub mod queries;
 pub mod notifier;
 pub mod relabel;
 pub mod telemetry;
+pub mod rules;
+pub mod template;
 pub mod web;

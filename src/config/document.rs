@@ -48,7 +48,7 @@ pub fn decode<T>(
     reading: Reading<'_>,
     decode: impl FnOnce(Option<&Node>, &mut Decoder) -> T,
 ) -> Result<T, ConfigErrors> {
-    let root = yaml::load(bytes).map_err(|error| scan_errors(file, error))?;
+    let root = yaml::load(bytes).map_err(|error| scan_errors(file, error))?.root;
     let mut decoder = Decoder::new();
     decoder.ignores_unknown_fields = reading.ignores_unknown_fields;
     let root: Option<Rc<Node>> = root.map(|root| {

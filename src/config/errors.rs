@@ -77,12 +77,22 @@ impl ConfigErrors {
 
     /// Adds those of another file.
     pub fn extend(&mut self, other: Self) {
-        self.errors.extend(other.errors);
+        for error in other.errors {
+            if !self.errors.contains(&error) {
+                self.errors.push(error);
+            }
+        }
     }
 
     /// The errors one by one.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &ConfigError> {
         self.errors.iter()
+    }
+}
+
+impl From<ConfigError> for ConfigErrors {
+    fn from(error: ConfigError) -> Self {
+        Self { errors: vec![error] }
     }
 }
 

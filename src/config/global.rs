@@ -13,6 +13,7 @@ use super::scrape::protocol::{self, ScrapeProtocol};
 use super::size::format_bytes;
 use super::yaml::write::{Out, OutMap};
 use super::yaml::{Decoder, Node};
+use crate::config::quote::quoted;
 
 /// The section `global`, defaults filled in.
 #[derive(Clone, Debug, PartialEq)]
@@ -252,7 +253,10 @@ fn decode_external_labels(
             continue;
         };
         if !scheme.is_label_name(name) {
-            decoder.mistake(node.mark, format!("{name:?} is not a valid label name"));
+            decoder.mistake(
+                node.mark,
+                format!("{name} is not a valid label name", name = quoted(&name)),
+            );
         }
         let mut empty = Vec::new();
         labels.push((

@@ -9,6 +9,7 @@ use super::secret::Secret;
 use super::tls::TlsConfig;
 use super::yaml::write::{Out, OutMap};
 use super::yaml::{Decoder, Fields, Node};
+use crate::config::quote::quoted;
 
 /// The options that every HTTP client of the configuration shares.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -273,7 +274,13 @@ fn decode_headers(node: &Node, decoder: &mut Decoder) -> BTreeMap<String, HttpHe
     for (name, node) in decoder.pairs(node, "config.Headers").unwrap_or_default() {
         let canonical = canonical_header(name);
         if RESERVED_HEADERS.contains(&canonical.as_str()) {
-            decoder.mistake(node.mark, format!("setting header {canonical:?} is not allowed"));
+            decoder.mistake(
+                node.mark,
+                format!(
+                    "setting header {canonical} is not allowed",
+                    canonical = quoted(&canonical)
+                ),
+            );
         }
         let mut header = HttpHeader::default();
         if let Some(mut fields) = decoder.fields(node, "config.Header") {

@@ -15,6 +15,7 @@ use super::scrape::{ScrapeConfig, WrittenScrape};
 use super::storage::{RetentionConfig, StorageConfig};
 use super::yaml::{Decoder, Fields, Node};
 use super::{Config, ExpandEnv};
+use crate::config::quote::quoted;
 
 /// What a configuration falls back to where flags and environment decide.
 #[derive(Clone, Debug, PartialEq)]
@@ -173,7 +174,10 @@ impl Config {
                 Ok(files) => files,
                 Err(text) => {
                     let shown = pattern.display().to_string();
-                    let text = format!("error retrieving scrape config files for {shown:?}: {text}");
+                    let text = format!(
+                        "error retrieving scrape config files for {shown}: {text}",
+                        shown = quoted(&shown)
+                    );
                     note(ConfigErrors::of_file(pattern, text));
                     continue;
                 }
@@ -212,10 +216,13 @@ fn read_jobs(
             match first_in.get(&name) {
                 Some(first) => decoder.mistake(
                     mark,
-                    format!("found multiple scrape configs with job name {name:?}, first found in {first}"),
+                    format!(
+                        "found multiple scrape configs with job name {name}, first found in {first}",
+                        name = quoted(&name)
+                    ),
                 ),
                 None => {
-                    first_in.insert(name, format!("{:?}", absolute(file)));
+                    first_in.insert(name, quoted(&absolute(file).to_string_lossy()));
                 }
             }
             jobs.push(Arc::new(job.resolve(global, decoder)));
@@ -253,7 +260,10 @@ fn resolve_jobs(
         if !name.is_empty() && names.contains(&name) {
             decoder.mistake(
                 job.mark,
-                format!("found multiple scrape configs with job name {name:?}"),
+                format!(
+                    "found multiple scrape configs with job name {name}",
+                    name = quoted(&name)
+                ),
             );
         }
         names.insert(name);
@@ -272,7 +282,7 @@ fn decode_patterns(node: Option<&Node>, refusal: &str, decoder: &mut Decoder) ->
         if path::has_wildcards_only_at_the_end(&text) {
             patterns.push(PathBuf::from(text));
         } else {
-            decoder.mistake_in(item, format!("{refusal} {text:?}"));
+            decoder.mistake_in(item, format!("{refusal} {text}", text = quoted(&text)));
         }
     }
     patterns

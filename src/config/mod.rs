@@ -20,16 +20,21 @@ pub mod expand;
 pub mod global;
 pub mod http_client;
 pub mod load;
+pub mod own_file;
 pub mod path;
+pub mod quote;
 pub mod refuse;
 pub mod relabel;
+pub mod rule_file;
 pub mod runtime;
 pub mod scrape;
+pub mod sd_file;
 pub mod secret;
 pub mod size;
 pub mod storage;
 pub mod tls;
 pub mod url;
+pub mod web_file;
 pub mod yaml;
 
 #[cfg(test)]
@@ -45,12 +50,15 @@ pub use expand::ExpandEnv;
 pub use global::GlobalConfig;
 pub use http_client::{Authorization, BasicAuth, HttpClientConfig, HttpHeader};
 pub use load::{Defaults, LoadOptions};
+pub use own_file::OwnConfig;
 pub use relabel::{RelabelAction, RelabelConfig};
+pub use rule_file::{Rule, RuleFile, RuleFileError, RuleGroup};
 pub use runtime::RuntimeConfig;
 pub use scrape::{EscapingScheme, ScrapeConfig, ScrapeProtocol, ValidationScheme};
 pub use secret::Secret;
 pub use storage::{RetentionConfig, StorageConfig, TsdbConfig};
 pub use tls::{TlsConfig, TlsVersion};
+pub use web_file::WebConfig;
 
 use yaml::write::{Out, OutMap};
 

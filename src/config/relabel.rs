@@ -5,6 +5,7 @@ use tsdb::model::Regex;
 use super::scrape::ValidationScheme;
 use super::yaml::write::{Out, OutMap};
 use super::yaml::{Decoder, Mark, Node};
+use crate::config::quote::quoted;
 
 /// One relabelling rule.
 #[derive(Clone, Debug)]
@@ -193,8 +194,12 @@ impl RelabelConfig {
         use RelabelAction as A;
         let action = self.action.as_str();
         let scheme = self.name_validation_scheme;
-        let invalid =
-            |key: &str, value: &str| Err(format!("{value:?} is invalid '{key}' for {action} action"));
+        let invalid = |key: &str, value: &str| {
+            Err(format!(
+                "{value} is invalid '{key}' for {action} action",
+                value = quoted(&value)
+            ))
+        };
         if self.modulus == 0 && self.action == A::HashMod {
             return Err("relabel configuration for hashmod requires non-zero modulus".into());
         }
@@ -276,7 +281,10 @@ impl RelabelAction {
         let folded = name.to_lowercase();
         let found = Self::ALL.iter().find(|(known, _)| *known == folded);
         if found.is_none() {
-            decoder.mistake_in(node, format!("unknown relabel action {name:?}"));
+            decoder.mistake_in(
+                node,
+                format!("unknown relabel action {name}", name = quoted(&name)),
+            );
         }
         found.map(|(_, action)| *action)
     }

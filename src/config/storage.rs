@@ -5,6 +5,7 @@ use super::refuse;
 use super::size::format_bytes;
 use super::yaml::write::{Out, OutMap};
 use super::yaml::{Decoder, Node};
+use crate::config::quote::quoted;
 
 /// The section `storage`.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -145,8 +146,7 @@ fn decode_encoding(node: &Node, decoder: &mut Decoder) -> Option<String> {
             decoder.mistake(
                 mark,
                 format!(
-                    "'storage.tsdb.chunk_encoding.floats' must be 'xor' or 'xor2', or the field must be omitted entirely, got {floats:?}"
-                ),
+                    "'storage.tsdb.chunk_encoding.floats' must be 'xor' or 'xor2', or the field must be omitted entirely, got {floats}", floats = quoted(&floats)),
             );
             None
         }

@@ -1,5 +1,7 @@
 //! URLs as Go's `net/url` sees them, as far as a configuration is checked.
 
+use crate::config::quote::quoted;
+
 /// What of a URL decides whether it can be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UrlParts<'t> {
@@ -16,7 +18,7 @@ pub struct UrlParts<'t> {
 /// # Errors
 /// In Go's words: `parse "…": …`.
 pub fn split(text: &str) -> Result<UrlParts<'_>, String> {
-    let refuse = |what: String| Err(format!("parse {text:?}: {what}"));
+    let refuse = |what: String| Err(format!("parse {text}: {what}", text = quoted(&text)));
     if text.bytes().any(|b| b < 0x20 || b == 0x7f) {
         return refuse("net/url: invalid control character in URL".into());
     }
@@ -58,7 +60,10 @@ pub fn split(text: &str) -> Result<UrlParts<'_>, String> {
             .strip_prefix(':')
             .is_some_and(|port| port.bytes().all(|b| b.is_ascii_digit()))
     {
-        return refuse(format!("invalid port {after_name:?} after host"));
+        return refuse(format!(
+            "invalid port {after_name} after host",
+            after_name = quoted(&after_name)
+        ));
     }
     Ok(UrlParts {
         scheme,
@@ -101,7 +106,7 @@ mod tests {
             ),
         ] {
             let error = split(text).err();
-            let expected = words.map(|words| format!("parse {text:?}: {words}"));
+            let expected = words.map(|words| format!("parse {}: {words}", quoted(text)));
             assert_eq!(error, expected, "{text}");
         }
     }

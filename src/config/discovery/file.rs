@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::config::duration::format_ms;
 use crate::config::path;
+use crate::config::quote::quoted;
 use crate::config::yaml::write::{Out, OutMap};
 use crate::config::yaml::{Decoder, Node};
 
@@ -37,7 +38,10 @@ impl FileSdConfig {
                 } else {
                     decoder.mistake_in(
                         item,
-                        format!("path name {name:?} is not valid for file discovery"),
+                        format!(
+                            "path name {name} is not valid for file discovery",
+                            name = quoted(&name)
+                        ),
                     );
                 }
             }

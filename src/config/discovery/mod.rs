@@ -15,6 +15,7 @@ pub use statics::StaticGroup;
 
 use super::yaml::write::{Out, OutMap};
 use super::yaml::{Decoder, Fields, Mark, Node};
+use crate::config::quote::quoted;
 
 /// The discoveries of one scrape job or Alertmanager section.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -112,6 +113,9 @@ fn decode_list<T>(
 /// Refuses a target that is a URL rather than an address.
 fn check_address(target: &str, mark: Mark, decoder: &mut Decoder) {
     if target.contains('/') {
-        decoder.mistake(mark, format!("{target:?} is not a valid hostname"));
+        decoder.mistake(
+            mark,
+            format!("{target} is not a valid hostname", target = quoted(&target)),
+        );
     }
 }

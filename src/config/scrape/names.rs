@@ -2,6 +2,7 @@
 
 use tsdb::model::labels::{is_legacy_label_name, is_legacy_metric_name};
 
+use crate::config::quote::quoted;
 use crate::config::yaml::{Decoder, Node};
 
 /// Which metric and label names are valid.
@@ -75,7 +76,10 @@ pub fn decode_validation(node: &Node, decoder: &mut Decoder) -> Option<Validatio
         "utf8" => Some(ValidationScheme::Utf8),
         "legacy" => Some(ValidationScheme::Legacy),
         other => {
-            decoder.mistake_in(node, format!("unrecognized ValidationScheme: {other:?}"));
+            decoder.mistake_in(
+                node,
+                format!("unrecognized ValidationScheme: {other}", other = quoted(&other)),
+            );
             None
         }
     }
@@ -92,8 +96,7 @@ pub fn decode_escaping(node: &Node, what: &str, decoder: &mut Decoder) -> Option
         decoder.mistake_in(
             node,
             format!(
-                "unknown {what} specified, must be one of 'allow-utf-8', 'underscores', 'dots', or 'values', got {name:?}"
-            ),
+                "unknown {what} specified, must be one of 'allow-utf-8', 'underscores', 'dots', or 'values', got {name}", name = quoted(&name)),
         );
     }
     found.map(|(_, scheme)| *scheme)

@@ -7,6 +7,7 @@ use super::{EscapingScheme, ScrapeConfig, ScrapeProtocol, ValidationScheme, prot
 use crate::config::discovery::DiscoveryConfigs;
 use crate::config::global::GlobalConfig;
 use crate::config::http_client::HttpClientConfig;
+use crate::config::quote::quoted;
 use crate::config::refuse;
 use crate::config::relabel::WrittenRules;
 use crate::config::yaml::{Decoder, Fields, Mark, Node};
@@ -94,8 +95,8 @@ impl WrittenScrape {
             decoder.mistake(
                 self.timeout_mark,
                 format!(
-                    "scrape timeout greater than scrape interval for scrape config with job name {:?}",
-                    job.job_name
+                    "scrape timeout greater than scrape interval for scrape config with job name {}",
+                    quoted(&job.job_name)
                 ),
             );
         }
@@ -117,7 +118,7 @@ impl WrittenScrape {
         job.extra_scrape_metrics = self.extra_scrape_metrics.unwrap_or(global.extra_scrape_metrics);
         job.scrape_protocols = match (self.protocols, &global.scrape_protocols) {
             (Some((mark, names)), _) => {
-                let whom = format!("for scrape config with job name {:?}", job.job_name);
+                let whom = format!("for scrape config with job name {}", quoted(&job.job_name));
                 protocol::resolve_list(&names, &whom, mark, decoder).unwrap_or_default()
             }
             (None, Some(protocols)) => protocols.clone(),
@@ -230,7 +231,8 @@ fn decode_fallback(node: &Node, job_name: &str, decoder: &mut Decoder) -> Option
             decoder.mistake_in(
                 node,
                 format!(
-                    "invalid fallback_scrape_protocol for scrape config with job name {job_name:?}: {text}"
+                    "invalid fallback_scrape_protocol for scrape config with job name {job_name}: {text}",
+                    job_name = quoted(&job_name)
                 ),
             );
             None

@@ -13,9 +13,10 @@
 use std::path::PathBuf;
 use std::rc::Rc;
 
-use super::scalar::{Resolved, resolve, short_tag};
+use super::scalar::{self, Resolved, resolve, short_tag};
 use super::tree::{Mark, Node, Value};
 use crate::config::duration;
+use crate::config::quote::quoted;
 use crate::config::refuse;
 use crate::config::secret::Secret;
 use crate::config::size;
@@ -36,6 +37,18 @@ pub struct Decoder {
     pub mistakes: Vec<Mistake>,
     /// Whether keys that nobody knows are passed over.
     pub ignores_unknown_fields: bool,
+    /// Which go-yaml's words are used.
+    pub dialect: Dialect,
+}
+
+/// The two versions of go-yaml that Prometheus reads its files with: they tell duplicates differently.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Dialect {
+    /// yaml.v2: configurations and target groups.
+    #[default]
+    V2,
+    /// yaml.v3: rule files.
+    V3,
 }
 
 /// A mapping whose keys are being asked for.
@@ -130,8 +143,8 @@ impl Decoder {
             type_name,
             entries: Vec::with_capacity(pairs.len()),
         };
-        self.collect(pairs, false, &mut fields, &mut |name, mark, decoder| {
-            decoder.mistake(mark, format!("field {name} already set in type {type_name}"));
+        self.collect(pairs, false, &mut fields, &|name| {
+            format!("field {name} already set in type {type_name}")
         });
         Some(fields)
     }
@@ -150,8 +163,8 @@ impl Decoder {
             type_name,
             entries: Vec::with_capacity(pairs.len()),
         };
-        self.collect(pairs, false, &mut fields, &mut |name, mark, decoder| {
-            decoder.mistake(mark, format!("key {name:?} already set in map"));
+        self.collect(pairs, false, &mut fields, &|name| {
+            format!("key {name} already set in map", name = quoted(&name))
         });
         Some(
             fields
@@ -168,7 +181,7 @@ impl Decoder {
         pairs: &'n [(Rc<Node>, Rc<Node>)],
         is_merged: bool,
         fields: &mut Fields<'n>,
-        duplicate: &mut dyn FnMut(&str, Mark, &mut Self),
+        duplicate: &dyn Fn(&str) -> String,
     ) {
         for (key, value) in pairs {
             if is_merge(key) {
@@ -179,6 +192,10 @@ impl Decoder {
                 self.mismatch(key, "string");
                 continue;
             };
+            if let Some(Err(text)) = scalar::binary(key) {
+                self.mistake(key.mark, text.replace("value", "name"));
+                continue;
+            }
             let name: &str = if key.is_null() { "" } else { &scalar.text };
             let entry = Entry {
                 key: name,
@@ -188,18 +205,25 @@ impl Decoder {
             };
             match fields.entries.iter_mut().find(|entry| entry.key == name) {
                 Some(there) if there.is_merged || is_merged => *there = entry,
-                Some(_) => duplicate(name, key.mark, self),
+                Some(first) => {
+                    let text = match self.dialect {
+                        Dialect::V2 => duplicate(name),
+                        Dialect::V3 => {
+                            let line = first.key_mark.line;
+                            format!(
+                                "mapping key {name} already defined at line {line}",
+                                name = quoted(&name)
+                            )
+                        }
+                    };
+                    self.mistake(key.mark, text);
+                }
                 None => fields.entries.push(entry),
             }
         }
     }
 
-    fn merge<'n>(
-        &mut self,
-        value: &'n Node,
-        fields: &mut Fields<'n>,
-        duplicate: &mut dyn FnMut(&str, Mark, &mut Self),
-    ) {
+    fn merge<'n>(&mut self, value: &'n Node, fields: &mut Fields<'n>, duplicate: &dyn Fn(&str) -> String) {
         match &value.value {
             Value::Mapping(pairs) => self.collect(pairs, true, fields, duplicate),
             // Of several, the first one wins.
@@ -219,7 +243,7 @@ impl Decoder {
     pub fn finish(&mut self, fields: Fields<'_>, unbuilt: &[&[&str]]) {
         for entry in fields.entries {
             if unbuilt.iter().any(|keys| keys.contains(&entry.key)) {
-                if !entry.value.is_null() {
+                if !says_nothing(entry.value) {
                     self.mistake(entry.key_mark, refuse::refusal(entry.key));
                 }
             } else if !self.ignores_unknown_fields {
@@ -252,6 +276,9 @@ impl Decoder {
 
     /// A text whose Go type has a name of its own.
     pub fn string_as(&mut self, node: &Node, type_name: &str) -> Option<String> {
+        if let Some(decoded) = scalar::binary(node) {
+            return decoded.map_err(|text| self.mistake(node.mark, text)).ok();
+        }
         let resolved = self.resolved(node)?;
         match &node.value {
             Value::Scalar(_) if resolved == Resolved::Null => Some(String::new()),
@@ -360,6 +387,17 @@ impl Decoder {
                 self.mistake(node.mark, text);
                 None
             }
+        }
+    }
+}
+
+/// Whether a value leaves a setting as it is without being written: null, false, an empty text or list.
+fn says_nothing(value: &Node) -> bool {
+    match &value.value {
+        Value::Sequence(items) => items.is_empty(),
+        Value::Mapping(_) => false,
+        Value::Scalar(scalar) => {
+            scalar.text.is_empty() || matches!(resolve(value), Ok(Resolved::Null | Resolved::Bool(false)))
         }
     }
 }

@@ -1,6 +1,6 @@
 //! From text to tree: the scanner's events, anchors and aliases resolved, bombs refused.
 //!
-//! Only the first document is read; what follows it is not even scanned, as in yaml.v2.
+//! Only the first document is read, as in yaml.v2; whether another follows is told.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -27,11 +27,20 @@ pub struct LoadError {
     pub text: String,
 }
 
-/// The first document of `text`; `None` if there is none.
+/// What a text holds.
+#[derive(Debug)]
+pub struct Document {
+    /// The first document's value; `None` if there is no document.
+    pub root: Option<Rc<Node>>,
+    /// Whether something follows it, be it YAML or not.
+    pub has_more: bool,
+}
+
+/// The first document of `text`.
 ///
 /// # Errors
 /// When the text is not YAML, refers to unknown anchors, nests too deep or multiplies itself.
-pub fn load(text: &[u8]) -> Result<Option<Rc<Node>>, LoadError> {
+pub fn load(text: &[u8]) -> Result<Document, LoadError> {
     let mut input = text;
     let mut loader = Loader {
         parser: Parser::new(),
@@ -40,7 +49,9 @@ pub fn load(text: &[u8]) -> Result<Option<Rc<Node>>, LoadError> {
         sizes: Sizes::default(),
     };
     loader.parser.set_input_string(&mut input);
-    loader.document()
+    let root = loader.document()?;
+    let has_more = root.is_some() && !matches!(loader.next(), Ok((EventData::StreamEnd, _)));
+    Ok(Document { root, has_more })
 }
 
 struct Loader<'a> {

@@ -10,6 +10,8 @@
 //! | `<<` as a key | a merge |
 //! | anything else, and everything in quotes | a text |
 
+use base64::Engine;
+
 use super::tree::{Node, Value};
 
 /// A scalar's meaning. Its text stays in the node: where a text is wanted, `010` is "010".
@@ -93,6 +95,22 @@ pub fn resolve(node: &Node) -> Result<Resolved, String> {
         )),
         _ => Ok(Resolved::Text),
     }
+}
+
+/// The text of a `!!binary` value, `None` if it is not one.
+pub fn binary(node: &Node) -> Option<Result<String, String>> {
+    let scalar = node.scalar()?;
+    if node.tag.as_deref()?.strip_prefix(TAG_PREFIX)? != "binary" {
+        return None;
+    }
+    let packed: String = scalar.text.split_whitespace().collect();
+    let Ok(bytes) = base64::engine::general_purpose::STANDARD.decode(packed) else {
+        return Some(Err("!!binary value contains invalid base64 data".into()));
+    };
+    Some(String::from_utf8(bytes).map_err(|error| {
+        let shown = error.as_bytes().escape_ascii();
+        format!("\"{shown}\" is not a valid label value")
+    }))
 }
 
 /// What an unquoted `text` means.

@@ -18,6 +18,7 @@
 //! keeps every 16th symbol's and every 32nd postings entry's place in memory. Version 1 (before
 //! Prometheus 2.1) is refused by name.
 
+mod labels;
 mod postings_table;
 mod reader;
 mod series;

@@ -1,0 +1,3 @@
+//! Joining the components: building them in order, reloading, shutting down.
+
+pub mod logging;
