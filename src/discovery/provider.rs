@@ -43,7 +43,8 @@ impl Updates {
 pub(super) enum ProviderConfig {
     Fixed(Vec<StaticGroup>),
     File(FileSdConfig),
-    Http(HttpSdConfig),
+    // Boxed: it holds a whole HTTP client configuration.
+    Http(Box<HttpSdConfig>),
 }
 
 impl ProviderConfig {
@@ -52,7 +53,7 @@ impl ProviderConfig {
         let fixed = (!job.static_configs.is_empty()).then(|| Self::Fixed(job.static_configs.clone()));
         let mut all: Vec<Self> = fixed.into_iter().collect();
         all.extend(job.file_sd_configs.iter().cloned().map(Self::File));
-        all.extend(job.http_sd_configs.iter().cloned().map(Self::Http));
+        all.extend(job.http_sd_configs.iter().cloned().map(Box::new).map(Self::Http));
         if all.is_empty() {
             all.push(Self::Fixed(Vec::new()));
         }

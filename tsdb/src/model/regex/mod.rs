@@ -30,9 +30,15 @@ use parse::Flags;
 use shape::Shape;
 
 /// A compiled regular expression. Cloning shares it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Regex {
     inner: Arc<Inner>,
+}
+
+impl std::fmt::Debug for Regex {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Regex").field(&self.inner.pattern).finish()
+    }
 }
 
 #[derive(Debug)]
