@@ -11,7 +11,7 @@
 pub mod config;
 pub mod discovery;
 pub mod exposition;
-pub mod telemetry;
 pub mod rules;
+pub mod telemetry;
 pub mod template;
 pub mod web;
