@@ -20,5 +20,6 @@ pub mod notifier;
 pub mod relabel;
 pub mod telemetry;
 pub mod rules;
+pub mod telemetry;
 pub mod template;
 pub mod web;
