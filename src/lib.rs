@@ -20,6 +20,5 @@ pub mod notifier;
 pub mod relabel;
 pub mod telemetry;
 pub mod rules;
-pub mod telemetry;
 pub mod template;
 pub mod web;
