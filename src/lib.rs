@@ -13,6 +13,6 @@ pub mod discovery;
 pub mod exposition;
 pub mod http_client;
 pub mod relabel;
-pub mod exposition;
+pub mod scrape;
 pub mod telemetry;
 pub mod web;
