@@ -18,6 +18,7 @@ pub mod http_client;
 pub mod queries;
 pub mod notifier;
 pub mod relabel;
+pub mod scrape;
 pub mod telemetry;
 pub mod rules;
 pub mod template;
