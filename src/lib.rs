@@ -10,6 +10,7 @@
 
 pub mod app;
 pub mod build;
+pub mod cli;
 pub mod config;
 pub mod discovery;
 pub mod exposition;

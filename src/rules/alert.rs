@@ -59,7 +59,9 @@ impl Alert {
         let Some(last_sent_ms) = self.last_sent_at_ms else {
             return true;
         };
-        let resolved_since = self.resolved_at_ms.is_some_and(|resolved| resolved > last_sent_ms);
+        let resolved_since = self
+            .resolved_at_ms
+            .is_some_and(|resolved| resolved > last_sent_ms);
         resolved_since || last_sent_ms.saturating_add(resend_delay_ms) < at_ms
     }
 
@@ -74,7 +76,10 @@ impl Alert {
             labels: self.labels.clone(),
             annotations: self.annotations.clone(),
             starts_at_ms: self.fired_at_ms.unwrap_or(self.active_at_ms),
-            ends_at_ms: self.resolved_at_ms.or(self.valid_until_ms).unwrap_or(self.active_at_ms),
+            ends_at_ms: self
+                .resolved_at_ms
+                .or(self.valid_until_ms)
+                .unwrap_or(self.active_at_ms),
             generator_url: generator_url.to_owned(),
         }
     }

@@ -86,7 +86,12 @@ impl AlertingRule {
 
     /// Pending and firing alerts, by labels.
     pub fn active_alerts(&self) -> Vec<Alert> {
-        self.alerts.lock().values().filter(|alert| alert.is_active()).cloned().collect()
+        self.alerts
+            .lock()
+            .values()
+            .filter(|alert| alert.is_active())
+            .cloned()
+            .collect()
     }
 
     /// The worst state of its alerts.
@@ -95,7 +100,10 @@ impl AlertingRule {
             return AlertState::Unknown;
         }
         let alerts = self.alerts.lock();
-        alerts.values().map(|alert| alert.state).fold(AlertState::Inactive, Ord::max)
+        alerts
+            .values()
+            .map(|alert| alert.state)
+            .fold(AlertState::Inactive, Ord::max)
     }
 
     pub(super) fn view(&self) -> AlertingView {
@@ -143,7 +151,9 @@ impl AlertingRule {
         let limit = occasion.limit;
         if limit > 0 && active > limit {
             alerts.clear();
-            return Err(EvaluateError::new(format!("exceeded limit of {limit} with {active} alerts")));
+            return Err(EvaluateError::new(format!(
+                "exceeded limit of {limit} with {active} alerts"
+            )));
         }
         if !self.is_restored() {
             return Ok(Vec::new());
@@ -274,7 +284,10 @@ impl AlertingRule {
     pub(super) fn due(&self, at_ms: i64, interval_ms: i64, occasion: &Occasion<'_>) -> Vec<SentAlert> {
         let resend_delay_ms = occasion.options.resend_delay_ms;
         let external_url = occasion.options.external_url.as_deref().unwrap_or("");
-        let generator_url = format!("{external_url}{}", crate::template::table_link(&self.common.expr_text));
+        let generator_url = format!(
+            "{external_url}{}",
+            crate::template::table_link(&self.common.expr_text)
+        );
         let mut alerts = self.alerts.lock();
         alerts
             .values_mut()

@@ -53,7 +53,10 @@ pub(super) fn append(
         push(&mut batch, series, &sample);
         rows.push((sample, series));
     }
-    let mut given: Series = rows.iter().map(|(sample, series)| (sample.labels.clone(), *series)).collect();
+    let mut given: Series = rows
+        .iter()
+        .map(|(sample, series)| (sample.labels.clone(), *series))
+        .collect();
     for (labels, series) in before {
         if !given.contains_key(labels) {
             batch.push_at(*series, at_ms, STALE_NAN_BITS);
@@ -138,7 +141,10 @@ fn judge(rows: &[(VectorSample, SeriesRef)], verdicts: &[Verdict], given: &mut S
         stored.error = Some(error.to_owned());
     }
     for (num_dropped, sentence) in [
-        (out_of_order, "Error on ingesting out-of-order result from rule evaluation"),
+        (
+            out_of_order,
+            "Error on ingesting out-of-order result from rule evaluation",
+        ),
         (too_old, "Error on ingesting too old result from rule evaluation"),
         (
             duplicates,
@@ -155,7 +161,11 @@ fn judge(rows: &[(VectorSample, SeriesRef)], verdicts: &[Verdict], given: &mut S
 ///
 /// # Errors
 /// When nothing was stored.
-pub(super) fn append_markers(appendable: &dyn Appendable, series: &[Labels], at_ms: i64) -> Result<(), AppendError> {
+pub(super) fn append_markers(
+    appendable: &dyn Appendable,
+    series: &[Labels],
+    at_ms: i64,
+) -> Result<(), AppendError> {
     let mut batch = Batch::at(at_ms);
     for labels in series {
         match appendable.resolve(labels, &mut batch) {

@@ -64,7 +64,12 @@ pub trait Evaluate: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     /// When it fails, or answers neither vector nor scalar.
-    fn instant(&self, query: Query<'_>, at_ms: i64, kind: RuleKind) -> Result<Vec<VectorSample>, EvaluateError>;
+    fn instant(
+        &self,
+        query: Query<'_>,
+        at_ms: i64,
+        kind: RuleKind,
+    ) -> Result<Vec<VectorSample>, EvaluateError>;
 
     /// The last float sample in the range, ends included, of each series that all `matchers` match.
     ///
@@ -102,7 +107,12 @@ impl EngineEvaluate {
 }
 
 impl Evaluate for EngineEvaluate {
-    fn instant(&self, query: Query<'_>, at_ms: i64, _kind: RuleKind) -> Result<Vec<VectorSample>, EvaluateError> {
+    fn instant(
+        &self,
+        query: Query<'_>,
+        at_ms: i64,
+        _kind: RuleKind,
+    ) -> Result<Vec<VectorSample>, EvaluateError> {
         let Self {
             engine,
             source,
@@ -127,14 +137,22 @@ impl Evaluate for EngineEvaluate {
     ) -> Result<Vec<LastSample>, EvaluateError> {
         let failed = |error: tsdb::query::QueryError| EvaluateError::new(error.to_string());
         let want = Selection::new(matchers, from_ms, through_ms);
-        let read = self.source.open(&[want], &self.budget, &self.cancel).map_err(failed)?;
+        let read = self
+            .source
+            .open(&[want], &self.budget, &self.cancel)
+            .map_err(failed)?;
         let mut cursor = read.cursor();
         let mut columns = Columns::default();
         let mut found = Vec::new();
         for series in 0..read.rosters[0].len() {
-            cursor.read(0, series, from_ms, through_ms, &mut columns).map_err(failed)?;
+            cursor
+                .read(0, series, from_ms, through_ms, &mut columns)
+                .map_err(failed)?;
             // As soon as a histogram comes, what was before it is the last that counts.
-            let floats = columns.histograms.first().map_or(columns.len(), |(row, _)| *row as usize);
+            let floats = columns
+                .histograms
+                .first()
+                .map_or(columns.len(), |(row, _)| *row as usize);
             if let Some(last) = floats.checked_sub(1) {
                 found.push(LastSample {
                     labels: read.labels(0, series),

@@ -103,7 +103,11 @@ impl Group {
         let took_s = began.elapsed().as_secs_f64();
         self.options.metrics.group_duration.observe(took_s);
         self.options.metrics.group_duration_histogram.observe(took_s);
-        let sum: f64 = self.rules.iter().map(|rule| rule.status().evaluation_time_s).sum();
+        let sum: f64 = self
+            .rules
+            .iter()
+            .map(|rule| rule.status().evaluation_time_s)
+            .sum();
         self.metrics.last_rule_duration_sum.set(sum);
         self.metrics.last_duration.set(took_s);
         self.metrics.last_evaluation.set(now_ms as f64 / 1000.0);
@@ -139,7 +143,9 @@ impl Group {
         if self.stopping.load(Ordering::Relaxed) {
             return;
         }
-        self.metrics.last_samples.set(samples.load(Ordering::Relaxed) as f64);
+        self.metrics
+            .last_samples
+            .set(samples.load(Ordering::Relaxed) as f64);
         self.end_stale_series(at_ms);
     }
 
@@ -154,7 +160,9 @@ impl Group {
                     return;
                 }
                 let take = |free: usize| free.checked_sub(1);
-                let is_taken = free.fetch_update(Ordering::AcqRel, Ordering::Relaxed, take).is_ok();
+                let is_taken = free
+                    .fetch_update(Ordering::AcqRel, Ordering::Relaxed, take)
+                    .is_ok();
                 if batch.len() > 1 && is_taken {
                     scope.spawn(move || {
                         evaluate(i);
@@ -260,7 +268,12 @@ impl Group {
     /// Ends all series of this group, which is gone since `at_ms`.
     pub fn end_all_series(&self, at_ms: i64) {
         let mut state = self.state.lock();
-        let given: Vec<Labels> = state.series.iter_mut().flat_map(std::mem::take).map(|(labels, _)| labels).collect();
+        let given: Vec<Labels> = state
+            .series
+            .iter_mut()
+            .flat_map(std::mem::take)
+            .map(|(labels, _)| labels)
+            .collect();
         state.stale.extend(given);
         drop(state);
         self.end_stale_series(at_ms);
@@ -278,7 +291,10 @@ impl Group {
         state.evaluation_time_s = from_state.evaluation_time_s;
         state.last_evaluation_ms = from_state.last_evaluation_ms;
         for (i, rule) in self.rules.iter().enumerate() {
-            let Some(same) = theirs.get_mut(&rule.identity()).and_then(std::collections::VecDeque::pop_front) else {
+            let Some(same) = theirs
+                .get_mut(&rule.identity())
+                .and_then(std::collections::VecDeque::pop_front)
+            else {
                 continue;
             };
             state.series[i] = std::mem::take(&mut from_state.series[same]);

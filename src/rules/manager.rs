@@ -98,13 +98,16 @@ impl Manager {
         if *self.phase.borrow() == Phase::Stopped {
             return;
         }
-        self.options.query_offset_ms.store(update.query_offset_ms, Ordering::Relaxed);
+        self.options
+            .query_offset_ms
+            .store(update.query_offset_ms, Ordering::Relaxed);
         let restored = history.has_loaded;
         history.has_loaded = true;
         let mut before = std::mem::take(&mut *self.running.lock());
         let mut after = BTreeMap::new();
-        for spec in update.groups {
-            let place = (spec.file.clone(), spec.name.clone());
+        let place = |spec: GroupSpec| ((spec.file.clone(), spec.name.clone()), spec);
+        let wanted: BTreeMap<Place, GroupSpec> = update.groups.into_iter().map(place).collect();
+        for (place, spec) in wanted {
             let old = before.remove(&place);
             let running = match old {
                 Some(old) if old.group.spec().is_same(&spec) => old,
@@ -166,7 +169,7 @@ impl Manager {
             let wait = Duration::from_millis(wait_ms.unsigned_abs());
             tokio::select! {
                 () = tokio::time::sleep(wait) => blocking(move || group.end_all_series(gone_at_ms)).await,
-                _ = phase.wait_for(|phase| *phase == Phase::Stopped) => {}
+                () = reach(&mut phase, Phase::Stopped) => {}
             }
         });
     }
@@ -174,7 +177,11 @@ impl Manager {
 
 impl RulesView for Manager {
     fn groups(&self) -> Vec<RuleGroupView> {
-        self.running.lock().values().map(|running| running.group.view()).collect()
+        self.running
+            .lock()
+            .values()
+            .map(|running| running.group.view())
+            .collect()
     }
 }
 
@@ -207,8 +214,8 @@ impl Task {
     async fn run(mut self, restores: bool) {
         let mut phase = self.phase.clone();
         tokio::select! {
-            started = phase.wait_for(|phase| *phase == Phase::Running) => if started.is_err() { return },
-            _ = self.stopped.wait_for(|stop| *stop) => return,
+            () = reach(&mut phase, Phase::Running) => {}
+            () = reach(&mut self.stopped, true) => return,
         }
         let spec = self.group.spec();
         let schedule = Schedule::new(&spec.file, &spec.name, spec.interval_ms);
@@ -241,7 +248,7 @@ impl Task {
         let wait = Duration::from_nanos((at_ns - now_ns()).max(0).unsigned_abs());
         tokio::select! {
             biased;
-            _ = self.stopped.wait_for(|stop| *stop) => false,
+            () = reach(&mut self.stopped, true) => false,
             () = tokio::time::sleep(wait) => true,
         }
     }
@@ -249,6 +256,14 @@ impl Task {
     async fn iterate(&self, slot_ns: i64) {
         let group = Arc::clone(&self.group);
         blocking(move || group.iterate(slot_ns.div_euclid(1_000_000), now_ns() / 1_000_000)).await;
+    }
+}
+
+/// Waits until `value` is told; if it never can be any more, for ever.
+async fn reach<T: PartialEq + Send + Sync>(told: &mut watch::Receiver<T>, value: T) {
+    let is_gone = told.wait_for(|told| *told == value).await.is_err();
+    if is_gone {
+        std::future::pending::<()>().await;
     }
 }
 

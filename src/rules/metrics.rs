@@ -142,7 +142,12 @@ impl Metrics {
     /// Forgets the group `file;name`, which is gone.
     pub fn forget_group(&self, key: &str) {
         let by = &self.by_group;
-        for counters in [&by.iterations_missed, &by.iterations, &by.evaluations, &by.evaluation_failures] {
+        for counters in [
+            &by.iterations_missed,
+            &by.iterations,
+            &by.evaluations,
+            &by.evaluation_failures,
+        ] {
             counters.remove(&[key]);
         }
         for gauges in [

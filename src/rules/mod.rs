@@ -100,3 +100,6 @@ pub struct Options {
     /// What is counted.
     pub metrics: Metrics,
 }
+
+#[cfg(test)]
+mod tests;

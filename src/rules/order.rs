@@ -6,7 +6,7 @@
 //! A selector without a metric name could select anything: then the order of the file is kept.
 
 use promql::parser::Expr;
-use tsdb::model::{Matcher, METRIC_NAME};
+use tsdb::model::{METRIC_NAME, Matcher};
 
 use super::rule::Rule;
 use super::{ALERT_NAME, ALERTS, ALERTS_FOR_STATE};
@@ -27,9 +27,14 @@ pub(super) fn batches(rules: &[Rule]) -> Option<Vec<Vec<usize>>> {
             }
         }
     }
-    let indexes = |wanted: &dyn Fn(usize) -> bool| (0..rules.len()).filter(|&i| wanted(i)).collect::<Vec<_>>();
+    let indexes =
+        |wanted: &dyn Fn(usize) -> bool| (0..rules.len()).filter(|&i| wanted(i)).collect::<Vec<_>>();
     let mut batches = vec![indexes(&|i| !needs[i])];
-    batches.extend(indexes(&|i| needs[i] && is_needed[i]).into_iter().map(|i| vec![i]));
+    batches.extend(
+        indexes(&|i| needs[i] && is_needed[i])
+            .into_iter()
+            .map(|i| vec![i]),
+    );
     batches.push(indexes(&|i| needs[i] && !is_needed[i]));
     batches.retain(|batch| !batch.is_empty());
     Some(batches)

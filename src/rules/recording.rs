@@ -35,7 +35,9 @@ impl RecordingRule {
         }
         let (limit, series) = (occasion.limit, samples.len() as u64);
         if limit > 0 && series > limit {
-            return Err(EvaluateError::new(format!("exceeded limit of {limit} with {series} series")));
+            return Err(EvaluateError::new(format!(
+                "exceeded limit of {limit} with {series} series"
+            )));
         }
         Ok(samples)
     }

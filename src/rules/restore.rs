@@ -28,7 +28,10 @@ impl AlertingRule {
 
     fn take_over(&self, now_ms: i64, options: &Options) {
         let from_ms = now_ms - options.outage_tolerance_ms;
-        let found = match options.evaluate.last_samples(self.state_matchers(), from_ms, now_ms) {
+        let found = match options
+            .evaluate
+            .last_samples(self.state_matchers(), from_ms, now_ms)
+        {
             Ok(found) => found,
             Err(error) => {
                 error!(alertname = %self.common.name, stage = "Select", err = %error, "Failed to restore 'for' state");
@@ -44,7 +47,14 @@ impl AlertingRule {
         }
         let by_labels: HashMap<Labels, LastSample> = found
             .into_iter()
-            .map(|sample| (LabelsBuilder::from_labels(&sample.labels).remove(METRIC_NAME).build(), sample))
+            .map(|sample| {
+                (
+                    LabelsBuilder::from_labels(&sample.labels)
+                        .remove(METRIC_NAME)
+                        .build(),
+                    sample,
+                )
+            })
             .collect();
         for alert in self.alerts.lock().values_mut() {
             if let Some(sample) = by_labels.get(&alert.labels)
@@ -58,7 +68,9 @@ impl AlertingRule {
     /// Series of this rule. A label with a template is written as it expands, so that it cannot be asked for.
     fn state_matchers(&self) -> Vec<Matcher> {
         let mut labels = LabelsBuilder::from_labels(&self.common.labels);
-        labels.set(METRIC_NAME, ALERTS_FOR_STATE).set(ALERT_NAME, &self.common.name);
+        labels
+            .set(METRIC_NAME, ALERTS_FOR_STATE)
+            .set(ALERT_NAME, &self.common.name);
         labels
             .iter()
             .filter(|(_, value)| !value.contains("{{"))

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use promql::engine::Query;
-use promql::value::VectorSample;
 use promql::parser::Expr;
+use promql::value::VectorSample;
 use tsdb::model::Labels;
 
 use super::evaluate::{EvaluateError, RuleKind};
@@ -18,8 +18,8 @@ use crate::web::views::RuleView;
 pub enum Rule {
     /// Its samples are stored under a new name.
     Recording(RecordingRule),
-    /// Its samples become alerts. Boxed, since it is by far the larger one.
-    Alerting(Box<AlertingRule>),
+    /// Its samples become alerts.
+    Alerting(AlertingRule),
 }
 
 /// What both kinds are made of.
@@ -68,9 +68,16 @@ impl Common {
     }
 
     /// Asks the rule's question.
-    pub(super) fn query(&self, occasion: &Occasion<'_>, kind: RuleKind) -> Result<Vec<VectorSample>, EvaluateError> {
+    pub(super) fn query(
+        &self,
+        occasion: &Occasion<'_>,
+        kind: RuleKind,
+    ) -> Result<Vec<VectorSample>, EvaluateError> {
         let at_ms = occasion.at_ms - occasion.query_offset_ms;
-        occasion.options.evaluate.instant(Query::Parsed(&self.expr), at_ms, kind)
+        occasion
+            .options
+            .evaluate
+            .instant(Query::Parsed(&self.expr), at_ms, kind)
     }
 
     fn view(&self) -> RuleView {
@@ -99,7 +106,7 @@ impl Rule {
             None => Self::Recording(RecordingRule::new(spec)),
             Some(alert) => {
                 let rule = AlertingRule::new(spec, &alert, external_labels, external_url, restored);
-                Self::Alerting(Box::new(rule))
+                Self::Alerting(rule)
             }
         }
     }

@@ -56,7 +56,12 @@ pub(super) fn query(text: &str) -> String {
     out
 }
 
-/// A link to the graph (tab 0) or the table (tab 1) of an expression, relative to the server's address.
-pub(crate) fn graph_link(expression: &str, tab: u8) -> String {
-    format!("/graph?g0.expr={}&g0.tab={tab}", query(expression))
+/// A link to the graph of an expression, relative to the server's address.
+pub(super) fn graph_link(expression: &str) -> String {
+    format!("/graph?g0.expr={}&g0.tab=0", query(expression))
+}
+
+/// A link to the table of an expression, relative to the server's address.
+pub(crate) fn table_link(expression: &str) -> String {
+    format!("/graph?g0.expr={}&g0.tab=1", query(expression))
 }

@@ -146,7 +146,7 @@ const FUNCTIONS: &[Function] = functions! {
         None => Err("first() called on vector with no elements".to_owned()),
     };
     "ge" (Any, Any) => |call| compare::less(call.arg(0), call.arg(1)).map(|less| Value::Bool(!less));
-    "graphLink" (Text) => |call| Ok(Value::text(escape::graph_link(&call.text(0), 0)));
+    "graphLink" (Text) => |call| Ok(Value::text(escape::graph_link(&call.text(0))));
     "gt" (Any, Any) => |call| compare::less_or_equal(call.arg(0), call.arg(1)).map(|le| Value::Bool(!le));
     "html" (; Any) => |call| Ok(Value::text(escape::html(&print::joined_shown(&call.args))));
     "humanize" (Any) => |call| Ok(Value::text(humanize::si(call.float(0)?)));
@@ -193,7 +193,7 @@ const FUNCTIONS: &[Function] = functions! {
     "strvalue" (Sample) => |call| {
         Ok(Value::text(call.sample(0)?.labels.get("__value__").unwrap_or("")))
     };
-    "tableLink" (Text) => |call| Ok(Value::text(escape::graph_link(&call.text(0), 1)));
+    "tableLink" (Text) => |call| Ok(Value::text(escape::table_link(&call.text(0))));
     "title" (Text) => |call| Ok(Value::text(title::title(&call.text(0))));
     "toDuration" (Any) => |call| {
         Ok(Value::Duration((call.float(0)? * 1e9) as i64, Held::Pointer))

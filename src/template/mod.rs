@@ -45,6 +45,7 @@ use promql::value::{SampleValue, VectorSample};
 use tsdb::model::Labels;
 
 pub use error::TemplateError;
+pub(crate) use escape::table_link;
 pub use value::{AlertData, Value};
 
 /// Answers the `query` function: an instant query at the evaluation's time.

@@ -21,8 +21,8 @@
 pub mod batch;
 pub mod block;
 pub mod chunk;
-pub mod db;
 pub mod compact;
+pub mod db;
 pub mod encoding;
 pub mod fs;
 pub mod head;

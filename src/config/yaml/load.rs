@@ -2,10 +2,12 @@
 //!
 //! Only the first document is read, as in yaml.v2; whether another follows is told.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
-use libyaml_safer::{ErrorKind, EventData, Parser};
+use libyaml_safer::{ErrorKind, EventData, Parser, ScalarStyle};
 
 use super::tree::{Mark, Node, Scalar, Value};
 
@@ -41,8 +43,12 @@ pub struct Document {
 /// # Errors
 /// When the text is not YAML, refers to unknown anchors, nests too deep or multiplies itself.
 pub fn load(text: &[u8]) -> Result<Document, LoadError> {
-    let mut input = text;
+    let text = ended_by_line_break(text);
+    let mut input = &*text.bytes;
     let mut loader = Loader {
+        break_added_at: text.has_added_break.then_some(text.length),
+        last_mark: Mark { line: 1, column: 1 },
+        is_broken: false,
         parser: Parser::new(),
         anchors: HashMap::new(),
         open: Vec::new(),
@@ -54,7 +60,55 @@ pub fn load(text: &[u8]) -> Result<Document, LoadError> {
     Ok(Document { root, has_more })
 }
 
+/// A text that ends with a line break, as the scanner wants it.
+struct Ended<'t> {
+    bytes: Cow<'t, [u8]>,
+    has_added_break: bool,
+    /// Its length as the scanner counts, which leaves a byte order mark out.
+    length: u64,
+}
+
+impl<'t> Ended<'t> {
+    fn new(bytes: Cow<'t, [u8]>, has_added_break: bool) -> Self {
+        let mark_length = if bytes.starts_with(&[0xef, 0xbb, 0xbf]) {
+            3
+        } else {
+            0
+        };
+        Self {
+            length: (bytes.len() - mark_length) as u64,
+            bytes,
+            has_added_break,
+        }
+    }
+}
+
+/// libyaml-safer 0.3 panics where a block scalar ends with the file instead of with its last line: it gets
+/// a line break, which [`block_text`] takes away again.
+fn ended_by_line_break(text: &[u8]) -> Ended<'_> {
+    let last_line = text
+        .rsplit(|b| matches!(b, b'\n' | b'\r'))
+        .next()
+        .unwrap_or_default();
+    if last_line.is_empty() || text.starts_with(&[0xff, 0xfe]) || text.starts_with(&[0xfe, 0xff]) {
+        return Ended::new(Cow::Borrowed(text), false);
+    }
+    if last_line.iter().all(|b| *b == b' ') {
+        // Spaces without a line mean nothing.
+        return Ended::new(Cow::Borrowed(&text[..text.len() - last_line.len()]), false);
+    }
+    let mut bytes = text.to_vec();
+    bytes.push(b'\n');
+    Ended::new(Cow::Owned(bytes), true)
+}
+
 struct Loader<'a> {
+    /// Where the text ends, if a line break was added to it.
+    break_added_at: Option<u64>,
+    /// Where the last event began.
+    last_mark: Mark,
+    /// Whether the scanner has panicked.
+    is_broken: bool,
     parser: Parser<&'a mut &'a [u8]>,
     /// Finished anchors, each with the number of nodes that one alias of it stands for.
     anchors: HashMap<String, (Rc<Node>, u64)>,
@@ -91,9 +145,54 @@ impl Sizes {
 
 type Event = (EventData, Mark);
 
+/// A block scalar's text without the line break that was not in the file.
+fn block_text(data: EventData) -> EventData {
+    match data {
+        EventData::Scalar {
+            anchor,
+            tag,
+            mut value,
+            plain_implicit,
+            quoted_implicit,
+            style: style @ (ScalarStyle::Literal | ScalarStyle::Folded),
+        } => {
+            if value.ends_with('\n') {
+                value.pop();
+            }
+            EventData::Scalar {
+                anchor,
+                tag,
+                value,
+                plain_implicit,
+                quoted_implicit,
+                style,
+            }
+        }
+        other => other,
+    }
+}
+
 impl Loader<'_> {
     fn next(&mut self) -> Result<Event, LoadError> {
-        match self.parser.parse() {
+        let event = self.scan()?;
+        self.last_mark = event.1;
+        Ok(event)
+    }
+
+    fn scan(&mut self) -> Result<Event, LoadError> {
+        match catch_unwind(AssertUnwindSafe(|| self.parser.parse())).unwrap_or_else(|_| {
+            // libyaml-safer 0.3 panics over a few malformed tags (`{!a,`); for us that is a mistake in
+            // the file, and the parser is not used again.
+            self.is_broken = true;
+            Ok(libyaml_safer::Event::stream_end())
+        }) {
+            _ if self.is_broken => Err(LoadError {
+                mark: Some(self.last_mark),
+                text: "did not find expected whitespace or line break".into(),
+            }),
+            Ok(event) if Some(event.end_mark.index) == self.break_added_at => {
+                Ok((block_text(event.data), mark(event.start_mark)))
+            }
             Ok(event) => Ok((event.data, mark(event.start_mark))),
             Err(error) => Err(scan_error(&error)),
         }
@@ -240,5 +339,48 @@ fn scan_error(error: &libyaml_safer::Error) -> LoadError {
             ErrorKind::Io => "control characters are not allowed".into(),
             _ => error.problem().to_owned(),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check_text(text: &str, expected: &str) {
+        let root = load(text.as_bytes()).unwrap().root.unwrap();
+        assert_eq!(&*root.scalar().unwrap().text, expected, "{text:?}");
+    }
+
+    #[test]
+    fn a_block_that_ends_with_the_file_has_no_last_line_break() {
+        check_text("|\n a", "a");
+        check_text("|\n a\n", "a\n");
+        check_text("\u{feff}|\n a", "a");
+        check_text("|-\n a", "a");
+        check_text("|+\n a\n\n", "a\n\n");
+        check_text(">\n a\n b", "a b");
+        check_text("|\n a\n ", "a\n");
+        check_text("a", "a");
+    }
+
+    #[test]
+    fn what_the_scanner_panics_over_is_a_mistake_in_the_file() {
+        for text in ["{!a, b}", "[\n!!int, x]", "\"\\", "'", "!<%"] {
+            assert!(load(text.as_bytes()).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn positions_count_from_one_and_columns_in_characters() {
+        let root = load("é: é\nb: [x,\n  y]".as_bytes()).unwrap().root.unwrap();
+        let Value::Mapping(pairs) = &root.value else {
+            panic!("a mapping")
+        };
+        assert_eq!(pairs[0].1.mark, Mark { line: 1, column: 4 });
+        let Value::Sequence(items) = &pairs[1].1.value else {
+            panic!("a list")
+        };
+        assert_eq!(items[1].mark, Mark { line: 3, column: 3 });
     }
 }

@@ -9,11 +9,13 @@
 //! [`decode`] takes values out of the tree and collects every mistake; [`write`] is the way back.
 
 pub mod decode;
+pub mod fields;
 pub mod load;
 pub mod scalar;
 pub mod tree;
 pub mod write;
 
-pub use decode::{Decoder, Fields};
+pub use decode::Decoder;
+pub use fields::Fields;
 pub use load::load;
 pub use tree::{Mark, Node, Value};

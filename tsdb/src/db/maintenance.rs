@@ -3,10 +3,16 @@
 
 use std::fmt;
 use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::{Db, Stats};
+use crate::block::{Block, Meta};
+use crate::compact::retention::{self, Limits};
+use crate::compact::{self, CompactError, Outcome};
 use crate::fs::FileError;
-use crate::query::QueryError;
+use crate::query::{Cancel, QueryError};
 use crate::wal::WalError;
 
 /// What a call of [`Db::maintain`] did.
@@ -35,6 +41,7 @@ enum MaintainErrorKind {
     File(FileError),
     Wal(WalError),
     Read(QueryError),
+    Compact(CompactError),
 }
 
 impl MaintainError {
@@ -49,6 +56,14 @@ impl From<FileError> for MaintainError {
     fn from(error: FileError) -> Self {
         Self {
             kind: MaintainErrorKind::File(error),
+        }
+    }
+}
+
+impl From<CompactError> for MaintainError {
+    fn from(error: CompactError) -> Self {
+        Self {
+            kind: MaintainErrorKind::Compact(error),
         }
     }
 }
@@ -76,6 +91,7 @@ impl fmt::Display for MaintainError {
             MaintainErrorKind::File(error) => error.fmt(f),
             MaintainErrorKind::Wal(error) => error.fmt(f),
             MaintainErrorKind::Read(error) => error.fmt(f),
+            MaintainErrorKind::Compact(error) => error.fmt(f),
         }
     }
 }
@@ -87,6 +103,7 @@ impl std::error::Error for MaintainError {
             MaintainErrorKind::File(error) => error.source(),
             MaintainErrorKind::Wal(error) => error.source(),
             MaintainErrorKind::Read(error) => error.source(),
+            MaintainErrorKind::Compact(error) => error.source(),
         }
     }
 }
@@ -141,11 +158,93 @@ impl Db {
 }
 
 impl Db {
-    fn compact_blocks(&self, _now_ms: i64, _done: &mut Maintained) -> Result<(), MaintainError> {
+    fn compact_blocks(&self, now_ms: i64, done: &mut Maintained) -> Result<(), MaintainError> {
+        let ranges_ms = compact::block_ranges_ms(self.options.min_block_ms, self.options.max_block_ms);
+        let cancel = Cancel::new();
+        loop {
+            // The head goes first: what it cannot give away it has to keep in memory.
+            if self.head.closed.load(Ordering::Acquire) || self.head_is_compactable() {
+                return Ok(());
+            }
+            let blocks = self.blocks();
+            let metas: Vec<Arc<Meta>> = blocks.iter().map(|block| block.meta()).collect();
+            let metas: Vec<&Meta> = metas.iter().map(|meta| &**meta).collect();
+            let Some(choice) = compact::plan(&metas, &ranges_ms, true) else {
+                return Ok(());
+            };
+            let chosen: Vec<Arc<Block>> = choice
+                .blocks
+                .iter()
+                .filter_map(|ulid| blocks.iter().find(|block| block.meta().ulid == *ulid))
+                .map(Arc::clone)
+                .collect();
+            Stats::add(&self.stats.compactions_triggered, 1);
+            let ulid = self.new_ulid(now_ms);
+            let (fs, segment_bytes) = (&*self.fs, self.options.chunk_segment_bytes);
+            let outcome = compact::compact(fs, &self.dir, &chosen, ulid, segment_bytes, &cancel)
+                .inspect_err(|_| Stats::add(&self.stats.compactions_failed, 1))?;
+            Stats::add(&self.stats.compactions, 1);
+            tracing::info!(
+                blocks = chosen.len(),
+                reason = ?choice.reason,
+                %ulid,
+                written = matches!(outcome, Outcome::Written(_)),
+                "compact blocks"
+            );
+            self.reload(&[])?;
+            done.block_compactions += 1;
+        }
+    }
+
+    fn retain(&self, done: &mut Maintained) -> Result<(), MaintainError> {
+        let blocks = self.blocks();
+        let metas: Vec<(Arc<Meta>, u64)> = blocks.iter().map(|block| (block.meta(), block.bytes())).collect();
+        let sized: Vec<(&Meta, u64)> = metas.iter().map(|(meta, bytes)| (&**meta, *bytes)).collect();
+        let bytes = sized.iter().map(|(_, bytes)| bytes).sum();
+        self.stats.blocks_bytes.store(bytes, Ordering::Relaxed);
+        let limits = Limits {
+            age_ms: Some(self.options.retention_ms).filter(|&age_ms| age_ms > 0),
+            bytes: Some(self.options.retention_bytes).filter(|&bytes| bytes > 0),
+        };
+        let other_bytes = limits
+            .bytes
+            .map_or(0, |_| self.log_bytes() + self.chunk_file_bytes());
+        let unwanted = retention::to_delete(&sized, &limits, other_bytes);
+        if unwanted.is_empty() {
+            return Ok(());
+        }
+        let by_age = Limits {
+            bytes: None,
+            ..limits
+        };
+        let too_old = retention::to_delete(&sized, &by_age, 0).len();
+        Stats::add(&self.stats.time_retentions, u64::from(too_old > 0));
+        Stats::add(&self.stats.size_retentions, u64::from(unwanted.len() > too_old));
+        self.reload(&unwanted.iter().copied().collect::<Vec<_>>())?;
+        done.blocks_removed = unwanted.len();
         Ok(())
     }
 
-    fn retain(&self, _done: &mut Maintained) -> Result<(), MaintainError> {
-        Ok(())
+    /// Bytes of the log, its checkpoint included.
+    pub fn log_bytes(&self) -> u64 {
+        self.bytes_below(&self.head.wal_dir)
+    }
+
+    /// Bytes of the head's chunk files.
+    pub fn chunk_file_bytes(&self) -> u64 {
+        self.bytes_below(&crate::head::chunks_dir(&self.dir))
+    }
+
+    fn bytes_below(&self, dir: &Path) -> u64 {
+        let bytes = |name: &String| {
+            let path = dir.join(name);
+            match self.fs.stat(&path) {
+                Ok(stat) if stat.is_dir => self.bytes_below(&path),
+                Ok(stat) => stat.len,
+                // Removed in between.
+                Err(_) => 0,
+            }
+        };
+        self.fs.list(dir).unwrap_or_default().iter().map(bytes).sum()
     }
 }

@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicU64;
 use parking_lot::{Mutex, RwLock};
 
 use super::{Db, DbOptions, Stats, lock, reload};
-use crate::block::{filenames, find_unsupported};
+use crate::block::{find_unsupported, remove_leftovers};
 use crate::fs::{FileError, Vfs};
 use crate::head::replay::Replayed;
 use crate::head::{HeadOptions, wal_dir};
@@ -199,11 +199,9 @@ fn refuse_foreign_block(fs: &dyn Vfs, block: &crate::block::Block) -> Result<(),
 /// Removes what an interrupted predecessor left unfinished, and sets memory snapshots aside: the log
 /// suffices, and they would be out of date once it goes on.
 fn clean_up(fs: &dyn Vfs, dir: &Path, now_ms: i64) -> Result<(), OpenError> {
+    remove_leftovers(fs, dir)?;
     for name in fs.list(dir).map_err(|e| OpenError::io(dir, e))? {
         let path = dir.join(&name);
-        if filenames::is_leftover(&name) && fs.stat(&path).is_ok_and(|stat| stat.is_dir) {
-            fs.remove_dir_all(&path).map_err(|e| OpenError::io(&path, e))?;
-        }
         if name.starts_with("chunk_snapshot.") {
             let aside = dir.join("quarantine");
             fs.create_dir_all(&aside).map_err(|e| OpenError::io(&aside, e))?;

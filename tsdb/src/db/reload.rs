@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Db;
-use crate::block::{Block, Ulid, filenames};
+use crate::block::{Block, Ulid, filenames, remove_block};
 use crate::fs::error::AtPath;
 use crate::fs::{FileError, Vfs};
 
@@ -71,17 +71,6 @@ pub(super) fn load(fs: &dyn Vfs, dir: &Path, known: &[Arc<Block>]) -> Result<Loa
     Ok(Loaded { blocks, superseded })
 }
 
-/// Removes a block's directory: it is renamed first, so that half of it is never taken for a block.
-fn remove(fs: &dyn Vfs, dir: &Path, ulid: Ulid) -> Result<(), FileError> {
-    let from = dir.join(ulid.to_string());
-    if fs.stat(&from).is_err() {
-        return Ok(());
-    }
-    let to = dir.join(format!("{ulid}{}", filenames::BEING_DELETED));
-    fs.rename(&from, &to).at(&from)?;
-    fs.remove_dir_all(&to).at(&to)
-}
-
 impl Db {
     /// Takes the directory's blocks as they are now; removes those that others stand for and those in
     /// `unwanted`. Queries that are open keep theirs.
@@ -101,7 +90,7 @@ impl Db {
             .retain(|block| !unwanted.contains(&block.meta().ulid));
         *self.blocks.write() = Arc::new(loaded.blocks);
         for &ulid in loaded.superseded.iter().chain(unwanted) {
-            remove(&*self.fs, &self.dir, ulid)?;
+            remove_block(&*self.fs, &self.dir, ulid)?;
         }
         Ok(())
     }

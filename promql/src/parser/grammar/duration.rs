@@ -71,6 +71,10 @@ impl Parser<'_> {
             let operand = self.with_sign(first, operand)?;
             return self.duration_operators(operand, 0, OFFSET);
         }
+        if matches!(self.peek()?.kind, Kind::Number | Kind::Duration) {
+            let number = self.number()?;
+            return self.with_sign(first, DurationExpr::Number(number));
+        }
         let operand = self.duration_operand(OFFSET)?;
         Ok(match operand {
             // Here alone a plus is kept; it shows in the tree's JSON.

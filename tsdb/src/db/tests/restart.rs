@@ -175,3 +175,34 @@ fn a_query_that_is_open_keeps_what_is_taken_away_meanwhile() {
         assert_eq!(columns.t_ms, (0..140).map(|i| i * 10).collect::<Vec<i64>>());
     }
 }
+
+#[test]
+fn blocks_are_merged_and_old_ones_removed_and_nothing_else_changes() {
+    let fs = memory();
+    let db = open(&fs);
+    let mut before = Stored::new();
+    for round in 0..15 {
+        fill(&db, round * 1_000, 100);
+        db.maintain(round).unwrap();
+        if round == 12 {
+            before = everything(&db);
+        }
+    }
+    let lengths: Vec<i64> = db.block_metas().iter().map(|m| m.max_ms - m.min_ms).collect();
+    assert!(lengths[0] > 1_000, "{lengths:?}");
+    let after = everything(&db);
+    for (labels, samples) in &before {
+        assert!(samples.iter().all(|(t, bits)| after[labels].get(t) == Some(bits)));
+    }
+    drop(db);
+    let options = DbOptions {
+        retention_ms: 4_000,
+        ..options()
+    };
+    let db = Db::open(Arc::clone(&fs), Path::new(DIR), options, 1).unwrap();
+    assert_eq!(everything(&db), after);
+    assert!(db.maintain(20).unwrap().blocks_removed > 0);
+    assert!(db.lowest_timestamp_ms().unwrap() >= 9_000);
+    let names = fs.list(Path::new(DIR)).unwrap();
+    assert!(names.iter().all(|name| !name.contains("tmp")), "{names:?}");
+}
