@@ -5,8 +5,10 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tsdb::block::{Block, BlockWriter, ChunkToWrite, Meta, Ulid, filenames, find_unsupported};
+use tsdb::block::{Block, BlockWriter, ChunkToWrite, Meta, Ulid, filenames, find_unsupported, remove_block};
+use tsdb::chunk::segment::SEGMENT_BYTES_MAX;
 use tsdb::chunk::{Encoding, xor};
+use tsdb::compact::{Outcome, compact, retention};
 use tsdb::fs::{RealFs, Vfs};
 use tsdb::model::{Labels, STALE_NAN_BITS};
 use tsdb::query::{Budget, Cancel, Columns, Selection, Source, Vocabulary};
@@ -277,4 +279,36 @@ fn blocks_of_ours_are_read_by_promtool() {
         analysis.contains(&format!("Total Series: {}", stats.num_series)),
         "{analysis}"
     );
+}
+
+#[test]
+fn compacting_promtools_blocks_loses_nothing_and_invents_nothing() {
+    let Some(promtool) = peer("promtool") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let input = dir.path().join("input");
+    std::fs::write(&input, openmetrics(&example(1500))).unwrap();
+    let data = dir.path().join("data");
+    let arguments = ["tsdb", "create-blocks-from", "openmetrics", "-q"];
+    run(
+        &promtool,
+        &[&arguments[..], &[input.to_str().unwrap(), data.to_str().unwrap()]].concat(),
+    );
+    let before = dumped(&promtool, &data);
+
+    let open = |dir: &PathBuf| Arc::new(Block::open(&RealFs, dir).unwrap());
+    let mut blocks: Vec<Arc<Block>> = block_dirs(&data).iter().map(open).collect();
+    // An overlapping block of the same samples in other chunks.
+    let twice = write(&data, Ulid::new(MIDDAY_MS, 1), &example(300));
+    blocks.push(open(&data.join(twice.ulid.to_string())));
+    let ulid = Ulid::new(MIDDAY_MS, 2);
+    let outcome = compact(&RealFs, &data, &blocks, ulid, SEGMENT_BYTES_MAX, &Cancel::new()).unwrap();
+    let Outcome::Written(meta) = outcome else {
+        panic!("there should be a block")
+    };
+    assert_eq!(meta.compaction.level, 2);
+    for replaced in retention::superseded(&[&meta]) {
+        remove_block(&RealFs, &data, replaced).unwrap();
+    }
+    assert_eq!(block_dirs(&data).len(), 1);
+    assert!(dumped(&promtool, &data) == before, "the dump differs");
 }

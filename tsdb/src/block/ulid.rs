@@ -9,7 +9,7 @@ const CHARS: usize = 26;
 const RANDOM_BITS: u32 = 80;
 
 /// The id of a block.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ulid(u128);
 
 impl Ulid {
@@ -45,6 +45,12 @@ impl fmt::Display for Ulid {
             .map(|at| char::from(ALPHABET[(self.0 >> (5 * at) & 31) as usize]))
             .collect();
         f.pad(&text)
+    }
+}
+
+impl fmt::Debug for Ulid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
