@@ -197,7 +197,7 @@ impl RelabelConfig {
         let invalid = |key: &str, value: &str| {
             Err(format!(
                 "{value} is invalid '{key}' for {action} action",
-                value = quoted(&value)
+                value = quoted(value)
             ))
         };
         if self.modulus == 0 && self.action == A::HashMod {

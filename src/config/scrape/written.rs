@@ -233,7 +233,7 @@ fn decode_fallback(node: &Node, job_name: &str, decoder: &mut Decoder) -> Option
                 node,
                 format!(
                     "invalid fallback_scrape_protocol for scrape config with job name {job_name}: {text}",
-                    job_name = quoted(&job_name)
+                    job_name = quoted(job_name)
                 ),
             );
             None
