@@ -21,7 +21,10 @@ pub(crate) fn external_url(told: &str, listen_address: &str) -> Result<Url, Stri
     }
     let mut url = Url::parse(text).map_err(|error| match error {
         url::ParseError::RelativeUrlWithoutBase => {
-            format!("parse {}: missing protocol scheme", crate::config::quote::quoted(text))
+            format!(
+                "parse {}: missing protocol scheme",
+                crate::config::quote::quoted(text)
+            )
         }
         error => format!("parse {}: {error}", crate::config::quote::quoted(text)),
     })?;
@@ -38,7 +41,11 @@ pub(crate) fn text(url: &Url) -> String {
 /// The route prefix: as told, or the path of the external URL; begins with a slash and ends without one,
 /// unless it is nothing else.
 pub(crate) fn route_prefix(told: &str, external_url: &Url) -> String {
-    let prefix = if told.is_empty() { external_url.path() } else { told };
+    let prefix = if told.is_empty() {
+        external_url.path()
+    } else {
+        told
+    };
     format!("/{}", prefix.trim_matches('/'))
 }
 
@@ -64,6 +71,9 @@ mod tests {
 
     #[test]
     fn a_url_without_a_scheme_is_refused() {
-        assert_eq!(external_url("::bad", ":1").unwrap_err(), "parse \"::bad\": missing protocol scheme");
+        assert_eq!(
+            external_url("::bad", ":1").unwrap_err(),
+            "parse \"::bad\": missing protocol scheme"
+        );
     }
 }
