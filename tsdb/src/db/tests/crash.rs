@@ -273,7 +273,7 @@ fn check(mode: Mode, at: usize) -> usize {
 
 fn check_all(mode: Mode) {
     let changes = check(mode, usize::MAX);
-    assert!(changes > 400, "the script makes only {changes} changes");
+    assert!(changes > 300, "the script makes only {changes} changes");
     // Every fifth a run takes seconds; `CRASH_AT_EVERY=1` tries them all.
     let every = std::env::var("CRASH_AT_EVERY").ok().and_then(|n| n.parse().ok());
     for at in (0..changes).step_by(every.unwrap_or(5)) {
