@@ -5,3 +5,4 @@
 mod peers;
 
 mod blocks_of_prometheus;
+mod shared_directory;

@@ -11,6 +11,7 @@ pub mod block;
 pub mod budget;
 pub mod columns;
 pub mod memory;
+pub(crate) mod merge;
 pub mod roster;
 pub mod source;
 pub mod vocabulary;
