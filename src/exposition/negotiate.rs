@@ -4,69 +4,27 @@
 
 use super::Format;
 use super::quote::Quoted;
-
-/// A format as `scrape_protocols` names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Protocol {
-    /// `PrometheusProto`
-    Proto,
-    /// `PrometheusText0.0.4`
-    Text0_0_4,
-    /// `PrometheusText1.0.0`
-    Text1_0_0,
-    /// `OpenMetricsText0.0.1`
-    OpenMetrics0_0_1,
-    /// `OpenMetricsText1.0.0`
-    OpenMetrics1_0_0,
-}
+use crate::config::scrape::{EscapingScheme, ScrapeProtocol};
 
 /// How many protocols there are; the first weight of an `Accept` header is one more.
-const PROTOCOLS: usize = 5;
+const PROTOCOLS: usize = ScrapeProtocol::ALL.len();
 
-impl Protocol {
-    /// The protocol that a configuration calls by `name`.
-    pub fn by_name(name: &str) -> Option<Self> {
-        Some(match name {
-            "PrometheusProto" => Self::Proto,
-            "PrometheusText0.0.4" => Self::Text0_0_4,
-            "PrometheusText1.0.0" => Self::Text1_0_0,
-            "OpenMetricsText0.0.1" => Self::OpenMetrics0_0_1,
-            "OpenMetricsText1.0.0" => Self::OpenMetrics1_0_0,
-            _ => return None,
-        })
-    }
-
-    fn header(self) -> &'static str {
-        match self {
-            Self::Proto => {
-                "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"
-            }
-            Self::Text0_0_4 => "text/plain;version=0.0.4",
-            Self::Text1_0_0 => "text/plain;version=1.0.0",
-            Self::OpenMetrics0_0_1 => "application/openmetrics-text;version=0.0.1",
-            Self::OpenMetrics1_0_0 => "application/openmetrics-text;version=1.0.0",
-        }
-    }
-
-    /// The media type alone, as a fallback is spelled.
-    pub fn media_type(self) -> &'static str {
-        match self {
-            Self::Proto => "application/vnd.google.protobuf",
-            Self::Text0_0_4 | Self::Text1_0_0 => "text/plain",
-            Self::OpenMetrics0_0_1 | Self::OpenMetrics1_0_0 => "application/openmetrics-text",
-        }
-    }
+/// The media type alone, as a fallback is spelled.
+fn media_type_of(protocol: ScrapeProtocol) -> &'static str {
+    let full = protocol.media_type();
+    full.split(';').next().unwrap_or(full)
 }
 
-/// The `Accept` header for these protocols, most wanted first. `escaping` is `allow-utf-8`, `underscores`, ….
-pub fn accept_header(protocols: &[Protocol], escaping: &str) -> String {
+/// The `Accept` header for these protocols, most wanted first.
+pub fn accept_header(protocols: &[ScrapeProtocol], escaping: EscapingScheme) -> String {
     let mut out = String::new();
     let mut weight = PROTOCOLS + 1;
     for &protocol in protocols {
-        out.push_str(protocol.header());
-        if matches!(protocol, Protocol::Text1_0_0 | Protocol::OpenMetrics1_0_0) {
+        out.push_str(protocol.media_type());
+        // Only the newer versions know the parameter.
+        if protocol.media_type().ends_with("=1.0.0") {
             out.push_str(";escaping=");
-            out.push_str(escaping);
+            out.push_str(escaping.as_str());
         }
         out.push_str(&format!(";q=0.{weight},"));
         weight -= 1;
@@ -88,7 +46,7 @@ pub struct Choice {
 ///
 /// # Errors
 /// When neither helps: the scrape fails with this text.
-pub fn choose(content_type: &str, fallback: Option<Protocol>) -> Result<Choice, String> {
+pub fn choose(content_type: &str, fallback: Option<ScrapeProtocol>) -> Result<Choice, String> {
     let (problem, cause) = match media_type(content_type) {
         Ok(known @ ("text/plain" | "application/openmetrics-text" | PROTOBUF)) => {
             return format_of(known).map(|format| Choice {
@@ -108,7 +66,7 @@ pub fn choose(content_type: &str, fallback: Option<Protocol>) -> Result<Choice, 
         return Err(text);
     };
     Ok(Choice {
-        format: format_of(fallback.media_type())?,
+        format: format_of(media_type_of(fallback))?,
         complaint: Some(text),
     })
 }
@@ -130,7 +88,7 @@ enum Problem {
 }
 
 impl Problem {
-    fn text(&self, content_type: &str, fallback: Option<Protocol>) -> String {
+    fn text(&self, content_type: &str, fallback: Option<ScrapeProtocol>) -> String {
         let received = Quoted(content_type.as_bytes());
         match (self, fallback) {
             (Self::Blank, None) => "non-compliant scrape target sending blank Content-Type and no \
@@ -138,14 +96,14 @@ impl Problem {
                 .to_owned(),
             (Self::Blank, Some(taken)) => format!(
                 "non-compliant scrape target sending blank Content-Type, using fallback_scrape_protocol {:?}",
-                taken.media_type()
+                media_type_of(taken)
             ),
             (Self::Broken, None) => {
                 format!("cannot parse Content-Type {received} and no fallback_scrape_protocol for target")
             }
             (Self::Broken, Some(taken)) => format!(
                 "could not parse received Content-Type {received}, using fallback_scrape_protocol {:?}",
-                taken.media_type()
+                media_type_of(taken)
             ),
             (Self::Unsupported, None) => format!(
                 "received unsupported Content-Type {received} and no fallback_scrape_protocol specified for \
@@ -153,7 +111,7 @@ impl Problem {
             ),
             (Self::Unsupported, Some(taken)) => format!(
                 "received unsupported Content-Type {received}, using fallback_scrape_protocol {:?}",
-                taken.media_type()
+                media_type_of(taken)
             ),
         }
     }
@@ -242,14 +200,8 @@ mod tests {
 
     #[test]
     fn the_default_accept_header_is_prometheus() {
-        let protocols = [
-            Protocol::OpenMetrics1_0_0,
-            Protocol::OpenMetrics0_0_1,
-            Protocol::Text1_0_0,
-            Protocol::Text0_0_4,
-        ];
         assert_eq!(
-            accept_header(&protocols, "allow-utf-8"),
+            accept_header(&ScrapeProtocol::DEFAULT, EscapingScheme::AllowUtf8),
             "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,\
              application/openmetrics-text;version=0.0.1;q=0.5,\
              text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
@@ -301,7 +253,7 @@ mod tests {
 
     #[test]
     fn the_fallback_is_taken_with_a_complaint() {
-        let choice = choose("text/html", Some(Protocol::Text0_0_4)).unwrap();
+        let choice = choose("text/html", Some(ScrapeProtocol::PrometheusText0_0_4)).unwrap();
         assert_eq!(choice.format, Format::Text);
         assert_eq!(
             choice.complaint.unwrap(),

@@ -237,6 +237,12 @@ mod random {
             }
         }
 
+    }
+
+    proptest! {
+        // The oracle compiles its regular expressions for each page.
+        #![proptest_config(ProptestConfig::with_cases(16))]
+
         #[test]
         fn the_oracle_reads_simple_pages_alike(
             samples in prop::collection::vec(("[a-z]{1,8}", "[a-z]{1,5}", "[a-zA-Z0-9 _/]{0,12}", any::<i32>()), 1..20)

@@ -71,7 +71,15 @@ impl WebConfig {
     /// Everything that is wrong.
     pub fn load(file: &Path) -> Result<Self, ConfigErrors> {
         let bytes = std::fs::read(file).map_err(|error| ConfigErrors::unreadable(file, &error))?;
-        let mut config = Self::parse(&bytes, file)?;
+        Self::from_bytes(&bytes, file)
+    }
+
+    /// As [`WebConfig::load`], for bytes that were read already.
+    ///
+    /// # Errors
+    /// Everything that is wrong.
+    pub fn from_bytes(bytes: &[u8], file: &Path) -> Result<Self, ConfigErrors> {
+        let mut config = Self::parse(bytes, file)?;
         if let Some(tls) = &mut config.tls {
             tls.set_directory(&path::directory_of(file));
         }

@@ -5,6 +5,11 @@ use crate::chunk::ChunkError;
 use crate::encoding::bits::BitReader;
 use crate::encoding::varint;
 
+/// A byte of time and a whole value.
+const FIRST_BITS_MIN: usize = 8 + 64;
+/// A byte of time and one bit of value.
+const SECOND_BITS_MIN: usize = 8 + 1;
+
 /// How many samples the chunk says it holds.
 ///
 /// # Errors
@@ -16,12 +21,26 @@ pub fn sample_count(chunk: &[u8]) -> Result<u16, ChunkError> {
         .ok_or(ChunkError::NO_HEADER)
 }
 
+/// The count, refused where even the shortest samples would not fit: damage then costs next to nothing.
+fn possible_count(chunk: &[u8]) -> Result<u16, ChunkError> {
+    let count = sample_count(chunk)?;
+    let bits_min = match usize::from(count) {
+        0 => 0,
+        1 => FIRST_BITS_MIN,
+        more => FIRST_BITS_MIN + SECOND_BITS_MIN + (more - 2) * 2,
+    };
+    if bits_min > (chunk.len() - HEADER_BYTES) * 8 {
+        return Err(ChunkError::ends_within(count));
+    }
+    Ok(count)
+}
+
 /// Appends all samples of a chunk to the columns.
 ///
 /// # Errors
 /// When the bytes are no chunk; the columns are then as they were.
 pub fn decode_all(chunk: &[u8], t_ms: &mut Vec<i64>, v: &mut Vec<f64>) -> Result<(), ChunkError> {
-    let count = usize::from(sample_count(chunk)?);
+    let count = usize::from(possible_count(chunk)?);
     let (t_from, v_from) = (t_ms.len(), v.len());
     t_ms.resize(t_from + count, 0);
     v.resize(v_from + count, 0.0);
@@ -35,7 +54,7 @@ pub fn decode_all(chunk: &[u8], t_ms: &mut Vec<i64>, v: &mut Vec<f64>) -> Result
 
 /// The writer that left `chunk` behind.
 pub(super) fn resume(chunk: &[u8]) -> Result<Appender, ChunkError> {
-    let count = sample_count(chunk)?;
+    let count = possible_count(chunk)?;
     let (mut t_ms, mut v) = (vec![0; usize::from(count)], vec![0.0; usize::from(count)]);
     let mut state = decode_into(chunk, &mut t_ms, &mut v)?;
     state.samples = count;

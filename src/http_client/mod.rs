@@ -1,0 +1,322 @@
+//! The HTTP client of scraping, discovery and notification: what `HttpClientConfig` promises, on hyper.
+//!
+//! ```text
+//! HttpClient ─ auth: headers, files read each time ─→ hyper-util pool ─→ connect ─→ TCP | unix ─ TLS
+//!     └─ redirects, up to ten, credentials left behind when the host changes
+//! ```
+//!
+//! It knows neither what is fetched nor when. Start with [`HttpClient::send`].
+
+mod auth;
+pub mod body;
+mod connect;
+mod error;
+mod redirect;
+mod tls;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use http::header::{HeaderMap, HeaderValue, LOCATION, USER_AGENT};
+use http::{Method, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::ext::ReasonPhrase;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::pki_types::ServerName;
+use tokio::time::{Instant, timeout_at};
+use url::Url;
+
+use self::connect::Connector;
+pub use self::error::HttpError;
+use self::tls::FileStamps;
+use crate::config::http_client::HttpClientConfig;
+
+/// What we call ourselves: some targets answer by it.
+pub const AGENT: &str = "Prometheus/3.14.0";
+
+/// How long an unused connection is kept, as Go's transport keeps it for Prometheus.
+const IDLE_MAX: Duration = Duration::from_secs(300);
+
+/// A client for all requests that share a configuration. Cloning shares its connections.
+#[derive(Clone, Debug)]
+pub struct HttpClient {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    config: HttpClientConfig,
+    unix_socket: Option<PathBuf>,
+    tls_files: Vec<PathBuf>,
+    pool: ArcSwap<Pool>,
+}
+
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HttpClient")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Connections, and the state of the TLS files that they were made with.
+struct Pool {
+    client: Client<Connector, Full<Bytes>>,
+    stamps: FileStamps,
+}
+
+/// One request.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// GET, POST, …
+    pub method: Method,
+    /// Where to.
+    pub url: Url,
+    /// Headers besides those that the configuration adds.
+    pub headers: HeaderMap,
+    /// The body, empty for none.
+    pub body: Bytes,
+    /// How long everything may take, redirects and the body of the answer included.
+    pub timeout: Duration,
+}
+
+impl Request {
+    /// A GET of `url`.
+    pub fn get(url: Url, timeout: Duration) -> Self {
+        Self {
+            method: Method::GET,
+            url,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            timeout,
+        }
+    }
+
+    /// A POST of `body`.
+    pub fn post(url: Url, content_type: HeaderValue, body: Bytes, timeout: Duration) -> Self {
+        let mut headers = HeaderMap::new();
+        headers.insert(http::header::CONTENT_TYPE, content_type);
+        Self {
+            method: Method::POST,
+            url,
+            headers,
+            body,
+            timeout,
+        }
+    }
+}
+
+/// The head of an answer, with the body still to come.
+#[derive(Debug)]
+pub struct Response {
+    status: StatusCode,
+    reason: String,
+    headers: HeaderMap,
+    body: Incoming,
+    deadline: Instant,
+}
+
+impl Response {
+    /// The status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// `503 Service Unavailable`, with the words that the server sent.
+    pub fn status_line(&self) -> String {
+        format!("{} {}", self.status.as_u16(), self.reason)
+    }
+
+    /// All headers.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// A header as text, empty if it is missing or no text.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or("")
+    }
+
+    /// Reads the body as it was sent. `limit_bytes` 0 allows any size; `into` is cleared first.
+    ///
+    /// # Errors
+    /// When the connection breaks, the request's time is up or the body is larger than allowed.
+    pub async fn read_into(self, limit_bytes: usize, into: &mut Vec<u8>) -> Result<(), HttpError> {
+        let read = body::read(self.body, limit_bytes, into);
+        timeout_at(self.deadline, read)
+            .await
+            .unwrap_or_else(|_| Err(HttpError::timeout()))
+    }
+
+    /// Reads the body into memory of its own.
+    ///
+    /// # Errors
+    /// As [`Response::read_into`].
+    pub async fn read(self, limit_bytes: usize) -> Result<Vec<u8>, HttpError> {
+        let mut bytes = Vec::new();
+        self.read_into(limit_bytes, &mut bytes).await?;
+        Ok(bytes)
+    }
+}
+
+impl HttpClient {
+    /// A client for `config`.
+    ///
+    /// # Errors
+    /// When the TLS settings cannot be followed.
+    pub fn new(config: &HttpClientConfig) -> Result<Self, HttpError> {
+        Self::build(config, None)
+    }
+
+    /// A client that reaches every host through a unix socket.
+    ///
+    /// # Errors
+    /// As [`HttpClient::new`].
+    pub fn through_unix_socket(config: &HttpClientConfig, path: PathBuf) -> Result<Self, HttpError> {
+        Self::build(config, Some(path))
+    }
+
+    fn build(config: &HttpClientConfig, unix_socket: Option<PathBuf>) -> Result<Self, HttpError> {
+        let tls_files = tls::files(&config.tls_config);
+        let pool = Pool::new(config, unix_socket.clone(), &tls_files)?;
+        let inner = Inner {
+            config: config.clone(),
+            unix_socket,
+            tls_files,
+            pool: ArcSwap::from_pointee(pool),
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+
+    /// Sends `request` and waits for the head of the answer, following redirects if the configuration says so.
+    ///
+    /// # Errors
+    /// When there is no answer in time. An answer of any status is none.
+    pub async fn send(&self, request: Request) -> Result<Response, HttpError> {
+        let deadline = Instant::now() + request.timeout;
+        let (method, url) = (request.method.clone(), request.url.clone());
+        let sent = timeout_at(deadline, self.follow(request, deadline)).await;
+        sent.unwrap_or_else(|_| Err(HttpError::timeout()))
+            .map_err(|error| error.in_request(&method, url.as_str()))
+    }
+
+    async fn follow(&self, mut request: Request, deadline: Instant) -> Result<Response, HttpError> {
+        let origin = request.url.clone();
+        let mut elsewhere = false;
+        for _ in 0..redirect::REQUESTS_MAX {
+            let response = self.send_once(&request, elsewhere).await?;
+            let (parts, body) = response.into_parts();
+            let location = parts.headers.get(LOCATION).and_then(|value| value.to_str().ok());
+            let follows = self.inner.config.follow_redirects && redirect::is_redirect(parts.status);
+            let (true, Some(location)) = (follows, location) else {
+                let reason = parts.extensions.get::<ReasonPhrase>();
+                let reason = match reason {
+                    Some(phrase) => String::from_utf8_lossy(phrase.as_bytes()).into_owned(),
+                    None => parts.status.canonical_reason().unwrap_or("").to_owned(),
+                };
+                return Ok(Response {
+                    status: parts.status,
+                    reason,
+                    headers: parts.headers,
+                    body,
+                    deadline,
+                });
+            };
+            request.url = redirect::target(&request.url, location)?;
+            let (method, keeps_body) = redirect::next_method(parts.status, &request.method);
+            request.method = method;
+            if !keeps_body {
+                request.body = Bytes::new();
+            }
+            // Once away from the first host, coming back does not bring the credentials back.
+            elsewhere |= !redirect::may_share(&origin, &request.url);
+        }
+        let count = redirect::REQUESTS_MAX;
+        Err(HttpError::text(format!("stopped after {count} redirects")))
+    }
+
+    async fn send_once(
+        &self,
+        request: &Request,
+        elsewhere: bool,
+    ) -> Result<http::Response<Incoming>, HttpError> {
+        let url = &request.url;
+        if !matches!(url.scheme(), "http" | "https") {
+            let scheme = url.scheme();
+            return Err(HttpError::text(format!("unsupported protocol scheme {scheme:?}")));
+        }
+        let target = &url[..url::Position::AfterQuery];
+        let mut head = http::Request::builder()
+            .method(&request.method)
+            .uri(without_user(url, target));
+        if let Some(headers) = head.headers_mut() {
+            headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
+            headers.extend(request.headers.clone());
+            auth::add_headers(&self.inner.config, headers, elsewhere)?;
+            auth::add_credentials_of(url, headers)?;
+        }
+        let head = head.body(Full::new(request.body.clone()));
+        let message = head.map_err(|error| HttpError::text(error.to_string()))?;
+        let pool = self.pool()?;
+        let answer = pool.client.request(message).await;
+        answer.map_err(|error| HttpError::text(error::root_text(&error)))
+    }
+
+    /// The connections, new ones if a TLS file has changed.
+    fn pool(&self) -> Result<Arc<Pool>, HttpError> {
+        let pool = self.inner.pool.load_full();
+        if self.inner.tls_files.is_empty() || tls::stamps(&self.inner.tls_files) == pool.stamps {
+            return Ok(pool);
+        }
+        let inner = &self.inner;
+        let fresh = Pool::new(&inner.config, inner.unix_socket.clone(), &inner.tls_files)?;
+        let fresh = Arc::new(fresh);
+        inner.pool.store(Arc::clone(&fresh));
+        Ok(fresh)
+    }
+}
+
+impl Pool {
+    fn new(
+        config: &HttpClientConfig,
+        unix_socket: Option<PathBuf>,
+        tls_files: &[PathBuf],
+    ) -> Result<Self, HttpError> {
+        let stamps = tls::stamps(tls_files);
+        let tls = tls::client_config(&config.tls_config, config.enable_http2)?;
+        let name = &config.tls_config.server_name;
+        let server_name =
+            match name.is_empty() {
+                true => None,
+                false => Some(ServerName::try_from(name.clone()).map_err(|_| {
+                    HttpError::text(format!("tls_config: {name:?} is not a valid server_name"))
+                })?),
+            };
+        let client = Client::builder(TokioExecutor::new())
+            .pool_idle_timeout(IDLE_MAX)
+            .pool_timer(TokioTimer::new())
+            .build(Connector::new(tls, server_name, unix_socket));
+        Ok(Self { client, stamps })
+    }
+}
+
+/// The address without user and password, which hyper takes for a part of the host.
+fn without_user(url: &Url, target: &str) -> String {
+    if url.username().is_empty() && url.password().is_none() {
+        return target.to_owned();
+    }
+    let host = &url[url::Position::BeforeHost..url::Position::AfterQuery];
+    format!("{}://{host}", url.scheme())
+}
