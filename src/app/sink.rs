@@ -11,11 +11,7 @@ impl AlertSink for NotifierSink {
     fn send(&self, alerts: Vec<SentAlert>) {
         let alerts = alerts.into_iter().map(|alert| Alert {
             labels: alert.labels,
-            annotations: alert
-                .annotations
-                .iter()
-                .map(|(n, v)| (n.to_owned(), v.to_owned()))
-                .collect(),
+            annotations: alert.annotations,
             starts_at_ms: alert.starts_at_ms,
             ends_at_ms: alert.ends_at_ms,
             generator_url: alert.generator_url,
