@@ -1,4 +1,5 @@
 //! The server seen from outside, and the shape of the tree.
 
+mod compatibility;
 mod support;
 mod tidy;
