@@ -160,10 +160,7 @@ impl Replayed {
         let pairs = || labels.iter().copied().filter(|(_, value)| !value.is_empty());
         let lane = lane_of(pairs());
         let data = &mut self.lanes[lane];
-        let (ordinal, made) = match data.find(pairs()) {
-            Some(ordinal) => (ordinal, false),
-            None => (data.create(pairs(), number, LOGGED), true),
-        };
+        let (ordinal, made) = data.find_or_create(pairs(), number, LOGGED);
         if self.refs.get(number).is_some() {
             // A record repeated, in a checkpoint and in a segment, says nothing new.
             return;
