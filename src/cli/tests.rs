@@ -179,6 +179,8 @@ fn what_is_not_built_is_refused_by_name_unless_it_is_the_default() {
         "--web.enable-admin-api is not supported by Deucalion yet\n",
     );
     assert!(parse_words(&["--no-web.enable-admin-api"]).is_ok());
+    let flags = parse_words(&["--web.console.templates=/x", "--auto-gomaxprocs"]).unwrap();
+    assert_eq!(flags.warnings, ["--web.console.templates has no effect"]);
 }
 
 #[test]
