@@ -8,11 +8,19 @@
 //! ([`web::views`]) and are joined in `app`. `config` is data and imports no
 //! component. Storage and queries are the crates [`tsdb`] and [`promql`].
 
+pub mod app;
+pub mod build;
+pub mod cli;
 pub mod config;
 pub mod discovery;
 pub mod exposition;
 pub mod http_client;
+pub mod notifier;
+pub mod queries;
 pub mod relabel;
+pub mod rules;
 pub mod scrape;
 pub mod telemetry;
+pub mod template;
+pub mod testing_rules;
 pub mod web;

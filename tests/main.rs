@@ -1,1 +1,4 @@
-//! The server seen from outside.
+//! The server seen from outside, and the shape of the tree.
+
+mod support;
+mod tidy;

@@ -45,7 +45,7 @@ pub fn exponent(v: f64) -> String {
 /// Appends a sample's value as the API writes it: plain, but with an exponent below 1e-6 and from 1e21 up.
 pub fn push_json(out: &mut String, v: f64) {
     let size = v.abs();
-    let layout = if size != 0.0 && (size < 1e-6 || size >= 1e21) {
+    let layout = if size != 0.0 && !(1e-6..1e21).contains(&size) {
         Layout::Exponent
     } else {
         Layout::Plain

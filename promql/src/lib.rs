@@ -12,7 +12,14 @@
 //! [`tsdb::query`] (reading); its parser sees the words alone.
 
 pub mod annotations;
+pub mod engine;
+mod eval;
 pub mod format;
 pub mod functions;
+mod go_sort;
+mod kahan;
 pub mod parser;
+mod plan;
+mod quantile;
+pub mod script;
 pub mod value;

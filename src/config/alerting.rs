@@ -1,8 +1,15 @@
 //! `alerting`: which Alertmanagers hear of alerts, and under which labels.
 
+use std::path::Path;
+
 use super::discovery::DiscoveryConfigs;
+use super::duration::format_ms;
 use super::http_client::HttpClientConfig;
-use super::relabel::RelabelConfig;
+use super::refuse;
+use super::relabel::{RelabelConfig, WrittenRules, rules_to_out};
+use super::scrape::ValidationScheme;
+use super::yaml::write::{Out, OutMap};
+use super::yaml::{Decoder, Node};
 
 /// The section `alerting`.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -43,5 +50,118 @@ impl Default for AlertmanagerConfig {
             relabel_configs: Vec::new(),
             alert_relabel_configs: Vec::new(),
         }
+    }
+}
+
+impl AlertingConfig {
+    /// Reads `alerting`.
+    pub fn decode(node: &Node, scheme: ValidationScheme, decoder: &mut Decoder) -> Self {
+        let Some(mut fields) = decoder.fields(node, "config.plain") else {
+            return Self::default();
+        };
+        let alert_relabel_configs = WrittenRules::decode(
+            fields.take("alert_relabel_configs"),
+            "empty or null alert relabeling rule",
+            decoder,
+        )
+        .resolve(scheme, decoder);
+        let mut alertmanagers = Vec::new();
+        if let Some(node) = fields.take("alertmanagers") {
+            for item in decoder
+                .items(node, "config.AlertmanagerConfigs")
+                .unwrap_or_default()
+            {
+                if item.is_null() {
+                    decoder.mistake(item.mark, "empty or null Alertmanager config section");
+                } else {
+                    alertmanagers.extend(AlertmanagerConfig::decode(item, scheme, decoder));
+                }
+            }
+        }
+        decoder.finish(fields, &[]);
+        Self {
+            alert_relabel_configs,
+            alertmanagers,
+        }
+    }
+
+    /// Puts files beside the file that names them.
+    pub fn set_directory(&mut self, directory: &Path) {
+        for config in &mut self.alertmanagers {
+            config.discovery.set_directory(directory);
+            config.http_client.set_directory(directory);
+        }
+    }
+
+    /// As Prometheus writes it.
+    pub fn to_out(&self) -> Out {
+        let mut map = OutMap::new();
+        let alertmanagers = self
+            .alertmanagers
+            .iter()
+            .map(AlertmanagerConfig::to_out)
+            .collect();
+        map.put_unless_zero("alert_relabel_configs", rules_to_out(&self.alert_relabel_configs))
+            .put_unless_zero("alertmanagers", Out::List(alertmanagers));
+        map.into()
+    }
+}
+
+impl AlertmanagerConfig {
+    fn decode(node: &Node, scheme: ValidationScheme, decoder: &mut Decoder) -> Option<Self> {
+        let mut fields = decoder.fields(node, "config.AlertmanagerConfig")?;
+        let default = Self::default();
+        let relabel = WrittenRules::decode(
+            fields.take("relabel_configs"),
+            "empty or null Alertmanager target relabeling rule",
+            decoder,
+        );
+        let alert_relabel = WrittenRules::decode(
+            fields.take("alert_relabel_configs"),
+            "empty or null Alertmanager alert relabeling rule",
+            decoder,
+        );
+        if let Some(node) = fields.take("api_version")
+            && let Some(version) = decoder.string(node)
+            && version != "v2"
+            && !node.is_null()
+        {
+            decoder.mistake_in(
+                node,
+                format!("expected Alertmanager api version to be one of [v2] but got {version}"),
+            );
+        }
+        let config = Self {
+            discovery: DiscoveryConfigs::decode(&mut fields, relabel.rules.is_empty(), decoder),
+            http_client: HttpClientConfig::decode(&mut fields, decoder),
+            scheme: match fields.take("scheme") {
+                Some(node) => decoder.string(node).unwrap_or_default(),
+                None => default.scheme,
+            },
+            path_prefix: decoder.text_of(&mut fields, "path_prefix"),
+            timeout_ms: decoder.duration_of(&mut fields, "timeout", default.timeout_ms),
+            relabel_configs: relabel.resolve(scheme, decoder),
+            alert_relabel_configs: alert_relabel.resolve(scheme, decoder),
+        };
+        decoder.finish(
+            fields,
+            &[refuse::HTTP_CLIENT, refuse::DISCOVERY, refuse::ALERTMANAGER],
+        );
+        Some(config)
+    }
+
+    fn to_out(&self) -> Out {
+        let mut map = OutMap::new();
+        self.http_client.write(&mut map);
+        map.put_unless_zero("scheme", self.scheme.as_str())
+            .put_unless_zero("path_prefix", self.path_prefix.as_str());
+        if self.timeout_ms != 0 {
+            map.put("timeout", format_ms(self.timeout_ms));
+        }
+        map.put("api_version", "v2")
+            .put_unless_zero("relabel_configs", rules_to_out(&self.relabel_configs))
+            .put_unless_zero("alert_relabel_configs", rules_to_out(&self.alert_relabel_configs));
+        self.discovery.write(&mut map);
+        map.into()
     }
 }

@@ -1,18 +1,29 @@
 //! Service discovery: who is to be scraped and who is to be told.
 //!
-//! A [`Provider`] keeps telling of [`TargetGroup`]s; the manager runs one provider per distinct
+//! A provider keeps telling of [`TargetGroup`]s; the [`Manager`] runs one provider per distinct
 //! configuration, merges what they tell by job and hands the whole to its reader, at most every few seconds.
-//! Nothing here relabels or scrapes.
+//! A provider that fails keeps quiet, and what it told before stands. Nothing here relabels or scrapes.
 //!
 //! ```text
 //! static_configs ─┐
-//! file_sd_configs ├─ Provider ─ groups by source ─┐
+//! file_sd_configs ├─ provider ─ groups by source ─┐
 //! http_sd_configs ┘                               ├─ manager ─ job → groups ─ scrape | notifier
-//!                   Provider ─ groups by source ─┘
+//!                   provider ─ groups by source ─┘
 //! ```
 //!
-//! Start with [`TargetGroup`].
+//! A new mechanism is a file here with a [`Provider`] and a line in [`provider`]. Start with [`Manager`].
 
+mod backoff;
+mod file;
+mod fixed;
 mod group;
+mod http;
+mod manager;
+mod metrics;
+mod provider;
+mod refresh;
 
 pub use group::TargetGroup;
+pub use manager::{Discovered, Manager, Options};
+pub use metrics::DiscoveryMetrics;
+pub use provider::{Provider, Updates};

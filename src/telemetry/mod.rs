@@ -6,6 +6,7 @@
 //! What has no counterpart in Prometheus is prefixed `deucalion_`.
 
 mod metric;
+pub mod process;
 mod registry;
 
 pub use metric::{Counter, Gauge, Histogram, Summary};

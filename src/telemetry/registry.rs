@@ -185,6 +185,19 @@ impl Registry {
         });
     }
 
+    /// As [`Registry::counter_fn`], with fixed labels as text: `type="float"`.
+    pub fn counter_fn_labelled(
+        &self,
+        name: &'static str,
+        help: &'static str,
+        labels: &'static str,
+        read: impl Fn() -> f64 + Send + Sync + 'static,
+    ) {
+        self.add(name, help, "counter", move |name, out| {
+            push_sample(out, name, "", labels, read())
+        });
+    }
+
     /// Histograms that differ in labels.
     pub fn histograms(
         &self,

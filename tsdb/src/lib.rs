@@ -19,9 +19,15 @@
 //! Start with [`model`] (the vocabulary), then [`batch`] (writing) and [`query`] (reading).
 
 pub mod batch;
+pub mod block;
 pub mod chunk;
+pub mod compact;
+pub mod db;
 pub mod encoding;
 pub mod fs;
+pub mod head;
 pub mod index;
 pub mod model;
+pub mod postings;
 pub mod query;
+pub mod wal;

@@ -1,6 +1,26 @@
 //! The functions: names, signatures, what is experimental. One table; parser, engine and documentation read it.
 
+mod absent;
+pub(crate) mod call;
+mod clock;
+mod convert;
+pub(crate) mod extended;
+pub(crate) mod histogram;
+pub(crate) mod info;
+mod labels;
+pub(crate) mod math;
+mod mixed;
+mod over_time;
+mod predict;
+mod range;
+mod rate;
+mod sort;
+
+use crate::annotations::{Annotations, Level};
+use crate::parser::Span;
 use crate::value::ValueType;
+
+pub(crate) use clock::rfc3339;
 
 /// What a function takes and returns.
 #[derive(Clone, Copy, Debug)]
@@ -150,6 +170,15 @@ impl Function {
     /// The name in PromQL.
     pub fn name(self) -> &'static str {
         self.signature().name
+    }
+}
+
+/// Notes a φ outside of 0 … 1.
+pub(crate) fn note_quantile(notes: &mut Annotations, q: f64, span: Span) {
+    if q.is_nan() || !(0.0..=1.0).contains(&q) {
+        let got = crate::format::general(q);
+        let text = format!("quantile value should be between 0 and 1, got {got}");
+        notes.add(Level::Warning, text, Some(span));
     }
 }
 

@@ -150,7 +150,7 @@ pub(crate) fn is_duration_out_of_range(seconds: f64) -> bool {
 pub(crate) fn seconds_to_ns(seconds: f64) -> i64 {
     let ns = (seconds * 1e9).round();
     // What amd64 makes of a float that is no int64.
-    if ns.is_nan() || !(-9.223_372_036_854_775_8e18..9.223_372_036_854_775_8e18).contains(&ns) {
+    if !(i64::MIN as f64..i64::MAX as f64).contains(&ns) {
         return i64::MIN;
     }
     ns as i64
@@ -165,7 +165,7 @@ pub(crate) fn write_duration(out: &mut impl std::fmt::Write, ms: u64) -> std::fm
     for (unit, ns) in UNITS {
         let unit_ms = ns / 1_000_000;
         // Years and weeks only if nothing is left over: 90d is easier to read than 12w6d.
-        if matches!(unit, "y" | "w") && rest % unit_ms != 0 {
+        if matches!(unit, "y" | "w") && !rest.is_multiple_of(unit_ms) {
             continue;
         }
         if rest >= unit_ms {
@@ -178,7 +178,10 @@ pub(crate) fn write_duration(out: &mut impl std::fmt::Write, ms: u64) -> std::fm
 
 /// The bytes that a literal, quotes included, stands for. `None` if it is none, which the lexer excludes.
 pub(crate) fn unquote(literal: &str) -> Option<Vec<u8>> {
-    let quote = literal.chars().next()?;
+    let quote = literal.chars().next().filter(|c| matches!(c, '"' | '\'' | '`'))?;
+    if !literal.ends_with(quote) {
+        return None;
+    }
     let inner = literal.get(1..literal.len().checked_sub(1)?)?;
     if quote == '`' || !inner.contains('\\') {
         return Some(inner.as_bytes().to_vec());

@@ -13,16 +13,24 @@ pub mod ast;
 mod check;
 pub mod error;
 mod grammar;
+pub mod json;
 mod lexer;
-mod literal;
+pub(crate) mod literal;
 pub mod position;
-pub mod print;
+pub mod pretty;
+mod print;
+pub mod series;
 mod token;
+mod visit;
 
 use tsdb::model::Matcher;
 
 pub use ast::{Expr, Span};
 pub use error::{ParseError, ParseErrors};
+pub use json::json;
+pub use position::Place;
+pub use pretty::pretty;
+pub use series::{SequenceValue, parse_metric, parse_series};
 
 /// Which parts of the language are switched on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -61,6 +69,22 @@ impl Default for ParserOptions {
     }
 }
 
+/// Reads a duration as Prometheus writes them (`1h30m`), in milliseconds.
+///
+/// # Errors
+/// When it is none, in the words of `model.ParseDuration`.
+pub fn parse_duration_ms(text: &str) -> Result<i64, String> {
+    literal::duration_ns(text).map(|ns| ns / 1_000_000)
+}
+
+/// Writes milliseconds as Prometheus writes a duration: `1h30m`, `0s`.
+pub fn format_duration(ms: i64) -> String {
+    let mut out = String::from(if ms < 0 { "-" } else { "" });
+    // Writing into a string cannot fail.
+    let _written = literal::write_duration(&mut out, ms.unsigned_abs());
+    out
+}
+
 /// Reads an expression and checks its types.
 ///
 /// # Errors
@@ -85,3 +109,6 @@ pub fn parse_selector(text: &str) -> Result<Vec<Matcher>, ParseErrors> {
         Err(error) => Err((*error).into()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -150,6 +150,39 @@ pub(crate) enum Descriptor {
     CounterResetHint,
 }
 
+impl Descriptor {
+    /// The key as it is written.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Sum => "sum",
+            Self::Count => "count",
+            Self::Schema => "schema",
+            Self::Offset => "offset",
+            Self::NegativeOffset => "n_offset",
+            Self::Buckets => "buckets",
+            Self::NegativeBuckets => "n_buckets",
+            Self::ZeroBucket => "z_bucket",
+            Self::ZeroBucketWidth => "z_bucket_w",
+            Self::CustomValues => "custom_values",
+            Self::CounterResetHint => "counter_reset_hint",
+        }
+    }
+
+    const ALL: [Self; 11] = [
+        Self::Sum,
+        Self::Count,
+        Self::Schema,
+        Self::Offset,
+        Self::NegativeOffset,
+        Self::Buckets,
+        Self::NegativeBuckets,
+        Self::ZeroBucket,
+        Self::ZeroBucketWidth,
+        Self::CustomValues,
+        Self::CounterResetHint,
+    ];
+}
+
 impl Kind {
     fn is_keyword(self) -> bool {
         matches!(
@@ -308,20 +341,9 @@ pub(crate) fn duration_keyword(word: &[u8]) -> Option<Kind> {
 
 /// The key of a histogram literal; any case.
 pub(crate) fn descriptor(word: &str) -> Option<Descriptor> {
-    Some(match word.to_ascii_lowercase().as_str() {
-        "sum" => Descriptor::Sum,
-        "count" => Descriptor::Count,
-        "schema" => Descriptor::Schema,
-        "offset" => Descriptor::Offset,
-        "n_offset" => Descriptor::NegativeOffset,
-        "buckets" => Descriptor::Buckets,
-        "n_buckets" => Descriptor::NegativeBuckets,
-        "z_bucket" => Descriptor::ZeroBucket,
-        "z_bucket_w" => Descriptor::ZeroBucketWidth,
-        "custom_values" => Descriptor::CustomValues,
-        "counter_reset_hint" => Descriptor::CounterResetHint,
-        _ => return None,
-    })
+    Descriptor::ALL
+        .into_iter()
+        .find(|key| key.as_str().eq_ignore_ascii_case(word))
 }
 
 /// The values of a histogram literal's `counter_reset_hint`; any case.

@@ -10,6 +10,11 @@
 //! One batch is one scrape, one rule evaluation or one remote-write request. There is no call per sample
 //! into the database: rows are columns here, judged together under one lock, logged with one write.
 
+pub(crate) mod apply;
+pub(crate) mod judge;
+pub(crate) mod log;
+pub(crate) mod resolve;
+
 use crate::model::{Exemplar, Histogram, Labels, Metadata};
 
 /// A series' number in the head: below 2^40, never 0, never reused.

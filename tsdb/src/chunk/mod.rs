@@ -4,6 +4,7 @@
 //! The codec of float samples is [`xor`]. Histograms and the encodings of later Prometheus versions are
 //! known by number, so that they can be refused by name.
 
+pub mod chain;
 pub mod segment;
 pub mod xor;
 

@@ -142,6 +142,14 @@ impl<'a> IndexWriter<'a> {
             .map_err(|error| FileError::damaged(self.file.path(), format!("symbol {at}: {error}")))
     }
 
+    /// All symbols in order; known after [`Self::finish_symbols`].
+    pub fn symbols(&self) -> impl Iterator<Item = Result<&str, FileError>> {
+        let written = self.written.iter();
+        written
+            .flat_map(|written| written.symbols.iter((*written.file).as_ref()))
+            .map(|symbol| symbol.map_err(|error| FileError::damaged(self.file.path(), error.to_string())))
+    }
+
     /// How many symbols were added.
     pub fn symbol_count(&self) -> u32 {
         self.symbol_count

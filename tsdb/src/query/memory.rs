@@ -2,7 +2,7 @@
 //!
 //! It follows the doors' contracts and nothing else: no limits, no files, every append in order or refused.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, RwLock};
 
 use super::{
@@ -15,7 +15,14 @@ use crate::model::{Labels, Matcher};
 /// Series with all their samples, in the order of their creation. Cloning shares the store.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryStore {
-    series: Arc<RwLock<Vec<Arc<Series>>>>,
+    inner: Arc<RwLock<Inner>>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    series: Vec<Arc<Series>>,
+    /// Where each label set stands in `series`.
+    by_labels: HashMap<Labels, usize>,
 }
 
 #[derive(Clone, Debug)]
@@ -31,9 +38,10 @@ impl MemoryStore {
     }
 
     fn snapshot(&self) -> Vec<Arc<Series>> {
-        self.series
+        self.inner
             .read()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .series
             .clone()
     }
 }
@@ -121,6 +129,9 @@ impl Cursor for SnapshotCursor<'_> {
         }
         into.t_ms.extend_from_slice(&samples.t_ms[first..end]);
         into.v.extend_from_slice(&samples.v[first..end]);
+        if !samples.start_ms.is_empty() {
+            into.start_ms.extend_from_slice(&samples.start_ms[first..end]);
+        }
         let (first, end) = (
             u32::try_from(first).unwrap_or(u32::MAX),
             u32::try_from(end).unwrap_or(u32::MAX),
@@ -197,24 +208,26 @@ impl Appendable for MemoryStore {
         if labels.is_empty() {
             return Err(AppendError::invalid_labels("empty labelset"));
         }
-        let mut all = self
-            .series
+        let mut inner = self
+            .inner
             .write()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        let at = all.iter().position(|s| s.labels == *labels).unwrap_or_else(|| {
-            all.push(Arc::new(Series {
-                labels: labels.clone(),
-                samples: Columns::default(),
-            }));
-            batch.created.push(SeriesRef(all.len() as u64));
-            all.len() - 1
-        });
-        Ok(SeriesRef(at as u64 + 1))
+        if let Some(&at) = inner.by_labels.get(labels) {
+            return Ok(SeriesRef(at as u64 + 1));
+        }
+        inner.series.push(Arc::new(Series {
+            labels: labels.clone(),
+            samples: Columns::default(),
+        }));
+        let count = inner.series.len();
+        inner.by_labels.insert(labels.clone(), count - 1);
+        batch.created.push(SeriesRef(count as u64));
+        Ok(SeriesRef(count as u64))
     }
 
     fn append(&self, batch: &mut Batch, _options: &AppendOptions) -> Result<Receipt, AppendError> {
-        let mut all = self
-            .series
+        let mut inner = self
+            .inner
             .write()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         let mut receipt = Receipt::default();
@@ -228,7 +241,7 @@ impl Appendable for MemoryStore {
             let slot = usize::try_from(batch.refs[row].0)
                 .ok()
                 .and_then(|r| r.checked_sub(1));
-            let Some(series) = slot.and_then(|slot| all.get_mut(slot)) else {
+            let Some(series) = slot.and_then(|slot| inner.series.get_mut(slot)) else {
                 receipt.unknown_series += 1;
                 batch.verdict.push(Verdict::UnknownSeries);
                 continue;
@@ -249,6 +262,13 @@ impl Appendable for MemoryStore {
                     match histogram {
                         Some(histogram) => samples.push_histogram(at_ms, histogram),
                         None => samples.push(at_ms, f64::from_bits(bits)),
+                    }
+                    if let Some(starts) = &batch.start_ms {
+                        // Rows before the first that knew are unknown.
+                        samples.start_ms.resize(samples.t_ms.len() - 1, 0);
+                        samples.start_ms.push(starts.get(row).copied().unwrap_or(0));
+                    } else if !samples.start_ms.is_empty() {
+                        samples.start_ms.push(0);
                     }
                 }
                 Verdict::Repeated => receipt.accepted += 1,

@@ -7,9 +7,11 @@
 //!
 //! Start with [`Queryable`]; [`memory::MemoryStore`] is its simplest implementation.
 
+pub mod block;
 pub mod budget;
 pub mod columns;
 pub mod memory;
+pub(crate) mod merge;
 pub mod roster;
 pub mod source;
 pub mod vocabulary;

@@ -46,7 +46,8 @@ impl Parser<'_> {
                 }
             }
         }
-        self.height = height + 1;
+        self.height = height;
+        self.grow()?;
         Ok(args)
     }
 }

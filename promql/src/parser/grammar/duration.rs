@@ -71,8 +71,22 @@ impl Parser<'_> {
             let operand = self.with_sign(first, operand)?;
             return self.duration_operators(operand, 0, OFFSET);
         }
+        if matches!(self.peek()?.kind, Kind::Number | Kind::Duration) {
+            let number = self.number()?;
+            return self.with_sign(first, DurationExpr::Number(number));
+        }
         let operand = self.duration_operand(OFFSET)?;
-        self.with_sign(first, operand)
+        Ok(match operand {
+            // Here alone a plus is kept; it shows in the tree's JSON.
+            DurationExpr::Step { .. } | DurationExpr::Range { .. } | DurationExpr::Binary { .. } => {
+                DurationExpr::Unary {
+                    negative: first.kind == Kind::Subtract,
+                    span: first.span.to(operand.span()),
+                    of: Box::new(operand),
+                }
+            }
+            operand => self.with_sign(first, operand)?,
+        })
     }
 
     fn duration_expr(&mut self, binding: u8, place: Place) -> Parsed<DurationExpr> {

@@ -60,15 +60,23 @@ impl Parser<'_> {
             let modifiers = self.binary_modifiers()?;
             // From the right: the operator itself may follow again on its right side.
             let right = self.expr(if strength == POWER { strength } else { strength + 1 })?;
-            height = height.max(self.height) + 1;
-            if height > DEPTH_MAX {
-                return self.too_deep();
-            }
+            self.height = self.height.max(height);
+            self.grow()?;
+            height = self.height;
             left = self.binary(op, left, modifiers, right)?;
         }
         self.height = height;
         self.depth -= 1;
         Ok(left)
+    }
+
+    /// The expression finished last has got a level more.
+    pub(super) fn grow(&mut self) -> Parsed<()> {
+        self.height += 1;
+        if self.height > DEPTH_MAX {
+            return self.too_deep();
+        }
+        Ok(())
     }
 
     pub(super) fn too_deep<T>(&mut self) -> Parsed<T> {
@@ -146,7 +154,7 @@ impl Parser<'_> {
         let open = self.take()?;
         let expr = self.expr(0)?;
         let close = self.expect(Kind::RightParen)?;
-        self.height += 1;
+        self.grow()?;
         Ok(Expr::Paren(Paren {
             expr: Box::new(expr),
             span: open.span.to(close.span),
@@ -163,7 +171,7 @@ impl Parser<'_> {
         if let Expr::Number(number) = inner {
             return Ok(Expr::Number(signed(number, negative, span)));
         }
-        self.height += 1;
+        self.grow()?;
         Ok(Expr::Unary(Unary {
             negative,
             expr: Box::new(inner),
@@ -172,7 +180,7 @@ impl Parser<'_> {
     }
 
     /// A number or a duration literal.
-    pub(super) fn number(&mut self) -> Parsed<Number> {
+    pub(crate) fn number(&mut self) -> Parsed<Number> {
         let token = self.take()?;
         let text = token.text(self.input());
         let is_duration = token.kind == Kind::Duration;

@@ -19,6 +19,8 @@ mod matching;
 mod modifier;
 mod selector;
 
+pub(super) use selector::lossy;
+
 use super::ast::{Expr, Span};
 use super::error::ParseError;
 use super::lexer::Lexer;
@@ -29,6 +31,12 @@ use super::{ParserOptions, literal};
 /// How deep expressions may be nested. Prometheus has no such limit; everything that walks a tree here
 /// does so on the stack, and a thread of the server has two megabytes of it.
 pub(crate) const DEPTH_MAX: u32 = 1_000;
+
+/// Up to how many possible levels an expression is read on the stack of the caller.
+const LEVELS_ON_ANY_STACK: usize = 64;
+
+/// What [`DEPTH_MAX`] levels need at most: 9 KiB each in an unoptimised build.
+const ROOMY_STACK_BYTES: usize = 16 << 20;
 
 /// The mistake that ended the reading; boxed because it is rare and a result is returned everywhere.
 pub(crate) type Failure = Box<ParseError>;
@@ -82,6 +90,29 @@ impl<'a> Parser<'a> {
 
     /// The whole text as one expression; types are not checked yet.
     pub(crate) fn expression(&mut self) -> Parsed<Expr> {
+        // Each level of nesting takes one of these.
+        let levels = memchr::memchr3_iter(b'(', b'-', b'+', self.input().as_bytes()).count()
+            + memchr::memchr_iter(b'^', self.input().as_bytes()).count();
+        if levels <= LEVELS_ON_ANY_STACK {
+            return self.whole_expression();
+        }
+        std::thread::scope(|scope| {
+            let roomy = std::thread::Builder::new().stack_size(ROOMY_STACK_BYTES);
+            match roomy.spawn_scoped(scope, || self.whole_expression()) {
+                Ok(thread) => match thread.join() {
+                    Ok(parsed) => parsed,
+                    Err(panic) => std::panic::resume_unwind(panic),
+                },
+                Err(error) => Err(Box::new(ParseError::new(
+                    "",
+                    Span::default(),
+                    format!("no thread for a deeply nested expression: {error}"),
+                ))),
+            }
+        })
+    }
+
+    fn whole_expression(&mut self) -> Parsed<Expr> {
         if self.peek()?.kind == Kind::End {
             return self.fail(Span::default(), "no expression found in input");
         }
@@ -162,6 +193,11 @@ impl<'a> Parser<'a> {
     /// Complains about the token read last.
     pub(crate) fn unexpected<T>(&mut self, context: &str, expected: &str) -> Parsed<T> {
         let found = self.peek()?;
+        self.unexpected_token(found, context, expected)
+    }
+
+    /// Complains about a token.
+    pub(crate) fn unexpected_token<T>(&mut self, found: Token, context: &str, expected: &str) -> Parsed<T> {
         let mut text = format!("unexpected {}", found.describe(self.input()));
         for (word, detail) in [(" in ", context), (", expected ", expected)] {
             if !detail.is_empty() {

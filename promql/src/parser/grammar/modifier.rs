@@ -30,7 +30,7 @@ impl Parser<'_> {
         let Some(close) = close else {
             return self.unexpected(CONTEXT, "\"]\"");
         };
-        self.height += 1;
+        self.grow()?;
         let span = of.span().to(close.span);
         Ok(Expr::Subquery(Subquery {
             expr: Box::new(of),

@@ -120,6 +120,6 @@ fn match_kind(kind: Kind) -> Option<MatchKind> {
 
 /// No series has a label that is no UTF-8, so that what stands for such bytes hardly matters; an answer
 /// shows U+FFFD as Prometheus' JSON does.
-fn lossy(bytes: Vec<u8>) -> String {
+pub(crate) fn lossy(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }

@@ -11,13 +11,14 @@
 //!
 //! A complaint ends the reading; its words are Prometheus'. Start with [`Lexer::next`].
 
+mod cursor;
 mod number;
 mod series;
 mod text;
 
-use super::ast::Span;
 use super::position::narrow;
 use super::token::{Kind, Token, duration_keyword, keyword};
+use cursor::{begins_duration_keyword, is_alpha, is_alphanumeric, is_space, quoted_char};
 
 /// Why the text cannot be cut into tokens; it concerns everything from the token's beginning on.
 pub(crate) struct LexError {
@@ -386,95 +387,6 @@ impl<'a> Lexer<'a> {
         match before.iter().rposition(|&b| !is_space(char::from(b))) {
             Some(at) if before[at] == b')' => narrow(at + 2),
             _ => otherwise,
-        }
-    }
-}
-
-// Moving over the text.
-impl Lexer<'_> {
-    fn advance(&mut self) -> Option<char> {
-        let c = self.peek();
-        self.width = c.map_or(0, char::len_utf8);
-        self.pos += self.width;
-        c
-    }
-
-    fn back(&mut self) {
-        self.pos -= self.width;
-    }
-
-    fn peek(&self) -> Option<char> {
-        match self.input.as_bytes().get(self.pos) {
-            Some(&byte) if byte.is_ascii() => Some(char::from(byte)),
-            _ => self.input[self.pos..].chars().next(),
-        }
-    }
-
-    fn peek_is_digit(&self) -> bool {
-        self.peek().is_some_and(|c| c.is_ascii_digit())
-    }
-
-    fn accept(&mut self, valid: &str) -> bool {
-        match self.peek() {
-            Some(c) if valid.contains(c) => {
-                self.advance();
-                true
-            }
-            _ => false,
-        }
-    }
-
-    fn skip_while(&mut self, wanted: impl Fn(char) -> bool) {
-        while self.peek().is_some_and(&wanted) {
-            self.advance();
-        }
-    }
-
-    fn pending(&self) -> &str {
-        &self.input[self.start..self.pos]
-    }
-
-    fn emit(&mut self, kind: Kind) -> Step {
-        let span = Span {
-            start: narrow(self.start),
-            end: narrow(self.pos),
-        };
-        self.start = self.pos;
-        Ok(Some(Token { kind, span }))
-    }
-
-    fn error<T>(&self, text: String) -> Result<T, LexError> {
-        Err(LexError {
-            start: narrow(self.start),
-            text,
-        })
-    }
-}
-
-fn begins_duration_keyword(c: char) -> bool {
-    matches!(c.to_ascii_lowercase(), 's' | 'r' | 'm')
-}
-
-fn is_space(c: char) -> bool {
-    matches!(c, ' ' | '\t' | '\n' | '\r')
-}
-
-fn is_alpha(c: char) -> bool {
-    c.is_ascii_alphabetic() || c == '_'
-}
-
-fn is_alphanumeric(c: char) -> bool {
-    c.is_ascii_alphanumeric() || c == '_'
-}
-
-/// A character as Go's `%q` writes it; the end of the text is U+FFFD.
-fn quoted_char(c: Option<char>) -> String {
-    match c.unwrap_or(char::REPLACEMENT_CHARACTER) {
-        '\'' => "'\\''".to_owned(),
-        '"' => "'\"'".to_owned(),
-        c => {
-            let quoted = super::token::quoted(c.encode_utf8(&mut [0; 4]));
-            format!("'{}'", &quoted[1..quoted.len() - 1])
         }
     }
 }

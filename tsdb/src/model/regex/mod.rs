@@ -30,9 +30,15 @@ use parse::Flags;
 use shape::Shape;
 
 /// A compiled regular expression. Cloning shares it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Regex {
     inner: Arc<Inner>,
+}
+
+impl std::fmt::Debug for Regex {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Regex").field(&self.inner.pattern).finish()
+    }
 }
 
 #[derive(Debug)]
@@ -61,7 +67,7 @@ impl Regex {
     /// # Errors
     /// When the pattern is not in Go's syntax, or too large.
     pub fn new(pattern: &str) -> Result<Self, RegexError> {
-        let parsed = parse::parse(pattern, Flags::new(false))?;
+        let parsed = parse::parse(pattern, Flags::PLAIN)?;
         let automaton = compile::compile(&parsed.root, false, pattern)?;
         let matching = Matching::Automaton(automaton);
         Ok(Self::from_parts(
@@ -77,20 +83,20 @@ impl Regex {
     /// # Errors
     /// When the pattern is not in Go's syntax, or too large.
     pub fn anchored(pattern: &str) -> Result<Self, RegexError> {
-        let parsed = parse::parse(pattern, Flags::new(true))?;
+        let parsed = parse::parse(pattern, Flags::MATCHER)?;
         Self::whole_text(pattern, parsed, pattern)
     }
 
     /// Compiles the text `^(?s:pattern)$`, as relabelling and `label_replace` do.
     ///
-    /// It differs from [`Regex::anchored`] where the pattern's parentheses do not pair up: errors quote
-    /// the whole text, and `a)(b` is taken.
+    /// It differs from [`Regex::anchored`] where the pattern's parentheses do not pair up (errors quote the
+    /// whole text, and `a)(b` is taken) and in the names that `\p{…}` knows.
     ///
     /// # Errors
     /// When that text is not in Go's syntax, or too large.
     pub fn wrapped(pattern: &str) -> Result<Self, RegexError> {
         let text = format!("^(?s:{pattern})$");
-        let parsed = parse::parse(&text, Flags::new(false))?;
+        let parsed = parse::parse(&text, Flags::PLAIN)?;
         if parsed.root.is_between_anchors() {
             return Self::whole_text(pattern, parsed, &text);
         }

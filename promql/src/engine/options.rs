@@ -1,0 +1,56 @@
+//! What an engine and a single query can be told.
+
+use crate::parser::ParserOptions;
+
+/// How far back an instant selector looks for a sample, unless `--query.lookback-delta` says otherwise.
+const LOOKBACK_MS: i64 = 5 * 60 * 1000;
+
+/// How many samples one query may hold at a time, unless `--query.max-samples` says otherwise.
+///
+/// A float sample takes 16 bytes (timestamp and value), so a query at the limit holds 800 MB.
+const QUERY_SAMPLES_MAX: usize = 50_000_000;
+
+/// Prometheus' default `evaluation_interval`, the step of subqueries that name none.
+const EVALUATION_INTERVAL_MS: i64 = 60 * 1000;
+
+/// Options of an engine. Time limits are the caller's, through [`tsdb::query::Cancel`].
+#[derive(Clone, Debug)]
+pub struct EngineOptions {
+    /// How far back an instant selector looks, its own edge left out.
+    pub lookback_ms: i64,
+    /// Samples one query may hold at a time.
+    pub max_samples: usize,
+    /// The step of subqueries that name none, at first.
+    pub no_step_subquery_interval_ms: i64,
+    /// What the parser accepts.
+    pub parser: ParserOptions,
+    /// `promql-delayed-name-removal`: functions keep metric names until the end of the query.
+    pub delayed_name_removal: bool,
+    /// `type-and-unit-labels`: the `__type__` label tells counters from gauges, not the name's ending.
+    pub type_and_unit_labels: bool,
+    /// `use-start-timestamps`: rates use the time since when a counter counts.
+    pub use_start_timestamps: bool,
+}
+
+impl Default for EngineOptions {
+    fn default() -> Self {
+        Self {
+            lookback_ms: LOOKBACK_MS,
+            max_samples: QUERY_SAMPLES_MAX,
+            no_step_subquery_interval_ms: EVALUATION_INTERVAL_MS,
+            parser: ParserOptions::default(),
+            delayed_name_removal: false,
+            type_and_unit_labels: false,
+            use_start_timestamps: false,
+        }
+    }
+}
+
+/// Options of one query.
+#[derive(Clone, Debug, Default)]
+pub struct QueryOptions {
+    /// Replaces [`EngineOptions::lookback_ms`].
+    pub lookback_ms: Option<i64>,
+    /// Count samples step by step (`stats=all`).
+    pub per_step_stats: bool,
+}

@@ -1,0 +1,301 @@
+//! Matching step by step, where signatures repeat, sides are filled in or histograms are met.
+//!
+//! What is refused here is refused for the first step at which it occurs, as Prometheus would.
+
+use hashbrown::{HashMap, HashSet};
+
+use super::arithmetic::{self, note_mismatch};
+use super::matching::{Merged, Results, Sides};
+use crate::engine::QueryError;
+use crate::eval::Eval;
+use crate::eval::dict::{Dict, SetId};
+use crate::eval::series::{ABSENT, Series, is_absent};
+use crate::functions::histogram::unsupported;
+use crate::parser::ast::{BinaryOp, Cardinality, VectorMatching};
+use crate::plan::node::{Binary, Grid};
+
+type Map<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
+
+/// The state of the matching at one step.
+struct Step {
+    /// Which series of the "one" side is there, by signature.
+    one: Map<SetId, usize>,
+    /// Signatures that have found a partner; for one-to-one.
+    matched: HashSet<SetId>,
+    /// Result labels given out, by signature; for many-to-one.
+    given: HashSet<(SetId, SetId)>,
+    given_any: HashSet<SetId>,
+}
+
+/// The results so far: a series for each set of labels that came out.
+struct Output {
+    at: Map<SetId, usize>,
+    series: Vec<Series>,
+    /// The last step at which a series got a value, to find those that get two.
+    last: Vec<usize>,
+    extra: Vec<Series>,
+}
+
+pub(super) fn each(
+    eval: &mut Eval<'_>,
+    binary: &Binary,
+    matching: &VectorMatching,
+    sides: &Sides,
+    results: &mut Results,
+    grid: Grid,
+) -> Result<Merged, QueryError> {
+    let mut state = Step {
+        one: Map::default(),
+        matched: HashSet::default(),
+        given: HashSet::default(),
+        given_any: HashSet::default(),
+    };
+    let mut output = Output {
+        at: Map::default(),
+        series: Vec::new(),
+        last: Vec::new(),
+        extra: Vec::new(),
+    };
+    for step in 0..grid.len() {
+        eval.cancel.check()?;
+        state.clear();
+        let is_any_many = sides.many.iter().any(|s| s.is_present(step));
+        let is_any_one = sides.one.iter().any(|s| s.is_present(step));
+        let can_fill = sides.fill_many.is_some() || sides.fill_one.is_some();
+        if !(is_any_many || is_any_one) || (!can_fill && !(is_any_many && is_any_one)) {
+            continue;
+        }
+        find_ones(eval, matching, sides, &mut state, step)?;
+        let mut matcher = Matcher {
+            binary,
+            matching,
+            sides,
+            results,
+            output: &mut output,
+            grid,
+            step,
+        };
+        matcher.each_many(eval, &mut state)?;
+        matcher.each_unmatched(eval, &mut state)?;
+    }
+    let mut merged = Merged::new(eval, grid)?;
+    for series in output.series.into_iter().chain(output.extra) {
+        if !series.is_empty() {
+            merged.push(series)?;
+        }
+    }
+    Ok(merged)
+}
+
+impl Step {
+    fn clear(&mut self) {
+        self.one.clear();
+        self.matched.clear();
+        self.given.clear();
+        self.given_any.clear();
+    }
+}
+
+/// Finds the series of the "one" side; two of one signature are one too many.
+fn find_ones(
+    eval: &mut Eval<'_>,
+    matching: &VectorMatching,
+    sides: &Sides,
+    state: &mut Step,
+    step: usize,
+) -> Result<(), QueryError> {
+    for (at, series) in sides.one.iter().enumerate().filter(|(_, s)| s.is_present(step)) {
+        let Some(other) = state.one.insert(sides.one_signatures[at], at) else {
+            continue;
+        };
+        let dict = &mut eval.dict;
+        let group = match_labels(dict, matching, series.set);
+        let mut both = [series.set, sides.one[other].set].map(|set| dict.labels(set).to_string());
+        both.sort();
+        let side = if sides.swapped { "left" } else { "right" };
+        return Err(QueryError::execution(format!(
+            "found duplicate series for the match group {} on the {side} hand-side of the operation: \
+             [{}, {}];many-to-many matching not allowed: matching labels must be unique on one side",
+            dict.labels(group),
+            both[0],
+            both[1],
+        )));
+    }
+    Ok(())
+}
+
+/// The labels that were matched on, as they are shown and as a filled-in series has them.
+fn match_labels(dict: &mut Dict, matching: &VectorMatching, set: SetId) -> SetId {
+    let names = dict.names(&matching.labels);
+    if matching.on {
+        dict.keep(set, &names)
+    } else {
+        let name = dict.name;
+        dict.filter(set, |n| n != name && !names.contains(&n))
+    }
+}
+
+struct Matcher<'m> {
+    binary: &'m Binary,
+    matching: &'m VectorMatching,
+    sides: &'m Sides,
+    results: &'m mut Results,
+    output: &'m mut Output,
+    grid: Grid,
+    step: usize,
+}
+
+/// One side of a meeting: a series at the step, or what fills in for one.
+#[derive(Clone, Copy)]
+enum Party<'m> {
+    Series(&'m Series),
+    Fill(SetId, f64),
+}
+
+impl Party<'_> {
+    fn set(&self) -> SetId {
+        match self {
+            Self::Series(series) => series.set,
+            Self::Fill(set, _) => *set,
+        }
+    }
+
+    fn float(&self, step: usize) -> f64 {
+        match self {
+            Self::Series(series) => series.v[step],
+            Self::Fill(_, v) => *v,
+        }
+    }
+}
+
+impl Matcher<'_> {
+    /// Each series of the "many" side meets its partner.
+    fn each_many(&mut self, eval: &mut Eval<'_>, state: &mut Step) -> Result<(), QueryError> {
+        for (at, series) in self.sides.many.iter().enumerate() {
+            if !series.is_present(self.step) {
+                continue;
+            }
+            let signature = self.sides.many_signatures[at];
+            let one = match (state.one.get(&signature), self.sides.fill_one) {
+                (Some(&one), _) => Party::Series(&self.sides.one[one]),
+                (None, Some(fill)) => {
+                    Party::Fill(match_labels(&mut eval.dict, self.matching, series.set), fill)
+                }
+                (None, None) => continue,
+            };
+            self.meet(eval, state, Party::Series(series), one, signature)?;
+        }
+        Ok(())
+    }
+
+    /// Series of the "one" side that met nobody meet what fills in.
+    fn each_unmatched(&mut self, eval: &mut Eval<'_>, state: &mut Step) -> Result<(), QueryError> {
+        let Some(fill) = self.sides.fill_many else {
+            return Ok(());
+        };
+        for (at, series) in self.sides.one.iter().enumerate() {
+            let signature = self.sides.one_signatures[at];
+            let is_matched = state.matched.contains(&signature) || state.given_any.contains(&signature);
+            if !series.is_present(self.step) || is_matched {
+                continue;
+            }
+            let set = match_labels(&mut eval.dict, self.matching, series.set);
+            self.meet(
+                eval,
+                state,
+                Party::Fill(set, fill),
+                Party::Series(series),
+                signature,
+            )?;
+        }
+        Ok(())
+    }
+
+    fn meet(
+        &mut self,
+        eval: &mut Eval<'_>,
+        state: &mut Step,
+        many: Party<'_>,
+        one: Party<'_>,
+        signature: SetId,
+    ) -> Result<(), QueryError> {
+        let (left, right) = if self.sides.swapped {
+            (one, many)
+        } else {
+            (many, one)
+        };
+        let (a, b) = (left.float(self.step), right.float(self.step));
+        if is_absent(a) || is_absent(b) {
+            return self.meet_histograms(eval, is_absent(a), is_absent(b));
+        }
+        if super::is_float_mismatch(self.binary.op) {
+            note_mismatch(eval, self.binary, "float", "float");
+            return Ok(());
+        }
+        let (mut value, keep) = arithmetic::floats(self.binary.op, a, b);
+        if self.binary.return_bool {
+            value = f64::from(u8::from(keep));
+        }
+        let set = self.results.labels(&mut eval.dict, many.set(), one.set());
+        if self.matching.cardinality == Cardinality::OneToOne {
+            if !state.matched.insert(signature) {
+                return Err(QueryError::execution(
+                    "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)",
+                ));
+            }
+        } else {
+            state.given_any.insert(signature);
+            if !state.given.insert((signature, set)) {
+                return Err(QueryError::execution(
+                    "multiple matches for labels: grouping labels must ensure unique matches",
+                ));
+            }
+        }
+        if keep || self.binary.return_bool {
+            self.output.put(set, self.step, value, self.grid.len());
+        }
+        Ok(())
+    }
+
+    /// Histograms on one side or both: most operators have no answer.
+    fn meet_histograms(&self, eval: &mut Eval<'_>, left: bool, right: bool) -> Result<(), QueryError> {
+        let op = self.binary.op;
+        let computes = match (left, right) {
+            (true, true) => matches!(
+                op,
+                BinaryOp::Add | BinaryOp::Subtract | BinaryOp::Equal | BinaryOp::NotEqual
+            ),
+            (true, false) => matches!(
+                op,
+                BinaryOp::Multiply | BinaryOp::Divide | BinaryOp::TrimUpper | BinaryOp::TrimLower
+            ),
+            _ => op == BinaryOp::Multiply,
+        };
+        if computes {
+            return Err(unsupported("operations between vectors"));
+        }
+        let word = |is_histogram| if is_histogram { "histogram" } else { "float" };
+        note_mismatch(eval, self.binary, word(left), word(right));
+        Ok(())
+    }
+}
+
+impl Output {
+    fn put(&mut self, set: SetId, step: usize, value: f64, steps: usize) {
+        let next = self.series.len();
+        let at = *self.at.entry(set).or_insert(next);
+        if at == next {
+            self.series.push(Series::floats(set, vec![ABSENT; steps]));
+            self.last.push(usize::MAX);
+        }
+        if self.last[at] == step {
+            // Told apart when the results are merged.
+            let mut twice = Series::floats(set, vec![ABSENT; steps]);
+            twice.v[step] = value;
+            self.extra.push(twice);
+            return;
+        }
+        self.last[at] = step;
+        self.series[at].v[step] = value;
+    }
+}

@@ -1,0 +1,82 @@
+//! From a file's bytes to a decoded value: scan, expand, decode, and all mistakes at the end.
+
+use std::path::Path;
+use std::rc::Rc;
+
+use super::errors::ConfigErrors;
+use super::expand::{Environment, ExpandEnv, expand_tree};
+use super::yaml::decode::Mistake;
+use super::yaml::load::LoadError;
+use super::yaml::{self, Decoder, Node};
+
+/// How a document is read.
+#[derive(Clone, Copy)]
+pub struct Reading<'a> {
+    /// Which variables are expanded.
+    pub expand_env: ExpandEnv,
+    /// Where variables are looked up.
+    pub environment: Environment<'a>,
+    /// Whether unknown keys are passed over.
+    pub ignores_unknown_fields: bool,
+}
+
+impl std::fmt::Debug for Reading<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reading")
+            .field("expand_env", &self.expand_env)
+            .field("ignores_unknown_fields", &self.ignores_unknown_fields)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Reading<'_> {
+    /// Strict, and nothing expanded.
+    pub const STRICT: Reading<'static> = Reading {
+        expand_env: ExpandEnv::Off,
+        environment: &|_| None,
+        ignores_unknown_fields: false,
+    };
+}
+
+/// Decodes the first document of `bytes`; an empty file has no root.
+///
+/// # Errors
+/// Everything that is wrong, sorted by place.
+pub fn decode<T>(
+    file: &Path,
+    bytes: &[u8],
+    reading: Reading<'_>,
+    decode: impl FnOnce(Option<&Node>, &mut Decoder) -> T,
+) -> Result<T, ConfigErrors> {
+    let root = yaml::load(bytes).map_err(|error| scan_errors(file, error))?.root;
+    let mut decoder = Decoder::new();
+    decoder.ignores_unknown_fields = reading.ignores_unknown_fields;
+    let root: Option<Rc<Node>> = root.map(|root| {
+        expand_tree(
+            root,
+            reading.expand_env,
+            reading.environment,
+            &mut decoder.mistakes,
+        )
+    });
+    let value = decode(root.as_deref(), &mut decoder);
+    ConfigErrors::check(file, decoder.mistakes)?;
+    Ok(value)
+}
+
+fn scan_errors(file: &Path, error: LoadError) -> ConfigErrors {
+    let text = format!("yaml: {}", error.text);
+    let Some(mark) = error.mark else {
+        return ConfigErrors::of_file(file, text);
+    };
+    match ConfigErrors::check(
+        file,
+        vec![Mistake {
+            mark,
+            text: text.clone(),
+        }],
+    ) {
+        Err(errors) => errors,
+        Ok(()) => ConfigErrors::of_file(file, text),
+    }
+}

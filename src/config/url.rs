@@ -1,0 +1,119 @@
+//! URLs as Go's `net/url` sees them, as far as a configuration is checked.
+
+use crate::config::quote::quoted;
+
+/// What of a URL decides whether it can be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UrlParts<'t> {
+    /// Before `:`, in small letters.
+    pub scheme: String,
+    /// Between `//` and the path, without user and password.
+    pub host: &'t str,
+    /// The password, if there is one.
+    pub password: Option<&'t str>,
+}
+
+/// Splits a URL.
+///
+/// # Errors
+/// In Go's words: `parse "…": …`.
+pub fn split(text: &str) -> Result<UrlParts<'_>, String> {
+    let refuse = |what: String| Err(format!("parse {text}: {what}", text = quoted(text)));
+    if text.bytes().any(|b| b < 0x20 || b == 0x7f) {
+        return refuse("net/url: invalid control character in URL".into());
+    }
+    let (scheme, rest) = match text.find(|c: char| !(c.is_ascii_alphanumeric() || "+-.".contains(c))) {
+        Some(0) if text.starts_with(':') => return refuse("missing protocol scheme".into()),
+        Some(at) if text[at..].starts_with(':') && text.starts_with(|c: char| c.is_ascii_alphabetic()) => {
+            (text[..at].to_ascii_lowercase(), &text[at + 1..])
+        }
+        _ => (String::new(), text),
+    };
+    let Some(rest) = rest.strip_prefix("//") else {
+        let segment = rest.split('/').next().unwrap_or_default();
+        if scheme.is_empty() && segment.contains(':') {
+            return refuse("first path segment in URL cannot contain colon".into());
+        }
+        return Ok(UrlParts {
+            scheme,
+            host: "",
+            password: None,
+        });
+    };
+    let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
+    let (user, host) = match authority.rsplit_once('@') {
+        Some((user, host)) => (Some(user), host),
+        None => (None, authority),
+    };
+    if host.contains([' ', '"', '<', '>', '\\', '^', '`', '{', '}', '|']) {
+        return refuse("invalid character in host name".into());
+    }
+    let after_name = match host.strip_prefix('[') {
+        Some(inside) => match inside.split_once(']') {
+            Some((_, after)) => after,
+            None => return refuse("missing ']' in host".into()),
+        },
+        None => host.find(':').map_or("", |at| &host[at..]),
+    };
+    if !after_name.is_empty()
+        && !after_name
+            .strip_prefix(':')
+            .is_some_and(|port| port.bytes().all(|b| b.is_ascii_digit()))
+    {
+        return refuse(format!(
+            "invalid port {after_name} after host",
+            after_name = quoted(after_name)
+        ));
+    }
+    Ok(UrlParts {
+        scheme,
+        host,
+        password: user
+            .and_then(|user| user.split_once(':'))
+            .map(|(_, password)| password),
+    })
+}
+
+/// `text` with its password, if it holds one, as `xxxxx`.
+pub fn redacted(text: &str) -> String {
+    let Ok(UrlParts {
+        password: Some(password),
+        ..
+    }) = split(text)
+    else {
+        return text.to_owned();
+    };
+    text.replacen(&format!(":{password}@"), ":xxxxx@", 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_use_the_words_of_go() {
+        for (text, words) in [
+            ("localhost:9090/sd", None),
+            (
+                "127.0.0.1:9090/sd",
+                Some("first path segment in URL cannot contain colon"),
+            ),
+            (":9090", Some("missing protocol scheme")),
+            ("http://a:b/", Some("invalid port \":b\" after host")),
+            (
+                "http://a/\u{7}",
+                Some("net/url: invalid control character in URL"),
+            ),
+        ] {
+            let error = split(text).err();
+            let expected = words.map(|words| format!("parse {}: {words}", quoted(text)));
+            assert_eq!(error, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_never_shown() {
+        assert_eq!(redacted("http://u:p@x/y?z=:p@"), "http://u:xxxxx@x/y?z=:p@");
+        assert_eq!(redacted("http://u@x/y"), "http://u@x/y");
+    }
+}

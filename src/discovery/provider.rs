@@ -1,0 +1,94 @@
+//! What a mechanism of discovery is, and which there are.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+
+use tokio::sync::mpsc;
+use tsdb::model::Labels;
+
+use super::file::FileProvider;
+use super::fixed::FixedProvider;
+use super::http::HttpProvider;
+use super::{DiscoveryMetrics, TargetGroup};
+use crate::config::{DiscoveryConfigs, FileSdConfig, HttpSdConfig, StaticGroup};
+
+/// A source of target groups.
+pub trait Provider: Send + 'static {
+    /// Tells of groups, all of them first and then those that change, until it is dropped.
+    ///
+    /// It may end when nothing can change any more; what it told stands.
+    fn run(self: Box<Self>, updates: Updates) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+}
+
+/// Where a provider tells of its groups.
+#[derive(Clone, Debug)]
+pub struct Updates(mpsc::Sender<Vec<TargetGroup>>);
+
+impl Updates {
+    /// A place to tell, and where it is heard.
+    pub(super) fn channel() -> (Self, mpsc::Receiver<Vec<TargetGroup>>) {
+        let (sender, receiver) = mpsc::channel(1);
+        (Self(sender), receiver)
+    }
+
+    /// Tells of groups; `false` says that nobody listens any more.
+    pub async fn send(&self, groups: Vec<TargetGroup>) -> bool {
+        self.0.send(groups).await.is_ok()
+    }
+}
+
+/// The configuration of one provider; equal ones share a provider.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum ProviderConfig {
+    Fixed(Vec<StaticGroup>),
+    File(FileSdConfig),
+    // Boxed: it holds a whole HTTP client configuration.
+    Http(Box<HttpSdConfig>),
+}
+
+impl ProviderConfig {
+    /// The providers of one job. A job without any has one without targets, so that its reader hears of it.
+    pub(super) fn of_job(job: &DiscoveryConfigs) -> Vec<Self> {
+        let fixed = (!job.static_configs.is_empty()).then(|| Self::Fixed(job.static_configs.clone()));
+        let mut all: Vec<Self> = fixed.into_iter().collect();
+        all.extend(job.file_sd_configs.iter().cloned().map(Self::File));
+        all.extend(job.http_sd_configs.iter().cloned().map(Box::new).map(Self::Http));
+        if all.is_empty() {
+            all.push(Self::Fixed(Vec::new()));
+        }
+        all
+    }
+
+    /// The mechanism's name in metrics.
+    pub(super) fn mechanism(&self) -> &'static str {
+        match self {
+            Self::Fixed(_) => "static",
+            Self::File(_) => "file",
+            Self::Http(_) => "http",
+        }
+    }
+
+    /// Builds the provider; `job` is the first job that uses it.
+    pub(super) fn build(&self, job: &str, metrics: &DiscoveryMetrics) -> Result<Box<dyn Provider>, String> {
+        Ok(match self {
+            Self::Fixed(groups) => Box::new(FixedProvider::new(groups)),
+            Self::File(config) => Box::new(FileProvider::new(config, metrics)),
+            Self::Http(config) => Box::new(HttpProvider::new(config, job, metrics)?),
+        })
+    }
+}
+
+/// A written group with a source and one more label.
+pub(super) fn named_group(written: StaticGroup, source: String, meta: Option<(&str, &str)>) -> TargetGroup {
+    let address = |target: &String| Labels::from_pairs([("__address__", target.as_str())]);
+    let mut labels: BTreeMap<String, String> = written.labels;
+    if let Some((name, value)) = meta {
+        labels.insert(name.to_owned(), value.to_owned());
+    }
+    TargetGroup {
+        source,
+        targets: written.targets.iter().map(address).collect(),
+        labels: Labels::from_pairs(labels.iter().map(|(n, v)| (n.as_str(), v.as_str()))),
+    }
+}

@@ -1,0 +1,193 @@
+//! `/api/v1`: one table of endpoints, one file a resource, each parameters → call → answer.
+//!
+//! Texts, status codes, key order and number forms are Prometheus' (`web/api/v1` there).
+
+mod answer;
+mod histogram;
+mod json;
+mod labels;
+mod params;
+mod query;
+mod rules;
+mod status;
+mod targets;
+
+use http::{Method, StatusCode};
+
+pub(super) use answer::ApiError;
+use answer::{ErrorKind, Notes, success};
+pub(super) use json::rfc3339;
+pub(super) use params::Params;
+pub(super) use query::QueryBody;
+pub(super) use status::build_info;
+
+use super::WebState;
+use crate::queries::{Finished, Origin};
+
+/// What can be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Endpoint {
+    Query,
+    QueryRange,
+    FormatQuery,
+    ParseQuery,
+    Labels,
+    LabelValues,
+    Series,
+    ScrapePools,
+    Targets,
+    TargetMetadata,
+    Alertmanagers,
+    Metadata,
+    Config,
+    RuntimeInfo,
+    BuildInfo,
+    Flags,
+    Tsdb,
+    WalReplay,
+    Alerts,
+    Rules,
+    Notifications,
+    Admin,
+    RemoteWrite,
+    Otlp,
+}
+
+const GET: &[Method] = &[Method::GET];
+const POST: &[Method] = &[Method::POST];
+const GET_POST: &[Method] = &[Method::GET, Method::POST];
+const POST_PUT: &[Method] = &[Method::POST, Method::PUT];
+
+/// Paths below `/api/v1`, what stands there, and how it may be asked.
+pub(super) const ENDPOINTS: &[(&str, Endpoint, &[Method])] = &[
+    ("/query", Endpoint::Query, GET_POST),
+    ("/query_range", Endpoint::QueryRange, GET_POST),
+    ("/format_query", Endpoint::FormatQuery, GET_POST),
+    ("/parse_query", Endpoint::ParseQuery, GET_POST),
+    ("/labels", Endpoint::Labels, GET_POST),
+    ("/label/{name}/values", Endpoint::LabelValues, GET),
+    ("/series", Endpoint::Series, GET_POST),
+    ("/scrape_pools", Endpoint::ScrapePools, GET),
+    ("/targets", Endpoint::Targets, GET),
+    ("/targets/metadata", Endpoint::TargetMetadata, GET),
+    ("/alertmanagers", Endpoint::Alertmanagers, GET),
+    ("/metadata", Endpoint::Metadata, GET),
+    ("/status/config", Endpoint::Config, GET),
+    ("/status/runtimeinfo", Endpoint::RuntimeInfo, GET),
+    ("/status/buildinfo", Endpoint::BuildInfo, GET),
+    ("/status/flags", Endpoint::Flags, GET),
+    ("/status/tsdb", Endpoint::Tsdb, GET),
+    ("/status/walreplay", Endpoint::WalReplay, GET),
+    ("/alerts", Endpoint::Alerts, GET),
+    ("/rules", Endpoint::Rules, GET),
+    ("/notifications", Endpoint::Notifications, GET),
+    ("/admin/tsdb/delete_series", Endpoint::Admin, POST_PUT),
+    ("/admin/tsdb/clean_tombstones", Endpoint::Admin, POST_PUT),
+    ("/admin/tsdb/snapshot", Endpoint::Admin, POST_PUT),
+    ("/write", Endpoint::RemoteWrite, POST),
+    ("/otlp/v1/metrics", Endpoint::Otlp, POST),
+];
+
+/// One request, read.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) endpoint: Endpoint,
+    /// `{name}` of the path.
+    pub(super) name: String,
+    pub(super) params: Params,
+    pub(super) origin: Origin,
+}
+
+/// What is answered.
+#[derive(Debug)]
+pub(super) enum Reply {
+    /// Status, content type and a whole body.
+    Whole(StatusCode, &'static str, String),
+    /// A query's answer.
+    Query(QueryBody),
+}
+
+const JSON: &str = "application/json";
+const TEXT: &str = "text/plain; charset=utf-8";
+
+fn data(json: &str) -> Reply {
+    data_with(json, &Notes::default())
+}
+
+fn data_with(json: &str, notes: &Notes) -> Reply {
+    Reply::Whole(StatusCode::OK, JSON, success(json, notes))
+}
+
+fn not_enabled(text: &str) -> Reply {
+    Reply::Whole(StatusCode::NOT_FOUND, TEXT, format!("{text}\n"))
+}
+
+impl Reply {
+    /// The answer to a failed request.
+    pub(super) fn error(error: &ApiError) -> Self {
+        let (status, body) = error.render();
+        Self::Whole(status, JSON, body)
+    }
+}
+
+/// Answers a call.
+pub(super) async fn answer(state: &WebState, call: Call) -> Result<Reply, ApiError> {
+    let (params, views, queries) = (&call.params, &state.views, &*state.queries);
+    Ok(match call.endpoint {
+        Endpoint::Query => {
+            let (request, shape) = query::instant(params, call.origin, state.now_ms())?;
+            Reply::Query(query::run(queries, request, shape).await?)
+        }
+        Endpoint::QueryRange => {
+            let (request, shape) = query::range(params, call.origin)?;
+            Reply::Query(query::run(queries, request, shape).await?)
+        }
+        Endpoint::FormatQuery => data(&query::format_query(queries, params)?),
+        Endpoint::ParseQuery => data(&query::parse_query(queries, params)?),
+        Endpoint::Labels => {
+            let (json, notes) = labels::names(queries, params).await?;
+            data_with(&json, &notes)
+        }
+        Endpoint::LabelValues => {
+            let (json, notes) = labels::values(queries, &call.name, params).await?;
+            data_with(&json, &notes)
+        }
+        Endpoint::Series => {
+            let (json, notes) = labels::series(queries, params).await?;
+            data_with(&json, &notes)
+        }
+        Endpoint::ScrapePools => data(&targets::scrape_pools(&*views.targets)),
+        Endpoint::Targets => data(&targets::targets(&*views.targets, params)),
+        Endpoint::TargetMetadata => data(&targets::target_metadata(&*views.targets, params)?),
+        Endpoint::Metadata => data(&targets::metadata(&*views.targets, params)?),
+        Endpoint::Alertmanagers => data(&rules::alertmanagers(&*views.alertmanagers)),
+        Endpoint::Rules => data(&rules::rules(&*views.rules, params)?),
+        Endpoint::Alerts => data(&rules::alerts(&*views.rules)),
+        Endpoint::Config => data(&status::config(&*views.status)),
+        Endpoint::RuntimeInfo => data(&status::runtime_info(&*views.status, state.now_ms())),
+        Endpoint::BuildInfo => data(&build_info()),
+        Endpoint::Flags => data(&status::flags(&*views.status)),
+        Endpoint::Tsdb => data(&status::tsdb(&*views.status, params)?),
+        Endpoint::WalReplay => data(&status::wal_replay(&*views.status)),
+        Endpoint::Notifications => data("[]"),
+        Endpoint::Admin => return Err(ApiError::new(ErrorKind::Unavailable, "admin APIs disabled")),
+        Endpoint::RemoteWrite => {
+            not_enabled("remote write receiver needs to be enabled with --web.enable-remote-write-receiver")
+        }
+        Endpoint::Otlp => {
+            not_enabled("otlp write receiver needs to be enabled with --web.enable-otlp-receiver")
+        }
+    })
+}
+
+/// Answers the expression of the query page; errors as text.
+pub(super) async fn page_query(state: &WebState, expr: &str, origin: Origin) -> Result<Finished, String> {
+    let params = Params::parse(
+        &url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("query", expr)
+            .finish(),
+        None,
+    );
+    let (request, _) = query::instant(&params, origin, state.now_ms()).map_err(|e| e.render().1)?;
+    state.queries.run(request).await.map_err(|e| e.to_string())
+}

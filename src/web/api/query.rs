@@ -1,0 +1,480 @@
+//! `/query`, `/query_range`, `/format_query`, `/parse_query`: PromQL in, values out as a stream.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use bytes::Bytes;
+use promql::annotations::{Annotations, Level};
+use promql::engine::{ErrorKind as EngineErrorKind, QueryError, QueryOptions};
+use promql::format;
+use promql::parser::{self, Span};
+use promql::value::{MatrixSeries, SampleValue, Value, VectorSample};
+use tsdb::model::{FloatHistogram, Labels};
+
+use super::answer::{ApiError, ErrorKind, Notes, TRUNCATED};
+use super::histogram;
+use super::json::{Json, push_display, push_text, push_timestamp};
+use super::params::{Params, quoted};
+use crate::queries::{Class, Finished, Origin, Queries, Request, Times};
+
+/// The most points a series of a range query may have.
+const POINTS_MAX: i64 = 11_000;
+
+/// How many warnings and how many infos an answer shows.
+const NOTES_MAX: usize = 10;
+
+/// How many bytes of JSON are written before they are sent.
+const PIECE_BYTES: usize = 64 * 1024;
+
+/// `/api/v1/query`
+pub(super) fn instant(params: &Params, origin: Origin, now_ms: i64) -> Result<(Request, Shape), ApiError> {
+    let limit = params.limit()?;
+    let at_ms = params.time_or("time", now_ms)?;
+    let timeout = params.duration("timeout")?;
+    build(params, Times::Instant { at_ms }, timeout, limit, origin)
+}
+
+/// `/api/v1/query_range`
+pub(super) fn range(params: &Params, origin: Origin) -> Result<(Request, Shape), ApiError> {
+    let limit = params.limit()?;
+    let (start_ms, end_ms) = (params.time("start")?, params.time("end")?);
+    if end_ms < start_ms {
+        return Err(ApiError::invalid_param(
+            "end",
+            "end timestamp must not be before start time",
+        ));
+    }
+    let step_ms =
+        super::params::parse_duration(params.get("step")).map_err(|e| ApiError::invalid_param("step", &e))?;
+    if step_ms <= 0 {
+        let reason = "zero or negative query resolution step widths are not accepted. Try a positive integer";
+        return Err(ApiError::invalid_param("step", reason));
+    }
+    if end_ms.saturating_sub(start_ms) / step_ms > POINTS_MAX {
+        return Err(ApiError::bad_data(
+            "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)",
+        ));
+    }
+    let timeout = params.duration("timeout")?;
+    build(
+        params,
+        Times::Range {
+            start_ms,
+            end_ms,
+            step_ms,
+        },
+        timeout,
+        limit,
+        origin,
+    )
+}
+
+/// How the answer is to be shown.
+#[derive(Clone, Debug)]
+pub(super) struct Shape {
+    query: String,
+    limit: usize,
+    stats: String,
+}
+
+fn build(
+    params: &Params,
+    times: Times,
+    timeout_ms: Option<i64>,
+    limit: usize,
+    origin: Origin,
+) -> Result<(Request, Shape), ApiError> {
+    let lookback_ms = match params.get("lookback_delta") {
+        "" => None,
+        text => Some(
+            super::params::parse_duration(text)
+                .map_err(|e| ApiError::bad_data(format!("error parsing lookback delta duration: {e}")))?,
+        ),
+    };
+    let stats = params.get("stats").to_owned();
+    let query = params.get("query").to_owned();
+    let options = QueryOptions {
+        lookback_ms: lookback_ms.filter(|&ms| ms > 0),
+        per_step_stats: stats == "all",
+    };
+    let timeout = timeout_ms.map(|ms| Duration::from_millis(ms.max(0).unsigned_abs()));
+    let request = Request {
+        query: query.clone(),
+        times,
+        options,
+        timeout,
+        class: Class::AdHoc,
+        origin,
+    };
+    Ok((request, Shape { query, limit, stats }))
+}
+
+/// Runs the query and makes its answer a stream.
+pub(super) async fn run(queries: &Queries, request: Request, shape: Shape) -> Result<QueryBody, ApiError> {
+    let finished = queries.run(request).await.map_err(|error| api_error(&error))?;
+    Ok(QueryBody::new(finished, &shape))
+}
+
+/// Which error of the API an engine's error is.
+pub(super) fn api_error(error: &QueryError) -> ApiError {
+    let text = error.to_string();
+    match error.kind() {
+        EngineErrorKind::BadQuery => ApiError::invalid_param("query", &text),
+        EngineErrorKind::Execution | EngineErrorKind::TooManySamples | EngineErrorKind::OverBudget => {
+            ApiError::new(ErrorKind::Execution, text)
+        }
+        EngineErrorKind::Timeout => ApiError::new(ErrorKind::Timeout, text),
+        EngineErrorKind::Cancelled => ApiError::new(ErrorKind::Canceled, text),
+        EngineErrorKind::Storage => ApiError::new(ErrorKind::Internal, text),
+    }
+}
+
+/// `/api/v1/format_query`
+pub(super) fn format_query(queries: &Queries, params: &Params) -> Result<String, ApiError> {
+    let expr = parse(queries, params)?;
+    let mut json = Json::new();
+    json.text(&parser::pretty(&expr));
+    Ok(json.finish())
+}
+
+/// `/api/v1/parse_query`
+pub(super) fn parse_query(queries: &Queries, params: &Params) -> Result<String, ApiError> {
+    Ok(parser::json(&parse(queries, params)?))
+}
+
+fn parse(queries: &Queries, params: &Params) -> Result<parser::Expr, ApiError> {
+    parser::parse_expr(params.get("query"), &queries.engine().options().parser)
+        .map_err(|e| ApiError::invalid_param("query", &e.to_string()))
+}
+
+/// Annotations as the API shows them: at most ten of each level, with line and column.
+pub(super) fn notes(query: &str, annotations: &Annotations) -> Notes {
+    let texts = |level: Level, prefix: &str, kind: &str| {
+        let mut texts: Vec<String> = annotations
+            .iter()
+            .filter(|(l, _, _)| *l == level)
+            .map(|(_, text, span)| format!("{prefix}{text}{}", place(query, span)))
+            .collect();
+        let more = texts.len().saturating_sub(NOTES_MAX);
+        texts.truncate(NOTES_MAX);
+        if more > 0 {
+            texts.push(format!("{more} more {kind} annotations omitted"));
+        }
+        texts
+    };
+    Notes {
+        warnings: texts(Level::Warning, "PromQL warning: ", "warning"),
+        infos: texts(Level::Info, "PromQL info: ", "info"),
+    }
+}
+
+/// ` (line:column)` of a span's beginning, both from 1, columns in bytes.
+fn place(query: &str, span: Option<Span>) -> String {
+    let Some(span) = span else { return String::new() };
+    let before = &query.as_bytes()[..(span.start as usize).min(query.len())];
+    let line = memchr::memchr_iter(b'\n', before).count() + 1;
+    let column = before.len() - memchr::memrchr(b'\n', before).map_or(0, |at| at + 1) + 1;
+    format!(" ({line}:{column})")
+}
+
+/// The JSON of a query's answer, written piece by piece as it is sent.
+#[derive(Debug)]
+pub(crate) struct QueryBody {
+    head: String,
+    rest: Rest,
+    tail: String,
+    first: bool,
+}
+
+#[derive(Debug)]
+enum Rest {
+    Nothing,
+    Vector(VecDeque<VectorSample>),
+    Matrix(VecDeque<MatrixSeries>),
+    Done,
+}
+
+impl QueryBody {
+    fn new(finished: Finished, shape: &Shape) -> Self {
+        let mut notes = notes(&shape.query, &finished.answer.annotations);
+        let stats = stats_member(&finished, &shape.stats);
+        let mut head = String::from("{\"status\":\"success\",\"data\":{\"resultType\":\"");
+        let mut list = |head: &mut String, kind: &str, len: usize| {
+            head.push_str(kind);
+            head.push_str("\",\"result\":[");
+            if shape.limit > 0 && len > shape.limit {
+                notes.warnings.push(TRUNCATED.to_owned());
+                return shape.limit;
+            }
+            len
+        };
+        let (rest, end) = match finished.answer.value {
+            Value::Scalar { t_ms, v } => {
+                let (t, v) = (t_ms as f64 / 1000.0, format::plain(v));
+                push_display(&mut head, format_args!("scalar\",\"result\":[{t},\"{v}\"]"));
+                (Rest::Nothing, "")
+            }
+            Value::String { t_ms, s } => {
+                push_display(
+                    &mut head,
+                    format_args!("string\",\"result\":[{},", t_ms as f64 / 1000.0),
+                );
+                push_text(&mut head, &s, true);
+                (Rest::Nothing, "]")
+            }
+            Value::Vector(mut samples) => {
+                let shown = list(&mut head, "vector", samples.len());
+                samples.truncate(shown);
+                (Rest::Vector(samples.into()), "]")
+            }
+            Value::Matrix(mut series) => {
+                let shown = list(&mut head, "matrix", series.len());
+                series.truncate(shown);
+                (Rest::Matrix(series.into()), "]")
+            }
+        };
+        if !["", "true", "all"].contains(&shape.stats.as_str()) {
+            notes.warnings.push(format!(
+                "value {} for parameter \"stats\" is deprecated and will be rejected in the next major release, use \"true\" or \"all\"",
+                quoted(&shape.stats)
+            ));
+        }
+        let tail = format!("{end}{stats}}}{}}}", notes.members());
+        Self {
+            head,
+            rest,
+            tail,
+            first: true,
+        }
+    }
+
+    /// The next piece; `None` when all is written.
+    pub(crate) fn next_piece(&mut self) -> Option<Bytes> {
+        let mut out = std::mem::take(&mut self.head);
+        out.reserve(PIECE_BYTES);
+        while out.len() < PIECE_BYTES {
+            let written = match &mut self.rest {
+                Rest::Nothing => false,
+                Rest::Done => return (!out.is_empty()).then(|| Bytes::from(out)),
+                Rest::Vector(samples) => samples.pop_front().is_some_and(|sample| {
+                    separate(&mut out, &mut self.first);
+                    push_sample(&mut out, &sample);
+                    true
+                }),
+                Rest::Matrix(series) => series.pop_front().is_some_and(|series| {
+                    separate(&mut out, &mut self.first);
+                    push_series(&mut out, &series);
+                    true
+                }),
+            };
+            if !written {
+                out.push_str(&std::mem::take(&mut self.tail));
+                self.rest = Rest::Done;
+            }
+        }
+        Some(Bytes::from(out))
+    }
+}
+
+fn separate(out: &mut String, first: &mut bool) {
+    if !std::mem::take(first) {
+        out.push(',');
+    }
+}
+
+fn push_metric(out: &mut String, labels: &Labels) {
+    out.push_str("{\"metric\":{");
+    for (i, (name, value)) in labels.iter().enumerate() {
+        if i > 0 {
+            out.push(',');
+        }
+        push_text(out, name, false);
+        out.push(':');
+        push_text(out, value, false);
+    }
+    out.push('}');
+}
+
+fn push_sample(out: &mut String, sample: &VectorSample) {
+    push_metric(out, &sample.labels);
+    match &sample.value {
+        SampleValue::Float(v) => {
+            out.push_str(",\"value\":");
+            push_float_point(out, sample.t_ms, *v);
+        }
+        SampleValue::Histogram(h) => {
+            out.push_str(",\"histogram\":");
+            push_histogram_point(out, sample.t_ms, h);
+        }
+    }
+    out.push('}');
+}
+
+fn push_series(out: &mut String, series: &MatrixSeries) {
+    push_metric(out, &series.labels);
+    if !series.floats.is_empty() || series.histograms.is_empty() {
+        out.push_str(",\"values\":[");
+        for (i, &(t_ms, v)) in series.floats.iter().enumerate() {
+            if i > 0 {
+                out.push(',');
+            }
+            push_float_point(out, t_ms, v);
+        }
+        out.push(']');
+    }
+    if !series.histograms.is_empty() {
+        out.push_str(",\"histograms\":[");
+        for (i, (t_ms, h)) in series.histograms.iter().enumerate() {
+            if i > 0 {
+                out.push(',');
+            }
+            push_histogram_point(out, *t_ms, h);
+        }
+        out.push(']');
+    }
+    out.push('}');
+}
+
+fn push_float_point(out: &mut String, t_ms: i64, v: f64) {
+    out.push('[');
+    push_timestamp(out, t_ms);
+    out.push_str(",\"");
+    format::push_json(out, v);
+    out.push_str("\"]");
+}
+
+fn push_histogram_point(out: &mut String, t_ms: i64, h: &FloatHistogram) {
+    out.push('[');
+    push_timestamp(out, t_ms);
+    out.push(',');
+    histogram::push(out, h);
+    out.push(']');
+}
+
+/// `,"stats":{…}` if asked for.
+fn stats_member(finished: &Finished, wanted: &str) -> String {
+    if wanted.is_empty() {
+        return String::new();
+    }
+    let (timings, stats) = (finished.timings, &finished.answer.stats);
+    let mut json = Json::new();
+    json.object(|json| {
+        json.key("timings").object(|json| {
+            json.key("evalTotalTime").float(timings.eval_s);
+            json.key("resultSortTime").float(0.0);
+            json.key("queryPreparationTime").float(0.0);
+            json.key("innerEvalTime").float(timings.eval_s);
+            json.key("execQueueTime").float(timings.queue_s);
+            json.key("execTotalTime").float(timings.queue_s + timings.eval_s);
+        });
+        json.key("samples").object(|json| {
+            if let Some(steps) = &stats.per_step {
+                json.key("totalQueryableSamplesPerStep")
+                    .list(steps, |json, &(t_ms, samples)| {
+                        let mut point = String::from("[");
+                        push_timestamp(&mut point, t_ms);
+                        push_display(&mut point, format_args!(",{samples}]"));
+                        json.raw(&point);
+                    });
+            }
+            json.key("totalQueryableSamples").integer(stats.total_samples);
+            json.key("peakSamples").integer(stats.peak_samples as i64);
+        });
+    });
+    format!(",\"stats\":{}", json.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::queries::Timings;
+    use promql::engine::{Answer, Stats};
+
+    fn body(value: Value, limit: usize) -> String {
+        let answer = Answer {
+            value,
+            annotations: Annotations::new(),
+            stats: Stats::default(),
+        };
+        let shape = Shape {
+            query: String::new(),
+            limit,
+            stats: String::new(),
+        };
+        let mut body = QueryBody::new(
+            Finished {
+                answer,
+                timings: Timings::default(),
+            },
+            &shape,
+        );
+        let mut out = Vec::new();
+        while let Some(piece) = body.next_piece() {
+            out.extend_from_slice(&piece);
+        }
+        String::from_utf8(out).unwrap()
+    }
+
+    fn sample(name: &str, v: f64) -> VectorSample {
+        VectorSample {
+            labels: Labels::from_pairs([("__name__", name)]),
+            t_ms: 1_500,
+            value: SampleValue::Float(v),
+        }
+    }
+
+    #[test]
+    fn a_vector_lists_metric_time_and_value() {
+        assert_eq!(
+            body(Value::Vector(vec![sample("a<", 1.0), sample("b", 1e-7)]), 0),
+            r#"{"status":"success","data":{"resultType":"vector","result":[{"metric":{"__name__":"a<"},"value":[1.500,"1"]},{"metric":{"__name__":"b"},"value":[1.500,"1e-07"]}]}}"#
+        );
+    }
+
+    #[test]
+    fn a_limit_cuts_and_says_so() {
+        let text = body(Value::Vector(vec![sample("a", 1.0), sample("b", 2.0)]), 1);
+        assert!(
+            text.ends_with(r#""value":[1.500,"1"]}]},"warnings":["results truncated due to limit"]}"#),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_scalar_keeps_plain_digits() {
+        assert_eq!(
+            body(
+                Value::Scalar {
+                    t_ms: 1_700_000_000_250,
+                    v: 1e21
+                },
+                0
+            ),
+            r#"{"status":"success","data":{"resultType":"scalar","result":[1700000000.25,"1000000000000000000000"]}}"#
+        );
+    }
+
+    #[test]
+    fn a_large_matrix_comes_in_pieces_that_fit_together() {
+        let series = |i: usize| MatrixSeries {
+            labels: Labels::from_pairs([("i", i.to_string().as_str())]),
+            floats: (0..2000).map(|t| (t * 1000, 1.0)).collect(),
+            histograms: Vec::new(),
+        };
+        let text = body(Value::Matrix((0..10).map(series).collect()), 0);
+        let parsed: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(parsed["data"]["result"].as_array().unwrap().len(), 10);
+        assert_eq!(
+            parsed["data"]["result"][9]["values"].as_array().unwrap().len(),
+            2000
+        );
+    }
+
+    #[test]
+    fn an_annotation_is_placed_by_line_and_column() {
+        let mut annotations = Annotations::new();
+        annotations.add(Level::Info, "odd", Some(Span { start: 4, end: 5 }));
+        let notes = notes("a +\nb", &annotations);
+        assert_eq!(notes.infos, ["PromQL info: odd (2:1)"]);
+    }
+}

@@ -1,0 +1,198 @@
+//! A batch from judging to memory, its lanes held all the while.
+//!
+//! ```text
+//! find rows ─▶ lock the lanes' writers ─▶ judge ─▶ write the log ─▶ lock their data ─▶ apply
+//! ```
+//!
+//! Rows are judged once more when they are applied, since earlier rows of the batch may be of the same
+//! series; what is refused only then is in the log already, and a replay refuses it again.
+
+use std::sync::atomic::Ordering;
+
+use parking_lot::{MutexGuard, RwLockReadGuard, RwLockWriteGuard};
+
+use super::judge::judge;
+use super::log::{Scratch, mark_logged};
+use super::{AppendError, Batch, Receipt, Verdict};
+use crate::head::lane::{LANES, LaneData};
+use crate::head::lookup::Address;
+use crate::head::slab::LOGGED;
+use crate::head::{Head, Stats};
+
+impl Head {
+    /// See [`super::Appendable::append`].
+    pub(crate) fn append(&self, batch: &mut Batch) -> Result<Receipt, AppendError> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(AppendError::closed());
+        }
+        if !batch.histograms.is_empty() {
+            return Err(AppendError::limit(
+                "native histograms are not stored by this version",
+            ));
+        }
+        let mut scratch = Scratch::take(self);
+        let outcome = self.append_with(batch, &mut scratch);
+        scratch.put_back(self);
+        outcome
+    }
+
+    fn append_with(&self, batch: &mut Batch, scratch: &mut Scratch) -> Result<Receipt, AppendError> {
+        let _writers = self.lock_lanes(batch, scratch);
+        if self.closed.load(Ordering::Acquire) {
+            return Err(AppendError::closed());
+        }
+        let lanes = lanes_of(scratch);
+        let guards = lanes.map(|used| used.then_some(()));
+        let data: [Option<RwLockReadGuard<'_, LaneData>>; LANES] =
+            std::array::from_fn(|lane| guards[lane].map(|()| self.lanes[lane].data.read()));
+        let from_ms = self.judge_rows(batch, scratch, &data);
+        scratch
+            .encode(batch, |lane| data[lane].as_deref())
+            .map_err(AppendError::log)?;
+        drop(data);
+        scratch.write(self).map_err(AppendError::log)?;
+        let mut data: [Option<RwLockWriteGuard<'_, LaneData>>; LANES] =
+            std::array::from_fn(|lane| guards[lane].map(|()| self.lanes[lane].data.write()));
+        for &place in &scratch.unlogged {
+            if let Some(data) = &mut data[place.lane()] {
+                mark_logged(data, place.ordinal());
+            }
+        }
+        self.apply_rows(batch, scratch, &mut data, from_ms);
+        drop(data);
+        batch.created.clear();
+        Ok(self.receipt(batch))
+    }
+
+    /// Finds the rows' series and locks the writers of their lanes.
+    fn lock_lanes(&self, batch: &Batch, scratch: &mut Scratch) -> [Option<MutexGuard<'_, ()>>; LANES] {
+        loop {
+            let generation = self.generation.load(Ordering::Acquire);
+            let rows = batch.refs.iter().chain(&batch.created).map(|r| r.0);
+            self.refs.read().locate(rows, &mut scratch.places);
+            let lanes = lanes_of(scratch);
+            let writers = std::array::from_fn(|lane| lanes[lane].then(|| self.lanes[lane].writer.lock()));
+            // A collection may have moved series before their lanes were locked; none can now.
+            if generation == self.generation.load(Ordering::Acquire) {
+                return writers;
+            }
+        }
+    }
+
+    /// Fills the verdicts; returns the time before which nothing is taken.
+    fn judge_rows(
+        &self,
+        batch: &mut Batch,
+        scratch: &mut Scratch,
+        data: &[Option<RwLockReadGuard<'_, LaneData>>; LANES],
+    ) -> i64 {
+        let mut from_ms = self.appendable_from_ms();
+        if self.max_ms.load(Ordering::Acquire) == i64::MIN && !batch.is_empty() {
+            // The first sample ever sets the clock.
+            let first_ms = batch.row_at_ms(0);
+            from_ms = from_ms.max(first_ms.saturating_sub(self.options.chunk_range_ms / 2));
+        }
+        batch.verdict.clear();
+        let rows = batch.refs.len();
+        for (row, &place) in scratch.places.iter().enumerate() {
+            let Some(data) = (place != Address::NONE)
+                .then(|| data[place.lane()].as_ref())
+                .flatten()
+            else {
+                if row < rows {
+                    batch.verdict.push(Verdict::UnknownSeries);
+                }
+                continue;
+            };
+            let hot = &data.hot[place.ordinal()];
+            if row >= rows {
+                // A series made for this batch: its record is written, whatever became of its rows.
+                if hot.flags & LOGGED == 0 {
+                    scratch.unlogged.push(place);
+                }
+                continue;
+            }
+            let verdict = judge(hot, batch.row_at_ms(row), batch.bits[row], from_ms);
+            if verdict == Verdict::Accepted && hot.flags & LOGGED == 0 {
+                scratch.unlogged.push(place);
+            }
+            batch.verdict.push(verdict);
+        }
+        from_ms
+    }
+
+    fn apply_rows(
+        &self,
+        batch: &mut Batch,
+        scratch: &Scratch,
+        data: &mut [Option<RwLockWriteGuard<'_, LaneData>>; LANES],
+        from_ms: i64,
+    ) {
+        let range_ms = self.options.chunk_range_ms;
+        let (mut min_ms, mut max_ms) = (i64::MAX, i64::MIN);
+        let (mut stored, mut begun) = (0, 0);
+        for row in 0..batch.refs.len() {
+            if batch.verdict[row] != Verdict::Accepted {
+                continue;
+            }
+            let place = scratch.places[row];
+            let Some(data) = &mut data[place.lane()] else {
+                continue;
+            };
+            let (t_ms, bits) = (batch.row_at_ms(row), batch.bits[row]);
+            let verdict = judge(&data.hot[place.ordinal()], t_ms, bits, from_ms);
+            if verdict != Verdict::Accepted {
+                batch.verdict[row] = verdict;
+                continue;
+            }
+            begun += u64::from(data.append(place.ordinal(), t_ms, bits, range_ms));
+            stored += 1;
+            min_ms = min_ms.min(t_ms);
+            max_ms = max_ms.max(t_ms);
+        }
+        if stored > 0 {
+            // Under the lanes' locks, so that whoever sees the samples sees the times.
+            self.widen(min_ms, max_ms);
+            Stats::add(&self.stats.samples_appended, stored);
+            Stats::add(&self.stats.chunks_created, begun);
+        }
+    }
+
+    fn receipt(&self, batch: &Batch) -> Receipt {
+        let mut receipt = Receipt::default();
+        for verdict in &batch.verdict {
+            match verdict {
+                Verdict::Accepted | Verdict::Repeated => receipt.accepted += 1,
+                Verdict::Duplicate => receipt.duplicate += 1,
+                Verdict::OutOfOrder => receipt.out_of_order += 1,
+                Verdict::OutOfBounds => receipt.out_of_bounds += 1,
+                Verdict::TooOld => receipt.too_old += 1,
+                Verdict::UnknownSeries => receipt.unknown_series += 1,
+                Verdict::Pending => unreachable!("every row was judged"),
+            }
+        }
+        let stats = &self.stats;
+        for (counter, count) in [
+            (&stats.duplicates, receipt.duplicate),
+            (&stats.out_of_order, receipt.out_of_order),
+            (&stats.out_of_bounds, receipt.out_of_bounds),
+            (&stats.too_old, receipt.too_old),
+            (&stats.series_not_found, receipt.unknown_series),
+        ] {
+            if count > 0 {
+                Stats::add(counter, count as u64);
+            }
+        }
+        receipt
+    }
+}
+
+fn lanes_of(scratch: &Scratch) -> [bool; LANES] {
+    let mut lanes = [false; LANES];
+    for &place in &scratch.places {
+        if place != Address::NONE {
+            lanes[place.lane()] = true;
+        }
+    }
+    lanes
+}

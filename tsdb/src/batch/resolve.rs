@@ -1,0 +1,49 @@
+//! From labels to a series: found, or made.
+
+use std::sync::atomic::Ordering;
+
+use super::{AppendError, Batch, SeriesRef};
+use crate::head::lane::lane_of;
+use crate::head::lookup::Address;
+use crate::head::slab::PENDING;
+use crate::head::{Head, Stats};
+use crate::model::Labels;
+
+impl Head {
+    /// See [`super::Appendable::resolve`].
+    pub(crate) fn resolve(&self, labels: &Labels, batch: &mut Batch) -> Result<SeriesRef, AppendError> {
+        let pairs = labels.iter().filter(|(_, value)| !value.is_empty());
+        let mut before: Option<&str> = None;
+        for (name, _) in pairs.clone() {
+            if before == Some(name) {
+                let reason = format!("label name \"{name}\" is not unique: invalid sample");
+                return Err(AppendError::invalid_labels(reason));
+            }
+            before = Some(name);
+        }
+        if before.is_none() {
+            return Err(AppendError::invalid_labels("empty labelset: invalid sample"));
+        }
+        if self.closed.load(Ordering::Acquire) {
+            return Err(AppendError::closed());
+        }
+        let lane = lane_of(pairs.clone());
+        let data = self.lanes[lane].data.read();
+        if let Some(ordinal) = data.find(pairs.clone()) {
+            return Ok(SeriesRef(data.cold[ordinal].series));
+        }
+        drop(data);
+        let mut data = self.lanes[lane].data.write();
+        // Another batch may have made it in between.
+        if let Some(ordinal) = data.find(pairs.clone()) {
+            return Ok(SeriesRef(data.cold[ordinal].series));
+        }
+        let series = self.last_ref.fetch_add(1, Ordering::AcqRel) + 1;
+        let ordinal = data.create(pairs, series, PENDING);
+        self.refs.write().insert(series, Address::new(lane, ordinal));
+        drop(data);
+        Stats::add(&self.stats.series_created, 1);
+        batch.created.push(SeriesRef(series));
+        Ok(SeriesRef(series))
+    }
+}

@@ -1,0 +1,303 @@
+//! Several blocks made into one, series by series.
+//!
+//! All inputs are walked in label order at once; one series' chunks are in memory at a time, plus four bytes
+//! a series and a symbol of each input.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::merge_chunks::{Bytes, MergeError, Piece, Samples, merge};
+use crate::block::unsupported::describe;
+use crate::block::{Block, BlockWriter, Intervals, Meta, Tombstones, Ulid};
+use crate::chunk::Encoding;
+use crate::fs::{FileError, Vfs};
+use crate::index::{ChunkMeta, IndexReader};
+use crate::query::{Cancel, CancelReason};
+
+/// After how many series it is asked whether to go on.
+const SERIES_BETWEEN_CHECKS: u64 = 64;
+
+/// What became of a compaction.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// This block stands for the inputs, which may be removed.
+    Written(Box<Meta>),
+    /// Nothing was left: there is no block, and the inputs are marked as deletable.
+    Empty,
+}
+
+/// A compaction that failed. No block was written.
+#[derive(Debug)]
+pub enum CompactError {
+    /// A file could not be read, written or understood. The inputs are marked, so that they are not tried again.
+    File(FileError),
+    /// It was told to stop.
+    Cancelled(CancelReason),
+}
+
+impl fmt::Display for CompactError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(error) => error.fmt(f),
+            Self::Cancelled(_) => f.write_str("compaction was cancelled"),
+        }
+    }
+}
+
+impl std::error::Error for CompactError {}
+
+impl From<FileError> for CompactError {
+    fn from(error: FileError) -> Self {
+        Self::File(error)
+    }
+}
+
+impl From<CancelReason> for CompactError {
+    fn from(reason: CancelReason) -> Self {
+        Self::Cancelled(reason)
+    }
+}
+
+/// Writes a block `ulid` into `data` with the samples of `blocks` that are not deleted.
+///
+/// # Errors
+/// When an input cannot be read, the output cannot be written, or `cancel` is set.
+///
+/// # Panics
+/// When there are no blocks.
+pub fn compact(
+    fs: &dyn Vfs,
+    data: &Path,
+    blocks: &[Arc<Block>],
+    ulid: Ulid,
+    segment_bytes_max: u64,
+    cancel: &Cancel,
+) -> Result<Outcome, CompactError> {
+    match write(fs, data, blocks, ulid, segment_bytes_max, cancel) {
+        Ok(Some(meta)) => Ok(Outcome::Written(Box::new(meta))),
+        Ok(None) => {
+            for block in blocks {
+                block.change_meta(fs, |meta| meta.compaction.deletable = true)?;
+            }
+            Ok(Outcome::Empty)
+        }
+        Err(CompactError::File(error)) => {
+            for block in blocks {
+                // What failed first is what the operator needs to know.
+                let _also_failed = block.change_meta(fs, |meta| meta.compaction.failed = true);
+            }
+            Err(error.into())
+        }
+        Err(cancelled) => Err(cancelled),
+    }
+}
+
+fn write(
+    fs: &dyn Vfs,
+    data: &Path,
+    blocks: &[Arc<Block>],
+    ulid: Ulid,
+    segment_bytes_max: u64,
+    cancel: &Cancel,
+) -> Result<Option<Meta>, CompactError> {
+    let metas: Vec<Arc<Meta>> = blocks.iter().map(|block| block.meta()).collect();
+    let meta = Meta::merged(ulid, &metas.iter().map(|meta| &**meta).collect::<Vec<_>>());
+    let mut writer = BlockWriter::create(fs, data, meta, segment_bytes_max)?;
+    let indexes: Vec<&IndexReader> = blocks.iter().map(|block| block.index()).collect();
+    let symbols = merge_symbols(&indexes, &mut writer)?;
+    let mut inputs = Vec::with_capacity(blocks.len());
+    for (block, symbols) in blocks.iter().zip(symbols) {
+        inputs.push(Input::new(block, symbols)?);
+    }
+    let mut written = 0u64;
+    let mut labels = Vec::new();
+    // Symbols ascend, so that the least labels as numbers are the least as texts.
+    while let Some(least) = inputs.iter().filter_map(Input::labels).min() {
+        if written.is_multiple_of(SERIES_BETWEEN_CHECKS) {
+            cancel.check()?;
+        }
+        written += 1;
+        labels.clear();
+        labels.extend_from_slice(least);
+        let mut lists = Vec::new();
+        for input in inputs.iter_mut().filter(|input| input.labels() == Some(&labels)) {
+            lists.push(input.pieces()?);
+            input.advance()?;
+        }
+        let pieces = match lists.len() {
+            1 => lists.remove(0),
+            _ => merge(lists).map_err(|error| explain(&error, blocks))?,
+        };
+        writer.add_series_by_symbols(&labels, pieces.iter().map(Piece::to_write))?;
+    }
+    Ok(writer.finish()?)
+}
+
+/// A merge that failed, said of the blocks, since it is not known which of the chunks it was.
+fn explain(error: &MergeError, blocks: &[Arc<Block>]) -> FileError {
+    let dir = blocks.first().map_or(Path::new(""), |block| block.dir());
+    match error {
+        MergeError::Damaged(error) => FileError::damaged(dir, error.to_string()),
+        MergeError::Unsupported(encoding) => {
+            let text = format!("overlapping chunks of encoding {encoding} cannot be merged yet");
+            FileError::unsupported(dir, text)
+        }
+    }
+}
+
+/// Adds all symbols of all inputs, ascending; returns for each input what its symbols are now.
+fn merge_symbols(indexes: &[&IndexReader], writer: &mut BlockWriter<'_>) -> Result<Vec<Vec<u32>>, FileError> {
+    let mut streams: Vec<_> = indexes.iter().map(|index| index.symbols().peekable()).collect();
+    let mut maps: Vec<Vec<u32>> = indexes
+        .iter()
+        .map(|index| Vec::with_capacity(index.symbol_count() as usize))
+        .collect();
+    loop {
+        let mut least: Option<&str> = None;
+        for stream in &mut streams {
+            match stream.peek() {
+                Some(Ok(symbol)) => least = Some(least.map_or(*symbol, |least| least.min(symbol))),
+                Some(Err(_)) => {
+                    if let Some(Err(error)) = stream.next() {
+                        return Err(error);
+                    }
+                }
+                None => {}
+            }
+        }
+        let Some(least) = least else {
+            return Ok(maps);
+        };
+        let at = writer.add_symbol(least)?;
+        for (stream, map) in streams.iter_mut().zip(&mut maps) {
+            if stream
+                .next_if(|symbol| matches!(symbol, Ok(symbol) if *symbol == least))
+                .is_some()
+            {
+                map.push(at);
+            }
+        }
+    }
+}
+
+/// One block being walked.
+struct Input<'a> {
+    block: &'a Block,
+    /// What the block's symbols are in the output.
+    symbols: Vec<u32>,
+    tombstones: Arc<Tombstones>,
+    series: Vec<u32>,
+    /// Where in `series` the walk stands.
+    at: usize,
+    /// Labels of that series in the output's symbols, and its chunks.
+    labels: Vec<(u32, u32)>,
+    chunks: Vec<ChunkMeta>,
+}
+
+impl<'a> Input<'a> {
+    fn new(block: &'a Block, symbols: Vec<u32>) -> Result<Self, FileError> {
+        let mut input = Self {
+            block,
+            symbols,
+            tombstones: block.tombstones(),
+            series: Vec::new(),
+            at: 0,
+            labels: Vec::new(),
+            chunks: Vec::new(),
+        };
+        block.index().all_postings(&mut input.series)?;
+        input.load()?;
+        Ok(input)
+    }
+
+    /// Labels of the series at hand; `None` at the end.
+    fn labels(&self) -> Option<&Vec<(u32, u32)>> {
+        (self.at < self.series.len()).then_some(&self.labels)
+    }
+
+    fn advance(&mut self) -> Result<(), FileError> {
+        self.at += 1;
+        self.load()
+    }
+
+    fn load(&mut self) -> Result<(), FileError> {
+        let Some(&series) = self.series.get(self.at) else {
+            return Ok(());
+        };
+        self.labels.clear();
+        self.chunks.clear();
+        let index = self.block.index();
+        index.series(series, &mut self.labels, &mut self.chunks)?;
+        for (name, value) in &mut self.labels {
+            for symbol in [name, value] {
+                *symbol = *self.symbols.get(*symbol as usize).ok_or_else(|| {
+                    FileError::damaged(
+                        index.path(),
+                        format!("series {series} has symbol {symbol}, which is none"),
+                    )
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The chunks of the series at hand without what is deleted.
+    fn pieces(&self) -> Result<Vec<Piece<'a>>, FileError> {
+        let deleted = self.tombstones.get(u64::from(self.series[self.at]));
+        let mut pieces = Vec::with_capacity(self.chunks.len());
+        for chunk in &self.chunks {
+            if deleted.is_some_and(|deleted| deleted.cover(chunk.min_ms, chunk.max_ms)) {
+                continue;
+            }
+            let stored = self.stored(chunk)?;
+            match deleted.filter(|deleted| deleted.touch(chunk.min_ms, chunk.max_ms)) {
+                None => pieces.push(stored),
+                Some(deleted) => pieces.extend(self.rewritten(chunk, &stored, deleted)?),
+            }
+        }
+        Ok(pieces)
+    }
+
+    fn stored(&self, chunk: &ChunkMeta) -> Result<Piece<'a>, FileError> {
+        let segments = self.block.segments();
+        let stored = segments.chunk(chunk.at)?;
+        let encoding = Encoding::from_u8(stored.encoding).ok_or_else(|| {
+            segments.unsupported(chunk.at, format!("chunk encoding {} is unknown", stored.encoding))
+        })?;
+        Ok(Piece {
+            min_ms: chunk.min_ms,
+            max_ms: chunk.max_ms,
+            encoding,
+            bytes: Bytes::Stored(stored.data),
+        })
+    }
+
+    /// A chunk without its deleted samples; nothing if none are left.
+    fn rewritten(
+        &self,
+        chunk: &ChunkMeta,
+        stored: &Piece<'_>,
+        deleted: &Intervals,
+    ) -> Result<Option<Piece<'static>>, FileError> {
+        let segments = self.block.segments();
+        let samples = Samples::of(stored).map_err(|error| match error {
+            MergeError::Damaged(error) => segments.damaged(chunk.at, error.to_string()),
+            MergeError::Unsupported(encoding) => {
+                let name = describe(encoding.as_u8());
+                segments.unsupported(
+                    chunk.at,
+                    format!("deletions in chunk encoding {name} are not supported"),
+                )
+            }
+        })?;
+        let mut kept = Samples::default();
+        for (&t_ms, &v) in samples.t_ms.iter().zip(&samples.v) {
+            if !deleted.cover(t_ms, t_ms) {
+                kept.t_ms.push(t_ms);
+                kept.v.push(v);
+            }
+        }
+        Ok(kept.encode(usize::MAX).pop())
+    }
+}

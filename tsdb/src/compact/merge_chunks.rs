@@ -1,0 +1,234 @@
+//! The chunks of one series from several blocks as one ascending list.
+//!
+//! Chunks that overlap no other are passed on as they are. Those that do are decoded together and encoded
+//! anew, unless they are the same chunk twice. Order and duplicates are decided as Prometheus decides them.
+
+use crate::block::ChunkToWrite;
+use crate::chunk::chain::{GoHeap, Run, chain};
+use crate::chunk::{ChunkError, Encoding, xor};
+
+/// How many samples a chunk gets that is encoded anew.
+const SAMPLES: usize = 120;
+
+/// A chunk on its way from one block to another.
+#[derive(Clone, Debug)]
+pub(super) struct Piece<'a> {
+    pub(super) min_ms: i64,
+    pub(super) max_ms: i64,
+    pub(super) encoding: Encoding,
+    pub(super) bytes: Bytes<'a>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Bytes<'a> {
+    /// As they lie in the block.
+    Stored(&'a [u8]),
+    Encoded(Vec<u8>),
+}
+
+impl Piece<'_> {
+    fn bytes(&self) -> &[u8] {
+        match &self.bytes {
+            Bytes::Stored(bytes) => bytes,
+            Bytes::Encoded(bytes) => bytes,
+        }
+    }
+
+    pub(super) fn to_write(&self) -> ChunkToWrite<'_> {
+        ChunkToWrite {
+            min_ms: self.min_ms,
+            max_ms: self.max_ms,
+            encoding: self.encoding,
+            bytes: self.bytes(),
+        }
+    }
+}
+
+/// Why chunks could not be merged.
+#[derive(Debug)]
+pub(super) enum MergeError {
+    Damaged(ChunkError),
+    Unsupported(Encoding),
+}
+
+/// Samples of a chunk.
+#[derive(Debug, Default)]
+pub(super) struct Samples {
+    pub(super) t_ms: Vec<i64>,
+    pub(super) v: Vec<f64>,
+}
+
+impl Samples {
+    pub(super) fn of(piece: &Piece<'_>) -> Result<Self, MergeError> {
+        if piece.encoding != Encoding::Xor {
+            return Err(MergeError::Unsupported(piece.encoding));
+        }
+        let mut samples = Self::default();
+        xor::decode_all(piece.bytes(), &mut samples.t_ms, &mut samples.v).map_err(MergeError::Damaged)?;
+        Ok(samples)
+    }
+
+    /// As chunks of at most `samples_max`.
+    pub(super) fn encode(&self, samples_max: usize) -> Vec<Piece<'static>> {
+        let parts = self.t_ms.chunks(samples_max).zip(self.v.chunks(samples_max));
+        let encode = |(t_ms, v): (&[i64], &[f64])| {
+            let mut bytes = Vec::new();
+            xor::encode(
+                t_ms.iter().copied().zip(v.iter().map(|v| v.to_bits())),
+                &mut bytes,
+            );
+            Piece {
+                min_ms: t_ms[0],
+                max_ms: t_ms[t_ms.len() - 1],
+                encoding: Encoding::Xor,
+                bytes: Bytes::Encoded(bytes),
+            }
+        };
+        parts.map(encode).collect()
+    }
+}
+
+/// Merges the chunks of one series, each list ascending, one list a block.
+pub(super) fn merge<'a>(lists: Vec<Vec<Piece<'a>>>) -> Result<Vec<Piece<'a>>, MergeError> {
+    let mut merged = Vec::with_capacity(lists.iter().map(Vec::len).sum());
+    let mut waiting = GoHeap::new(|a: &Waiting<'_>, b: &Waiting<'_>| {
+        (a.next.min_ms, a.next.max_ms) < (b.next.min_ms, b.next.max_ms)
+    });
+    for list in lists {
+        waiting.extend(Waiting::new(list.into_iter()));
+    }
+    while let Some(first) = waiting.pop() {
+        let (current, rest) = first.advance();
+        waiting.extend(rest);
+        let mut reach_ms = current.max_ms;
+        let mut others: Vec<Piece<'a>> = Vec::new();
+        while waiting.top().is_some_and(|top| top.next.min_ms <= reach_ms) {
+            let Some(top) = waiting.pop() else { break };
+            let (next, rest) = top.advance();
+            waiting.extend(rest);
+            let before = others.last().unwrap_or(&current);
+            let is_same = (next.min_ms, next.max_ms) == (before.min_ms, before.max_ms)
+                && next.bytes() == before.bytes();
+            if !is_same {
+                reach_ms = reach_ms.max(next.max_ms);
+                others.push(next);
+            }
+        }
+        if others.is_empty() {
+            merged.push(current);
+        } else {
+            others.push(current);
+            merged.extend(encode_together(&others)?);
+        }
+    }
+    Ok(merged)
+}
+
+fn encode_together(pieces: &[Piece<'_>]) -> Result<Vec<Piece<'static>>, MergeError> {
+    let decoded = pieces.iter().map(Samples::of).collect::<Result<Vec<_>, _>>()?;
+    let runs: Vec<Run<'_>> = decoded
+        .iter()
+        .map(|samples| Run {
+            t_ms: &samples.t_ms,
+            v: &samples.v,
+        })
+        .collect();
+    let mut together = Samples::default();
+    chain(&runs, &mut together.t_ms, &mut together.v);
+    Ok(together.encode(SAMPLES))
+}
+
+/// A list of which the next chunk is at hand.
+struct Waiting<'a> {
+    next: Piece<'a>,
+    later: std::vec::IntoIter<Piece<'a>>,
+}
+
+impl<'a> Waiting<'a> {
+    fn new(mut list: std::vec::IntoIter<Piece<'a>>) -> Option<Self> {
+        let next = list.next()?;
+        Some(Self { next, later: list })
+    }
+
+    fn advance(self) -> (Piece<'a>, Option<Self>) {
+        (self.next, Self::new(self.later))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn piece(samples: &[(i64, f64)]) -> Piece<'static> {
+        let samples = Samples {
+            t_ms: samples.iter().map(|s| s.0).collect(),
+            v: samples.iter().map(|s| s.1).collect(),
+        };
+        samples.encode(usize::MAX).remove(0)
+    }
+
+    fn numbers(from: i64, count: i64, v: f64) -> Vec<(i64, f64)> {
+        (from..from + count).map(|t| (t, v)).collect()
+    }
+
+    fn merged(lists: Vec<Vec<Piece<'_>>>) -> Vec<Vec<(i64, f64)>> {
+        let found = merge(lists).unwrap();
+        let samples = |piece| {
+            let Samples { t_ms, v } = Samples::of(&piece).unwrap();
+            t_ms.into_iter().zip(v).collect()
+        };
+        found.into_iter().map(samples).collect()
+    }
+
+    #[test]
+    fn chunks_that_do_not_overlap_stay_as_they_are() {
+        let (a, b, c) = (numbers(0, 5, 1.0), numbers(10, 500, 2.0), numbers(5, 5, 3.0));
+        let found = merged(vec![vec![piece(&a), piece(&b)], vec![piece(&c)]]);
+        assert_eq!(found, [a, c, b]);
+    }
+
+    #[test]
+    fn the_same_chunk_twice_is_taken_once_and_not_encoded_anew() {
+        let a = numbers(0, 300, 1.0);
+        let found = merged(vec![vec![piece(&a)], vec![piece(&a)], vec![piece(&a)]]);
+        assert_eq!(found, [a]);
+    }
+
+    #[test]
+    fn chunks_that_overlap_become_chunks_of_120_samples() {
+        let even: Vec<_> = (0..150).map(|i| (i * 2, 0.0)).collect();
+        let odd: Vec<_> = (0..150).map(|i| (i * 2 + 1, 1.0)).collect();
+        let found = merged(vec![vec![piece(&even)], vec![piece(&odd)]]);
+        assert_eq!(found.iter().map(Vec::len).collect::<Vec<_>>(), [120, 120, 60]);
+        let all: Vec<_> = (0..300).map(|i| (i, (i % 2) as f64)).collect();
+        assert_eq!(found.concat(), all);
+    }
+
+    #[test]
+    fn chunks_that_share_one_time_overlap() {
+        let found = merged(vec![
+            vec![piece(&[(0, 1.0), (5, 1.0)])],
+            vec![piece(&[(5, 2.0), (6, 2.0)])],
+        ]);
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].iter().map(|s| s.0).collect::<Vec<_>>(), [0, 5, 6]);
+    }
+
+    #[test]
+    fn other_encodings_pass_unless_they_overlap() {
+        let histogram = |min_ms| Piece {
+            min_ms,
+            max_ms: min_ms + 5,
+            encoding: Encoding::Histogram,
+            bytes: Bytes::Stored(&[0, 1]),
+        };
+        assert_eq!(
+            merge(vec![vec![histogram(0)], vec![histogram(9)]]).unwrap().len(),
+            2
+        );
+        assert!(matches!(
+            merge(vec![vec![histogram(0)], vec![histogram(3)]]),
+            Err(MergeError::Unsupported(Encoding::Histogram))
+        ));
+    }
+}

@@ -1,0 +1,88 @@
+//! From the head to a block: the samples of one range, in label order, written once and then taken out
+//! of the head.
+
+use std::hash::BuildHasher;
+use std::sync::atomic::Ordering;
+
+use super::{Db, MaintainError};
+use crate::block::{BlockWriter, ChunkToWrite, Meta, Ulid};
+use crate::chunk::{Encoding, xor};
+use crate::head::lane::range_end;
+use crate::head::ordered::Ordered;
+use crate::query::Columns;
+
+/// How many samples a chunk of a block holds.
+const SAMPLES_PER_CHUNK: usize = 120;
+
+impl Db {
+    /// Whether the head spans more than one and a half block ranges, so that its oldest can go.
+    pub(super) fn head_is_compactable(&self) -> bool {
+        let range_ms = self.head.options.chunk_range_ms;
+        self.head
+            .time_range_ms()
+            .is_some_and(|(from, through)| through.saturating_sub(from) > range_ms / 2 * 3)
+    }
+
+    /// Writes the head's oldest range as a block and takes it out of the head; returns its end.
+    pub(super) fn compact_head(&self, now_ms: i64) -> Result<i64, MaintainError> {
+        let Some((from_ms, _)) = self.head.time_range_ms() else {
+            return Ok(i64::MIN);
+        };
+        let end_ms = range_end(from_ms, self.head.options.chunk_range_ms);
+        // Nothing earlier than the end is taken any more: the head reaches half a range beyond it. What was
+        // judged before is waited for.
+        self.head.min_valid_ms.fetch_max(end_ms, Ordering::AcqRel);
+        for lane in &self.head.lanes {
+            drop(lane.writer.lock());
+        }
+        let written = self.write_block(from_ms, end_ms, now_ms)?;
+        if let Some(meta) = &written {
+            tracing::info!(mint = meta.min_ms, maxt = meta.max_ms, ulid = %meta.ulid, "write block");
+            // Visible before it goes from the head, so that no query misses it.
+            self.reload(&[])?;
+        }
+        let collected = self.head.truncate(end_ms).map_err(MaintainError::io)?;
+        tracing::debug!(
+            series = collected.series,
+            chunks = collected.chunks,
+            "Head GC completed"
+        );
+        Ok(end_ms)
+    }
+
+    fn write_block(&self, from_ms: i64, end_ms: i64, now_ms: i64) -> Result<Option<Meta>, MaintainError> {
+        let mut ordered = Ordered::new(&self.head, from_ms, end_ms - 1)?;
+        let meta = Meta::of_head(self.new_ulid(now_ms), from_ms, end_ms);
+        let mut writer = BlockWriter::create(&*self.fs, &self.dir, meta, self.options.chunk_segment_bytes)?;
+        ordered.each_word(|word| writer.add_symbol(word).map(|_| ()))?;
+        let (mut labels, mut samples) = (Vec::new(), Columns::default());
+        let mut bytes: Vec<Vec<u8>> = Vec::new();
+        while ordered.next(&mut labels, &mut samples)? {
+            let times = samples.t_ms.chunks(SAMPLES_PER_CHUNK);
+            let parts: Vec<_> = times.zip(samples.v.chunks(SAMPLES_PER_CHUNK)).collect();
+            if bytes.len() < parts.len() {
+                bytes.resize_with(parts.len(), Vec::new);
+            }
+            for ((t_ms, v), into) in parts.iter().zip(&mut bytes) {
+                xor::encode(t_ms.iter().copied().zip(v.iter().map(|v| v.to_bits())), into);
+            }
+            let chunks = parts.iter().zip(&bytes).map(|((t_ms, _), bytes)| ChunkToWrite {
+                min_ms: t_ms[0],
+                max_ms: t_ms[t_ms.len() - 1],
+                encoding: Encoding::Xor,
+                bytes,
+            });
+            let pairs = labels.iter().map(|(n, v)| (n.as_str(), v.as_str()));
+            writer.add_series(pairs, chunks)?;
+        }
+        Ok(writer.finish()?)
+    }
+
+    /// An id that no other block has.
+    pub(super) fn new_ulid(&self, now_ms: i64) -> Ulid {
+        let count = self.ulids.fetch_add(1, Ordering::Relaxed);
+        let random = foldhash::quality::RandomState::default();
+        let bits = (u128::from(random.hash_one(count)) << 64) | u128::from(random.hash_one((count, now_ms)));
+        Ulid::new(now_ms, bits)
+    }
+}

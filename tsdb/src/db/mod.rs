@@ -1,0 +1,153 @@
+//! The database: a directory with a head, a log and blocks, that takes batches and answers queries.
+//!
+//! ```text
+//! Db::open ─▶ lock, look, read blocks and log ─▶ Db
+//!               append  (any thread)      Appendable
+//!               open    (any thread)      Queryable
+//!               sync    (each second)     what was written survives a power cut
+//!               maintain (each minute)    chunks to files, blocks, retention, log
+//!               close
+//! ```
+//!
+//! The crate starts no thread and reads no clock: whoever owns the database calls [`Db::sync`] and
+//! [`Db::maintain`], the latter from one thread at a time.
+
+mod compact_head;
+mod lock;
+mod maintenance;
+mod open;
+mod options;
+mod query;
+mod reload;
+mod stats;
+mod truncate;
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::{Mutex, RwLock};
+
+pub use maintenance::{MaintainError, Maintained};
+pub use open::OpenError;
+pub use options::DbOptions;
+pub use stats::{HeadStatus, Stats, StatusEntry};
+
+use crate::batch::{AppendError, AppendOptions, Appendable, Batch, Receipt, SeriesRef};
+use crate::block::Block;
+use crate::fs::{Vfs, VfsLock};
+use crate::head::Head;
+use crate::model::{Labels, Matcher};
+
+/// A database.
+pub struct Db {
+    fs: Arc<dyn Vfs>,
+    dir: PathBuf,
+    options: DbOptions,
+    head: Arc<Head>,
+    /// Open blocks, by the start of their range.
+    blocks: RwLock<Arc<Vec<Arc<Block>>>>,
+    /// Held while the database is maintained.
+    maintaining: Mutex<()>,
+    /// The time up to which the log was truncated last.
+    truncated_ms: Mutex<i64>,
+    lock: Mutex<Option<Box<dyn VfsLock>>>,
+    stats: Stats,
+    ulids: AtomicU64,
+}
+
+impl fmt::Debug for Db {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Db({})", self.dir.display())
+    }
+}
+
+impl Db {
+    /// The data directory.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// How the database was opened.
+    pub fn options(&self) -> &DbOptions {
+        &self.options
+    }
+
+    /// Makes all that was appended survive a power cut.
+    ///
+    /// # Errors
+    /// The system's. After that nothing is taken any more: what is on disk is unknown until a restart.
+    pub fn sync(&self) -> io::Result<()> {
+        self.head.sync()
+    }
+
+    /// Deletes samples in `from_ms ..= through_ms` of the series that satisfy all `matchers`.
+    ///
+    /// # Errors
+    /// When the log or a block cannot be written; other blocks may have been changed by then.
+    pub fn delete(&self, from_ms: i64, through_ms: i64, matchers: &[Matcher]) -> io::Result<()> {
+        let _maintaining = self.maintaining.lock();
+        for block in self.blocks().iter() {
+            let meta = block.meta();
+            if meta.min_ms <= through_ms && from_ms < meta.max_ms {
+                block
+                    .delete(&*self.fs, matchers, from_ms, through_ms)
+                    .map_err(io::Error::other)?;
+            }
+        }
+        self.head.delete(from_ms, through_ms, matchers)
+    }
+
+    /// Ends the database: nothing is taken any more, closed chunks are written, the log is synced and the
+    /// directory unlocked. Queries that are open stay readable.
+    ///
+    /// # Errors
+    /// The system's; what was committed is in the log all the same.
+    pub fn close(&self) -> io::Result<()> {
+        let _maintaining = self.maintaining.lock();
+        if self.head.closed.swap(true, Ordering::AcqRel) {
+            return Ok(());
+        }
+        // Whoever is appending finishes first.
+        for lane in &self.head.lanes {
+            drop(lane.writer.lock());
+        }
+        let flushed = self.head.flush_closed();
+        self.head.sync()?;
+        self.lock.lock().take();
+        flushed.map(|_| ())
+    }
+
+    pub(crate) fn blocks(&self) -> Arc<Vec<Arc<Block>>> {
+        Arc::clone(&self.blocks.read())
+    }
+
+    /// The blocks' descriptions, by the start of their range.
+    pub fn block_metas(&self) -> Vec<Arc<crate::block::Meta>> {
+        self.blocks().iter().map(|block| block.meta()).collect()
+    }
+}
+
+impl Drop for Db {
+    fn drop(&mut self) {
+        if let Err(error) = self.close() {
+            tracing::error!(%error, "Closing the database failed");
+        }
+    }
+}
+
+impl Appendable for Db {
+    fn resolve(&self, labels: &Labels, batch: &mut Batch) -> Result<SeriesRef, AppendError> {
+        self.head.resolve(labels, batch)
+    }
+
+    fn append(&self, batch: &mut Batch, _options: &AppendOptions) -> Result<Receipt, AppendError> {
+        // There is no out-of-order window yet, so that `reject_out_of_order` changes nothing.
+        self.head.append(batch)
+    }
+}
+
+#[cfg(test)]
+mod tests;

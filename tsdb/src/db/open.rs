@@ -1,0 +1,220 @@
+//! From a directory to a database, in the order that keeps a foreign directory unharmed:
+//! look, lock, read everything; only then clean up, repair and write.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use parking_lot::{Mutex, RwLock};
+
+use super::{Db, DbOptions, Stats, lock, reload};
+use crate::block::{find_unsupported, remove_leftovers};
+use crate::fs::{FileError, Vfs};
+use crate::head::replay::Replayed;
+use crate::head::{HeadOptions, wal_dir};
+use crate::wal::{SegmentReader, WalError, segment};
+
+/// A directory that cannot be opened. Nothing in it was changed.
+#[derive(Debug)]
+pub struct OpenError {
+    kind: OpenErrorKind,
+}
+
+#[derive(Debug)]
+enum OpenErrorKind {
+    Locked(PathBuf),
+    Io(PathBuf, io::Error),
+    File(FileError),
+    Wal(WalError),
+    Foreign(String),
+}
+
+impl OpenError {
+    pub(super) fn locked(path: &Path) -> Self {
+        Self {
+            kind: OpenErrorKind::Locked(path.to_owned()),
+        }
+    }
+
+    pub(super) fn io(path: &Path, error: io::Error) -> Self {
+        Self {
+            kind: OpenErrorKind::Io(path.to_owned(), error),
+        }
+    }
+
+    fn foreign(text: String) -> Self {
+        Self {
+            kind: OpenErrorKind::Foreign(text),
+        }
+    }
+
+    /// Whether another process holds the directory.
+    pub fn is_locked(&self) -> bool {
+        matches!(self.kind, OpenErrorKind::Locked(_))
+    }
+
+    /// Whether the directory is in order but holds what this version cannot carry on.
+    pub fn is_foreign(&self) -> bool {
+        match &self.kind {
+            OpenErrorKind::Foreign(_) => true,
+            OpenErrorKind::Wal(error) => error.is_foreign(),
+            OpenErrorKind::File(error) => error.is_unsupported(),
+            _ => false,
+        }
+    }
+}
+
+impl From<FileError> for OpenError {
+    fn from(error: FileError) -> Self {
+        Self {
+            kind: OpenErrorKind::File(error),
+        }
+    }
+}
+
+impl From<WalError> for OpenError {
+    fn from(error: WalError) -> Self {
+        Self {
+            kind: OpenErrorKind::Wal(error),
+        }
+    }
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.kind {
+            OpenErrorKind::Locked(path) => {
+                write!(
+                    f,
+                    "lock DB directory: {}: resource temporarily unavailable",
+                    path.display()
+                )
+            }
+            OpenErrorKind::Io(path, _) => write!(f, "{}: cannot be used", path.display()),
+            OpenErrorKind::File(error) => error.fmt(f),
+            OpenErrorKind::Wal(error) => {
+                error.fmt(f)?;
+                if error.is_foreign() {
+                    f.write_str("; nothing was changed")
+                } else if error.is_corruption() {
+                    f.write_str("; nothing was changed, move the file away to go on without what it holds")
+                } else {
+                    Ok(())
+                }
+            }
+            OpenErrorKind::Foreign(text) => write!(f, "{text}; nothing was changed"),
+        }
+    }
+}
+
+impl std::error::Error for OpenError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.kind {
+            OpenErrorKind::Io(_, error) => Some(error),
+            OpenErrorKind::File(error) => error.source(),
+            OpenErrorKind::Wal(error) => error.source(),
+            _ => None,
+        }
+    }
+}
+
+impl Db {
+    /// Opens the database in `dir`, which is made if it does not exist.
+    ///
+    /// # Errors
+    /// When another process holds the directory, when it holds what this version cannot carry on, when a
+    /// checkpoint or a block is damaged, or the system refuses.
+    pub fn open(fs: Arc<dyn Vfs>, dir: &Path, options: DbOptions, now_ms: i64) -> Result<Self, OpenError> {
+        fs.create_dir_all(dir).map_err(|e| OpenError::io(dir, e))?;
+        let lock = match options.no_lockfile {
+            true => None,
+            false => Some(lock::take(&*fs, dir)?),
+        };
+        refuse_foreign_log(&*fs, &dir.join("wbl"))?;
+        let loaded = reload::load(&*fs, dir, &[])?;
+        for block in &loaded.blocks {
+            refuse_foreign_block(&*fs, block)?;
+        }
+        let in_blocks = loaded.blocks.iter().map(|block| block.meta());
+        let min_valid_ms = in_blocks
+            .filter(|meta| meta.compaction.hints.is_empty())
+            .map(|meta| meta.max_ms)
+            .max()
+            .unwrap_or(i64::MIN);
+        let head_options = HeadOptions {
+            chunk_range_ms: options.min_block_ms.max(1),
+            compression: options.wal_compression,
+            segment_bytes: options.wal_segment_bytes,
+        };
+        let replayed = Replayed::read(&*fs, dir, &head_options, min_valid_ms, &options.progress)?;
+        clean_up(&*fs, dir, now_ms)?;
+        let head = replayed.open(Arc::clone(&fs), dir, head_options, now_ms)?;
+        let db = Self {
+            fs,
+            dir: dir.to_owned(),
+            options,
+            head: Arc::new(head),
+            blocks: RwLock::new(Arc::new(loaded.blocks)),
+            maintaining: Mutex::default(),
+            truncated_ms: Mutex::new(i64::MIN),
+            lock: Mutex::new(lock),
+            stats: Stats::default(),
+            ulids: AtomicU64::new(now_ms.cast_unsigned()),
+        };
+        Ok(db)
+    }
+}
+
+/// The write-behind log holds out-of-order samples, of which there is no other copy.
+fn refuse_foreign_log(fs: &dyn Vfs, dir: &Path) -> Result<(), OpenError> {
+    for number in segment::list(fs, dir)? {
+        let path = segment::path(dir, number);
+        let mut reader = SegmentReader::open(fs, &path)?;
+        if !matches!(reader.next(), Ok(None)) {
+            let text = "out-of-order samples, which this version cannot carry";
+            return Err(OpenError::foreign(format!(
+                "{}: at offset 0: {text}",
+                path.display()
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Compaction must meet no chunk that it would have to leave out.
+fn refuse_foreign_block(fs: &dyn Vfs, block: &crate::block::Block) -> Result<(), OpenError> {
+    // Looking at each chunk of each block would read the whole directory: what the block says of itself
+    // decides whether that is called for. Merging looks at every chunk anyway and refuses in its turn.
+    if block.meta().stats.num_histogram_samples == 0 {
+        return Ok(());
+    }
+    match find_unsupported(fs, block.dir())? {
+        Some(found) => Err(OpenError::foreign(found.to_string())),
+        None => Ok(()),
+    }
+}
+
+/// Removes what an interrupted predecessor left unfinished, and sets memory snapshots aside: the log
+/// suffices, and they would be out of date once it goes on.
+fn clean_up(fs: &dyn Vfs, dir: &Path, now_ms: i64) -> Result<(), OpenError> {
+    remove_leftovers(fs, dir)?;
+    for name in fs.list(dir).map_err(|e| OpenError::io(dir, e))? {
+        let path = dir.join(&name);
+        if name.starts_with("chunk_snapshot.") {
+            let aside = dir.join("quarantine");
+            fs.create_dir_all(&aside).map_err(|e| OpenError::io(&aside, e))?;
+            let to = aside.join(format!("{name}-{now_ms}"));
+            fs.rename(&path, &to).map_err(|e| OpenError::io(&path, e))?;
+        }
+    }
+    let wal = wal_dir(dir);
+    for name in fs.list(&wal).unwrap_or_default() {
+        if name.starts_with("checkpoint.") && name.ends_with(".tmp") {
+            let path = wal.join(name);
+            fs.remove_dir_all(&path).map_err(|e| OpenError::io(&path, e))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,46 @@
+//! How a database works.
+
+use std::sync::Arc;
+
+use crate::head::ReplayProgress;
+use crate::wal::Compression;
+
+/// Options of [`super::Db::open`]; the defaults are Prometheus'.
+#[derive(Clone, Debug)]
+pub struct DbOptions {
+    /// `--storage.tsdb.min-block-duration`: the length of a block cut from the head.
+    pub min_block_ms: i64,
+    /// `--storage.tsdb.max-block-duration`: the longest block that merging makes.
+    pub max_block_ms: i64,
+    /// `--storage.tsdb.retention.time`: how long samples are kept; 0 for ever.
+    pub retention_ms: i64,
+    /// `--storage.tsdb.retention.size`: how many bytes the directory may take; 0 for any number.
+    pub retention_bytes: u64,
+    /// `--storage.tsdb.wal-compression`
+    pub wal_compression: Compression,
+    /// `--storage.tsdb.wal-segment-size`
+    pub wal_segment_bytes: u64,
+    /// `--storage.tsdb.max-block-chunk-segment-size`
+    pub chunk_segment_bytes: u64,
+    /// `--storage.tsdb.no-lockfile`
+    pub no_lockfile: bool,
+    /// Told how far the start has come.
+    pub progress: Arc<ReplayProgress>,
+}
+
+impl Default for DbOptions {
+    fn default() -> Self {
+        const HOUR_MS: i64 = 3_600_000;
+        Self {
+            min_block_ms: 2 * HOUR_MS,
+            max_block_ms: 36 * HOUR_MS,
+            retention_ms: 15 * 24 * HOUR_MS,
+            retention_bytes: 0,
+            wal_compression: Compression::Snappy,
+            wal_segment_bytes: 128 << 20,
+            chunk_segment_bytes: 512 << 20,
+            no_lockfile: false,
+            progress: Arc::default(),
+        }
+    }
+}

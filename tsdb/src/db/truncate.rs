@@ -1,0 +1,69 @@
+//! Keeping the log short: a checkpoint of its older part, then that part goes.
+
+use super::{Db, MaintainError};
+use crate::head::Stats;
+use crate::wal::{checkpoint, segment};
+
+impl Db {
+    /// Drops what the log holds of the time before `from_ms`, two thirds of its segments at a time.
+    pub(super) fn truncate_log(&self, from_ms: i64) -> Result<(), MaintainError> {
+        let mut truncated_ms = self.truncated_ms.lock();
+        if from_ms <= *truncated_ms {
+            return Ok(());
+        }
+        *truncated_ms = from_ms;
+        let head = &*self.head;
+        let truncated = self.checkpoint(from_ms);
+        if truncated.is_err() {
+            Stats::add(&head.stats.wal_truncations_failed, 1);
+        }
+        truncated
+    }
+
+    fn checkpoint(&self, from_ms: i64) -> Result<(), MaintainError> {
+        let head = &*self.head;
+        let segments = segment::list(&*self.fs, &head.wal_dir)?;
+        let (Some(&first), Some(&last)) = (segments.first(), segments.last()) else {
+            return Ok(());
+        };
+        // A new segment each time, so that a database with few samples gets on too.
+        head.wal.lock().next_segment().map_err(MaintainError::io)?;
+        let Some(last) = last.checked_sub(1).filter(|&last| last >= first) else {
+            return Ok(());
+        };
+        // The lower two thirds should hold little that is still needed.
+        let last = first + (last - first) * 2 / 3;
+        if last <= first {
+            return Ok(());
+        }
+        let keep_series = |number: u64| {
+            let gone_since = || {
+                head.expiries
+                    .lock()
+                    .get(&number)
+                    .is_some_and(|&until| until >= from_ms)
+            };
+            head.refs.read().get(number).is_some() || gone_since()
+        };
+        let keep = checkpoint::Keep {
+            from_ms,
+            series: &keep_series,
+        };
+        Stats::add(&head.stats.checkpoints, 1);
+        let counts = checkpoint::write(&self.fs, &head.wal_dir, last, head.options.compression, &keep)
+            .inspect_err(|_| Stats::add(&head.stats.checkpoints_failed, 1))?;
+        Stats::add(&head.stats.wal_truncations, 1);
+        Stats::add(&head.stats.checkpoint_deletions, 1);
+        checkpoint::remove_covered(&*self.fs, &head.wal_dir, last)
+            .inspect_err(|_| Stats::add(&head.stats.checkpoint_deletions_failed, 1))?;
+        head.expiries.lock().retain(|_, until| *until >= from_ms);
+        tracing::info!(
+            first,
+            last,
+            series = counts.series,
+            samples = counts.samples,
+            "WAL checkpoint complete"
+        );
+        Ok(())
+    }
+}

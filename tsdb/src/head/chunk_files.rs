@@ -1,0 +1,347 @@
+//! chunks_head: closed chunks of the head in files, so that they take no memory and a restart need not
+//! build them anew.
+//!
+//! ```text
+//! file    u32 0x0130BC91 | u8 version 1 | 3 zeros | chunk | chunk | … zeros
+//! chunk   u64 series | u64 first time | u64 last time | u8 encoding | uvarint length | bytes | u32 crc32c
+//! ```
+//!
+//! Nothing here is synced: what a power cut takes is rebuilt from the log.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::slab::{Closed, Place};
+use crate::chunk::{Encoding, xor};
+use crate::encoding::{crc32c, varint};
+use crate::fs::{Mapped, Vfs, VfsFile};
+use crate::wal::WalError;
+
+const MAGIC: u32 = 0x0130_BC91;
+const VERSION: u8 = 1;
+const FILE_HEADER_BYTES: usize = 8;
+
+/// Series, two times, encoding.
+const CHUNK_HEADER_BYTES: usize = 25;
+
+/// The least that a chunk can take, its length field counted at its widest, as Prometheus counts.
+const CHUNK_BYTES_MIN: usize = CHUNK_HEADER_BYTES + 5 + 4;
+
+/// Set in the encoding of out-of-order chunks.
+const OUT_OF_ORDER: u8 = 0x80;
+
+/// A file takes no chunk that would make it longer.
+const FILE_BYTES_MAX: u64 = 128 << 20;
+
+/// The files by number.
+pub(crate) type FileMap = Arc<BTreeMap<u32, Mapped>>;
+
+/// Where file `number` is.
+pub(crate) fn path(dir: &Path, number: u32) -> PathBuf {
+    dir.join(format!("{number:06}"))
+}
+
+/// What was found at the opening: (series, file, offset), by series and then in the order of writing.
+#[derive(Default)]
+pub(crate) struct Scan {
+    pub(crate) chunks: Vec<(u64, u32, u32)>,
+    pub(crate) files: BTreeMap<u32, Mapped>,
+    /// The first file that cannot be used, and why. It and those after it must go.
+    pub(crate) damage: Option<(u32, WalError)>,
+    /// Numbers of the files that must go.
+    pub(crate) unusable: Vec<u32>,
+}
+
+impl Scan {
+    /// The chunks of one series.
+    pub(crate) fn of(&self, series: u64) -> impl Iterator<Item = Closed> {
+        let from = self.chunks.partition_point(|c| c.0 < series);
+        self.chunks[from..]
+            .iter()
+            .take_while(move |c| c.0 == series)
+            .filter_map(|&(_, number, offset)| {
+                let bytes: &[u8] = (**self.files.get(&number)?).as_ref();
+                Some(closed(bytes, number, offset)?.1)
+            })
+    }
+}
+
+/// Reads the headers of all chunks in `dir`. Writes nothing.
+///
+/// # Errors
+/// When a file cannot be read, or holds chunks that this version cannot carry.
+pub(crate) fn scan(fs: &dyn Vfs, dir: &Path) -> Result<Scan, WalError> {
+    let mut scan = Scan::default();
+    let mut numbers: Vec<u32> = match fs.list(dir) {
+        Ok(names) => names.iter().filter_map(|name| name.parse().ok()).collect(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(scan),
+        Err(error) => return Err(WalError::io(dir, error)),
+    };
+    numbers.sort_unstable();
+    let mut last_ms = hashbrown::HashMap::<u64, i64>::new();
+    for (at, &number) in numbers.iter().enumerate() {
+        let path = path(dir, number);
+        let bytes = fs.map(&path).map_err(|error| WalError::io(&path, error))?;
+        let all: &[u8] = (*bytes).as_ref();
+        let is_last = at + 1 == numbers.len();
+        if is_last && (all.len() < 4 || all[..4] == [0; 4]) {
+            scan.unusable.push(number);
+            break;
+        }
+        let before = scan.chunks.len();
+        let gap = at > 0 && numbers[at - 1] + 1 != number;
+        let damage = if gap {
+            Some((0, "a file before it is missing"))
+        } else {
+            scan_file(all, number, &path, &mut scan.chunks, &mut last_ms)?
+        };
+        if let Some((offset, reason)) = damage {
+            scan.chunks.truncate(before);
+            scan.damage = Some((number, WalError::corrupt(&path, offset as u64, reason)));
+            scan.unusable.extend(&numbers[at..]);
+            break;
+        }
+        scan.files.insert(number, bytes);
+    }
+    // Stable, so that a series' chunks stay in the order of writing.
+    scan.chunks.sort_by_key(|c| c.0);
+    Ok(scan)
+}
+
+fn scan_file(
+    all: &[u8],
+    number: u32,
+    path: &Path,
+    into: &mut Vec<(u64, u32, u32)>,
+    last_ms: &mut hashbrown::HashMap<u64, i64>,
+) -> Result<Option<(usize, &'static str)>, WalError> {
+    if all.len() < FILE_HEADER_BYTES || all[..4] != MAGIC.to_be_bytes() {
+        return Ok(Some((0, "not a file of head chunks")));
+    }
+    if all[4] != VERSION {
+        let what = format!("version {} of the format, known is {VERSION}", all[4]);
+        return Err(WalError::foreign(path, 4, what));
+    }
+    let mut at = FILE_HEADER_BYTES;
+    while at < all.len() {
+        let rest = &all[at..];
+        if rest.len() < CHUNK_BYTES_MIN {
+            let zeros = rest.iter().all(|&b| b == 0);
+            if zeros {
+                break;
+            }
+            // Prometheus asks for five bytes of length, so that it would not read a shorter chunk either.
+            return Ok(Some((at, "fewer bytes than a chunk takes, and not zeros")));
+        }
+        if rest[..24] == [0; 24] {
+            break;
+        }
+        let encoding = rest[24];
+        let Ok(offset) = u32::try_from(at) else {
+            return Ok(Some((at, "a file longer than 4 GiB")));
+        };
+        let Some((len, chunk)) = closed(all, number, offset) else {
+            return Ok(Some((at, "a chunk that reaches beyond the file")));
+        };
+        let stored = &all[at + len - 4..at + len];
+        if crc32c(&all[at..at + len - 4]).to_be_bytes() != stored {
+            return Ok(Some((at, "a chunk with a wrong checksum")));
+        }
+        if encoding != Encoding::Xor.as_u8() {
+            let what = if encoding & OUT_OF_ORDER != 0 {
+                "an out-of-order chunk, which this version cannot carry".to_owned()
+            } else {
+                match Encoding::from_u8(encoding) {
+                    Some(known) => format!("a chunk with encoding {known}, which this version cannot carry"),
+                    None => format!("a chunk with encoding {encoding}, which this version does not know"),
+                }
+            };
+            return Err(WalError::foreign(path, at as u64, what));
+        }
+        let series = be64(rest);
+        let before = last_ms.insert(series, chunk.max_ms);
+        if chunk.max_ms < chunk.min_ms || before.is_some_and(|last| last >= chunk.min_ms) {
+            return Ok(Some((at, "out of sequence m-mapped chunk")));
+        }
+        into.push((series, number, offset));
+        at += len;
+    }
+    Ok(None)
+}
+
+fn be64(bytes: &[u8]) -> u64 {
+    bytes.first_chunk().map_or(0, |eight| u64::from_be_bytes(*eight))
+}
+
+/// The chunk whose header begins at `offset`, and how many bytes it takes with header and checksum.
+fn closed(all: &[u8], number: u32, offset: u32) -> Option<(usize, Closed)> {
+    let rest = all.get(offset as usize..)?;
+    let (len, width) = varint::read_uvarint(rest.get(CHUNK_HEADER_BYTES..)?)?;
+    let from = CHUNK_HEADER_BYTES + width;
+    let end = from.checked_add(usize::try_from(len).ok()?)?;
+    let data = rest.get(from..end)?;
+    rest.get(end..end.checked_add(4)?)?;
+    let chunk = Closed {
+        min_ms: be64(&rest[8..]).cast_signed(),
+        max_ms: be64(&rest[16..]).cast_signed(),
+        place: Place::File { number, offset },
+        samples: xor::sample_count(data).unwrap_or(0),
+    };
+    Some((end + 4, chunk))
+}
+
+/// The bytes of the chunk whose header begins at `offset` of a file.
+pub(crate) fn data(all: &[u8], offset: u32) -> Option<&[u8]> {
+    let rest = all.get(offset as usize..)?;
+    let (len, width) = varint::read_uvarint(rest.get(CHUNK_HEADER_BYTES..)?)?;
+    let from = CHUNK_HEADER_BYTES + width;
+    rest.get(from..from.checked_add(usize::try_from(len).ok()?)?)
+}
+
+/// The files being written and read.
+pub(crate) struct ChunkFiles {
+    fs: Arc<dyn Vfs>,
+    dir: PathBuf,
+    current: Option<(u32, Box<dyn VfsFile>, u64)>,
+    next: u32,
+    /// How long a file may become.
+    file_bytes_max: u64,
+}
+
+/// A chunk to be written.
+pub(crate) struct ToWrite {
+    pub(crate) series: u64,
+    pub(crate) min_ms: i64,
+    pub(crate) max_ms: i64,
+    /// Where its bytes are in the buffer that goes with it.
+    pub(crate) bytes: std::ops::Range<usize>,
+}
+
+impl ChunkFiles {
+    pub(crate) fn new(fs: Arc<dyn Vfs>, dir: PathBuf, next: u32) -> Self {
+        Self {
+            fs,
+            dir,
+            current: None,
+            next: next.max(1),
+            file_bytes_max: FILE_BYTES_MAX,
+        }
+    }
+
+    /// Writes chunks, in order; returns the file and offset of each.
+    ///
+    /// # Errors
+    /// The system's. The file that failed takes nothing further; what was written to it is not used.
+    pub(crate) fn write(&mut self, chunks: &[ToWrite], data: &[u8]) -> io::Result<Vec<(u32, u32)>> {
+        let written = self.write_all(chunks, data);
+        if written.is_err()
+            && let Some((number, file, _)) = self.current.take()
+        {
+            drop(file);
+            // Half a chunk at its end would count as damage: without the file there is none.
+            self.fs.remove_file(&path(&self.dir, number))?;
+            self.next = number;
+        }
+        written
+    }
+
+    fn write_all(&mut self, chunks: &[ToWrite], data: &[u8]) -> io::Result<Vec<(u32, u32)>> {
+        let mut places = Vec::with_capacity(chunks.len());
+        let mut buffer = Vec::with_capacity(1 << 20);
+        for chunk in chunks {
+            let bytes = &data[chunk.bytes.clone()];
+            let most = (CHUNK_BYTES_MIN + bytes.len()) as u64;
+            let full = |len: u64| len + buffer.len() as u64 + most > self.file_bytes_max;
+            if self.current.as_ref().is_none_or(|&(_, _, len)| full(len)) {
+                self.flush(&mut buffer)?;
+                self.cut()?;
+            }
+            let (number, len) = match &self.current {
+                Some((number, _, len)) => (*number, *len),
+                None => unreachable!("a file was cut above"),
+            };
+            let offset = u32::try_from(len + buffer.len() as u64).map_err(io::Error::other)?;
+            places.push((number, offset));
+            put_chunk(&mut buffer, chunk, bytes);
+            if buffer.len() >= 1 << 20 {
+                self.flush(&mut buffer)?;
+            }
+        }
+        self.flush(&mut buffer)?;
+        Ok(places)
+    }
+
+    fn flush(&mut self, buffer: &mut Vec<u8>) -> io::Result<()> {
+        if let Some((_, file, len)) = &mut self.current {
+            file.append(buffer)?;
+            *len += buffer.len() as u64;
+        }
+        buffer.clear();
+        Ok(())
+    }
+
+    fn cut(&mut self) -> io::Result<()> {
+        let number = self.next;
+        let mut file = self.fs.create(&path(&self.dir, number))?;
+        let mut header = MAGIC.to_be_bytes().to_vec();
+        header.extend([VERSION, 0, 0, 0]);
+        file.append(&header)?;
+        self.current = Some((number, file, FILE_HEADER_BYTES as u64));
+        self.next += 1;
+        Ok(())
+    }
+
+    /// The files as they are now, those from `from` on mapped anew.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(crate) fn map_from(&self, old: &FileMap, from: u32) -> io::Result<FileMap> {
+        let mut files = BTreeMap::clone(old);
+        for number in from..self.next {
+            files.insert(number, self.fs.map(&path(&self.dir, number))?);
+        }
+        Ok(Arc::new(files))
+    }
+
+    /// Removes the files before `first_needed`; those that readers hold stay readable to them.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(crate) fn remove_before(&mut self, old: &FileMap, first_needed: u32) -> io::Result<FileMap> {
+        let mut files = BTreeMap::clone(old);
+        let current = self.current.as_ref().map_or(u32::MAX, |c| c.0);
+        // In order, so that the numbers stay contiguous if this is interrupted.
+        for number in old.keys().copied().filter(|&n| n < first_needed && n < current) {
+            self.fs.remove_file(&path(&self.dir, number))?;
+            files.remove(&number);
+        }
+        Ok(Arc::new(files))
+    }
+
+    /// Whether file `number` is the one being written.
+    pub(crate) fn is_current(&self, number: u32) -> bool {
+        self.current.as_ref().is_some_and(|c| c.0 == number)
+    }
+
+    /// Ends the file being written; the next chunk begins a new one.
+    pub(crate) fn end_file(&mut self) {
+        self.current = None;
+    }
+}
+
+fn put_chunk(into: &mut Vec<u8>, chunk: &ToWrite, bytes: &[u8]) {
+    let from = into.len();
+    into.extend_from_slice(&chunk.series.to_be_bytes());
+    into.extend_from_slice(&chunk.min_ms.to_be_bytes());
+    into.extend_from_slice(&chunk.max_ms.to_be_bytes());
+    into.push(Encoding::Xor.as_u8());
+    varint::put_uvarint(into, bytes.len() as u64);
+    into.extend_from_slice(bytes);
+    let checksum = crc32c(&into[from..]);
+    into.extend_from_slice(&checksum.to_be_bytes());
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,60 @@
+//! Closed chunks on their way to chunks_head.
+
+use std::io;
+
+use super::chunk_files::ToWrite;
+use super::slab::Place;
+use super::{Head, Stats};
+
+impl Head {
+    /// Writes the closed chunks that are still in memory to chunks_head and frees their memory.
+    /// Returns how many they were.
+    ///
+    /// # Errors
+    /// The system's; chunks that were not written stay in memory.
+    pub(crate) fn flush_closed(&self) -> io::Result<usize> {
+        let mut files = self.chunk_files.lock();
+        let (mut chunks, mut data) = (Vec::new(), Vec::new());
+        // How many chunks each lane gave; none of them moves or goes while the files are locked.
+        let mut given = [0; super::lane::LANES];
+        for (lane, given) in self.lanes.iter().zip(&mut given) {
+            let lane = lane.data.read();
+            *given = lane.pending.len();
+            for &(ordinal, number) in &lane.pending {
+                let chunk = lane.closed.get(number);
+                let Place::Memory(slot, len) = chunk.place else {
+                    unreachable!("a chunk in a file is not pending");
+                };
+                let from = data.len();
+                lane.arena.copy(slot, usize::from(len), chunk.samples, &mut data);
+                chunks.push(ToWrite {
+                    series: lane.cold[ordinal].series,
+                    min_ms: chunk.min_ms,
+                    max_ms: chunk.max_ms,
+                    bytes: from..data.len(),
+                });
+            }
+        }
+        if chunks.is_empty() {
+            return Ok(0);
+        }
+        let places = files.write(&chunks, &data)?;
+        drop(data);
+        let first = places.first().map_or(0, |place| place.0);
+        let mapped = files.map_from(&self.files.read(), first)?;
+        *self.files.write() = mapped;
+        let mut places = places.into_iter();
+        for (lane, given) in self.lanes.iter().zip(given) {
+            let lane = &mut *lane.data.write();
+            // Chunks closed since are behind those that were written.
+            for ((_, number), (file, offset)) in lane.pending.drain(..given).zip(&mut places) {
+                if let Some(slot) = lane.closed.moved(number, file, offset) {
+                    lane.arena.give_back(slot);
+                }
+            }
+            lane.pending.shrink_to(64);
+        }
+        Stats::add(&self.stats.chunks_mapped, chunks.len() as u64);
+        Ok(chunks.len())
+    }
+}

@@ -1,0 +1,179 @@
+//! Label sets of a lane: each `name="value"` pair is a number, a series is a run of such numbers.
+//!
+//! ```text
+//! pairs   17 = (__name__, up)   23 = (instance, a:9100)   24 = (job, node)
+//! series  3 17 23 24            as variable-length bytes, one run behind the other
+//! ```
+//!
+//! A pair also owns the list of the series that carry it: see [`super::postings`].
+
+use std::hash::BuildHasher;
+
+use hashbrown::{HashMap, HashTable};
+
+use super::symbols::Symbols;
+use crate::encoding::varint;
+
+/// The pairs of a lane, and label sets made of them.
+#[derive(Default)]
+pub(crate) struct LabelSets {
+    pub(crate) symbols: Symbols,
+    /// (name, value) of each pair.
+    pairs: Vec<(u32, u32)>,
+    by_words: HashTable<u32>,
+    hasher: foldhash::fast::RandomState,
+    /// Pairs of each name, in the order of their making.
+    by_name: HashMap<u32, Vec<u32>, foldhash::fast::RandomState>,
+    /// Label sets: a count, then pairs.
+    runs: Vec<u8>,
+}
+
+impl LabelSets {
+    /// The pair of these words, made if need be.
+    pub(crate) fn pair(&mut self, name: &str, value: &str) -> u32 {
+        let words = (self.symbols.intern(name), self.symbols.intern(value));
+        if let Some(found) = self.probe(words) {
+            return found;
+        }
+        let at = u32::try_from(self.pairs.len()).expect("a lane has fewer than 2^32 pairs");
+        self.pairs.push(words);
+        let (pairs, hasher) = (&self.pairs, &self.hasher);
+        self.by_words.insert_unique(hasher.hash_one(words), at, |&at| {
+            hasher.hash_one(pairs[at as usize])
+        });
+        self.by_name.entry(words.0).or_default().push(at);
+        at
+    }
+
+    /// The pair of these words, if there is one.
+    pub(crate) fn find_pair(&self, name: &str, value: &str) -> Option<u32> {
+        self.probe((self.symbols.find(name)?, self.symbols.find(value)?))
+    }
+
+    fn probe(&self, words: (u32, u32)) -> Option<u32> {
+        let hash = self.hasher.hash_one(words);
+        self.by_words
+            .find(hash, |&at| self.pairs[at as usize] == words)
+            .copied()
+    }
+
+    /// How many pairs there are.
+    pub(crate) fn pair_count(&self) -> usize {
+        self.pairs.len()
+    }
+
+    /// The words of a pair.
+    pub(crate) fn words(&self, pair: u32) -> (&str, &str) {
+        let (name, value) = self.pairs[pair as usize];
+        (self.symbols.word(name), self.symbols.word(value))
+    }
+
+    /// All names with their pairs.
+    pub(crate) fn names(&self) -> impl Iterator<Item = (&str, &[u32])> {
+        self.by_name
+            .iter()
+            .map(|(&name, pairs)| (self.symbols.word(name), pairs.as_slice()))
+    }
+
+    /// The pairs of a name.
+    pub(crate) fn pairs_of(&self, name: &str) -> &[u32] {
+        self.symbols
+            .find(name)
+            .and_then(|name| self.by_name.get(&name))
+            .map_or(&[], Vec::as_slice)
+    }
+
+    /// Writes a label set down; returns where.
+    pub(crate) fn store(&mut self, run: &[u8]) -> u32 {
+        let at = u32::try_from(self.runs.len()).expect("a lane's label sets take less than 4 GiB");
+        if self.runs.capacity() - self.runs.len() < run.len() {
+            // A quarter more at a time, rather than twice as much.
+            self.runs.reserve_exact(self.runs.len() / 4 + run.len().max(256));
+        }
+        self.runs.extend_from_slice(run);
+        at
+    }
+
+    /// The pairs of the label set at `at`.
+    pub(crate) fn run(&self, at: u32) -> Run<'_> {
+        let bytes = &self.runs[at as usize..];
+        let (left, len) = varint::read_uvarint(bytes).unwrap_or((0, 0));
+        Run {
+            bytes: &bytes[len..],
+            left,
+        }
+    }
+
+    /// The label set at `at` as it was stored.
+    pub(crate) fn stored(&self, at: u32) -> &[u8] {
+        let mut run = self.run(at);
+        run.by_ref().for_each(drop);
+        let end = self.runs.len() - run.bytes.len();
+        &self.runs[at as usize..end]
+    }
+
+    /// The labels of the label set at `at`.
+    pub(crate) fn labels(&self, at: u32) -> impl Iterator<Item = (&str, &str)> + Clone {
+        self.run(at).map(|pair| self.words(pair))
+    }
+
+    /// A copy for reading numbers as words, without the tables for finding them.
+    pub(crate) fn copy(&self) -> Self {
+        Self {
+            symbols: self.symbols.copy(),
+            pairs: self.pairs.clone(),
+            runs: self.runs.clone(),
+            ..Self::default()
+        }
+    }
+
+    /// The numbers of a pair's words.
+    pub(crate) fn word_numbers(&self, pair: u32) -> (u32, u32) {
+        self.pairs[pair as usize]
+    }
+
+    /// Bytes held.
+    pub(crate) fn held_bytes(&self) -> usize {
+        let names: usize = self.by_name.values().map(|pairs| pairs.capacity() * 4 + 40).sum();
+        self.symbols.held_bytes()
+            + self.pairs.capacity() * 8
+            + self.by_words.allocation_size()
+            + names
+            + self.runs.capacity()
+    }
+}
+
+/// Writes pairs as [`LabelSets::store`] takes them.
+pub(crate) fn encode_run(pairs: &[u32], into: &mut Vec<u8>) {
+    into.clear();
+    varint::put_uvarint(into, pairs.len() as u64);
+    for &pair in pairs {
+        varint::put_uvarint(into, u64::from(pair));
+    }
+}
+
+/// Pairs of one label set.
+#[derive(Clone, Debug)]
+pub(crate) struct Run<'a> {
+    bytes: &'a [u8],
+    left: u64,
+}
+
+impl Iterator for Run<'_> {
+    type Item = u32;
+
+    #[inline]
+    fn next(&mut self) -> Option<u32> {
+        self.left = self.left.checked_sub(1)?;
+        let (pair, len) = varint::read_uvarint(self.bytes)?;
+        self.bytes = &self.bytes[len..];
+        u32::try_from(pair).ok()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = usize::try_from(self.left).unwrap_or(usize::MAX);
+        (left, Some(left))
+    }
+}
+
+impl ExactSizeIterator for Run<'_> {}

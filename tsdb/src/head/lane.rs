@@ -1,0 +1,297 @@
+//! A lane: a quarter of the head's series with all that belongs to them.
+//!
+//! A series lives in the lane of its `job` and `instance`, so that one scrape is one lane. A batch holds
+//! [`Lane::writer`] from judging to applying; [`Lane::data`] is locked for writing only while samples are
+//! applied or a series is made, so that readers see each batch whole in its lane or not at all.
+//!
+//! Order of locks: writers by lane, then the log, then data by lane, then the table of refs.
+
+use std::hash::{BuildHasher, Hasher};
+
+use hashbrown::{HashMap, HashTable};
+use parking_lot::{Mutex, RwLock};
+
+use super::arena::Arena;
+use super::labels::{LabelSets, encode_run};
+use super::postings::Postings;
+use super::slab::{Closed, ClosedChunks, Cold, Hot, NO_CHUNK, Paged, Place};
+use crate::chunk::xor;
+
+/// How many lanes there are: as many as scrapes can be applied at a time.
+pub(crate) const LANES: usize = 4;
+
+/// How many samples a chunk is meant to hold (Prometheus' `DefaultSamplesPerChunk`).
+const SAMPLES_PER_CHUNK: u16 = 120;
+
+/// Beyond this a chunk takes no further sample: one may add 19 bytes and 1 KiB is the limit.
+const CHUNK_BYTES_MAX: usize = 1024 - 19;
+
+/// See the module.
+#[derive(Default)]
+pub(crate) struct Lane {
+    pub(crate) writer: Mutex<()>,
+    pub(crate) data: RwLock<LaneData>,
+}
+
+/// What readers see of a lane.
+#[derive(Default)]
+pub(crate) struct LaneData {
+    pub(crate) labels: LabelSets,
+    pub(crate) postings: Postings,
+    by_labels: HashTable<u32>,
+    hasher: foldhash::fast::RandomState,
+    pub(crate) hot: Paged<Hot>,
+    pub(crate) cold: Paged<Cold>,
+    pub(crate) arena: Arena,
+    pub(crate) closed: ClosedChunks,
+    /// Closed chunks that are not in a file yet, as (series, chunk), in the order of their closing.
+    pub(crate) pending: Vec<(u32, u32)>,
+    /// Deleted intervals, both ends included.
+    pub(crate) tombstones: HashMap<u32, Vec<(i64, i64)>>,
+}
+
+/// The lane of a label set: a fixed function, so that both scrape and replay find it.
+pub(crate) fn lane_of<'a>(labels: impl Iterator<Item = (&'a str, &'a str)>) -> usize {
+    let mut hasher = foldhash::fast::FixedState::with_seed(0x00de_0ca1).build_hasher();
+    for (name, value) in labels {
+        if name == "instance" || name == "job" {
+            hasher.write(value.as_bytes());
+            hasher.write_u8(0xff);
+        }
+    }
+    (hasher.finish() >> 32) as usize % LANES
+}
+
+impl LaneData {
+    /// The series with these labels, sorted by name.
+    pub(crate) fn find<'a>(&self, labels: impl Iterator<Item = (&'a str, &'a str)>) -> Option<u32> {
+        let mut pairs = smallvec::SmallVec::<[u32; 24]>::new();
+        for (name, value) in labels {
+            pairs.push(self.labels.find_pair(name, value)?);
+        }
+        let mut run = Vec::with_capacity(64);
+        encode_run(&pairs, &mut run);
+        self.probe(&run)
+    }
+
+    fn probe(&self, run: &[u8]) -> Option<u32> {
+        let same = |&ordinal: &u32| self.labels.stored(self.cold[ordinal].labels_at) == run;
+        self.by_labels.find(self.hasher.hash_one(run), same).copied()
+    }
+
+    /// Makes a series that is not there yet; returns its ordinal.
+    pub(crate) fn create<'a>(
+        &mut self,
+        labels: impl Iterator<Item = (&'a str, &'a str)>,
+        series: u64,
+        flags: u8,
+    ) -> u32 {
+        let pairs: smallvec::SmallVec<[u32; 24]> = labels
+            .map(|(name, value)| self.labels.pair(name, value))
+            .collect();
+        let mut run = Vec::with_capacity(64);
+        encode_run(&pairs, &mut run);
+        let ordinal = self.count();
+        for &pair in &pairs {
+            self.postings.push(pair, ordinal);
+        }
+        let labels_at = self.labels.store(&run);
+        let mut hot = Hot::default();
+        hot.flags = flags;
+        self.hot.push(hot);
+        self.cold.push(Cold {
+            series,
+            labels_at,
+            closed: NO_CHUNK,
+        });
+        let Self {
+            by_labels,
+            hasher,
+            labels,
+            cold,
+            ..
+        } = self;
+        by_labels.insert_unique(hasher.hash_one(&run[..]), ordinal, |&o| {
+            hasher.hash_one(labels.stored(cold[o].labels_at))
+        });
+        ordinal
+    }
+
+    /// How many series.
+    pub(crate) fn count(&self) -> u32 {
+        u32::try_from(self.hot.len()).expect("a lane has fewer than 2^30 series")
+    }
+
+    /// Appends a sample that was judged to come after the last one. Says whether a chunk was begun.
+    #[inline]
+    pub(crate) fn append(&mut self, ordinal: u32, t_ms: i64, bits: u64, range_ms: i64) -> bool {
+        let hot = &mut self.hot[ordinal];
+        let mut begun = false;
+        if !hot.is_open() {
+            begun = true;
+        } else {
+            if hot.samples == SAMPLES_PER_CHUNK / 4 && hot.chunk_len() <= CHUNK_BYTES_MAX {
+                let start_ms = self.arena.first_time(hot.slot);
+                hot.next_at_ms = chunk_end(start_ms, hot.last_t_ms, hot.next_at_ms);
+            }
+            let wide = t_ms.wrapping_sub(hot.last_t_ms).cast_unsigned() > u64::from(u32::MAX);
+            if t_ms >= hot.next_at_ms
+                || hot.samples >= 2 * SAMPLES_PER_CHUNK
+                || hot.chunk_len() > CHUNK_BYTES_MAX
+                || wide
+            {
+                self.close(ordinal);
+                begun = true;
+            }
+        }
+        let hot = &mut self.hot[ordinal];
+        let mut writer = hot.writer();
+        if begun {
+            writer = xor::Appender::new();
+            hot.slot = self.arena.begin();
+            hot.next_at_ms = range_end(t_ms, range_ms);
+        }
+        hot.slot = self.arena.append(hot.slot, &mut writer, t_ms, bits);
+        hot.keep(&writer);
+        begun
+    }
+
+    /// Closes the open chunk of a series, if there is one.
+    pub(crate) fn close(&mut self, ordinal: u32) {
+        let hot = &mut self.hot[ordinal];
+        if !hot.is_open() {
+            return;
+        }
+        let len = hot.chunk_len();
+        let chunk = Closed {
+            min_ms: self.arena.first_time(hot.slot),
+            max_ms: hot.last_t_ms,
+            // A chunk's length in bits fits 16 bits, so its length in bytes does.
+            place: Place::Memory(hot.slot, u16::try_from(len).unwrap_or(u16::MAX)),
+            samples: hot.samples,
+        };
+        hot.slot = super::arena::Slot::NONE;
+        hot.samples = 0;
+        let cold = &mut self.cold[ordinal];
+        cold.closed = self.closed.push(cold.closed, chunk);
+        self.pending.push((ordinal, cold.closed));
+    }
+
+    /// The time of the first sample of a series' open chunk, if there is one.
+    pub(crate) fn open_from_ms(&self, ordinal: u32) -> Option<i64> {
+        let hot = &self.hot[ordinal];
+        hot.is_open().then(|| self.arena.first_time(hot.slot))
+    }
+
+    /// The earliest sample of a series that is still here.
+    pub(crate) fn first_ms(&self, ordinal: u32) -> Option<i64> {
+        let oldest = self.closed.list(self.cold[ordinal].closed).last();
+        match oldest {
+            Some((_, chunk)) => Some(chunk.min_ms),
+            None => self.open_from_ms(ordinal),
+        }
+    }
+
+    /// Notes that an interval of a series is deleted.
+    pub(crate) fn bury(&mut self, ordinal: u32, from_ms: i64, through_ms: i64) {
+        let intervals = self.tombstones.entry(ordinal).or_default();
+        intervals.push((from_ms, through_ms));
+        intervals.sort_unstable();
+        let mut merged: Vec<(i64, i64)> = Vec::with_capacity(intervals.len());
+        for &(from, through) in intervals.iter() {
+            match merged.last_mut() {
+                Some(last) if from <= last.1.saturating_add(1) => last.1 = last.1.max(through),
+                _ => merged.push((from, through)),
+            }
+        }
+        *intervals = merged;
+    }
+
+    /// Bytes held, by part.
+    pub(crate) fn held_bytes(&self) -> [(&'static str, usize); 7] {
+        [
+            ("labels", self.labels.held_bytes()),
+            ("postings", self.postings.held_bytes()),
+            ("lookup", self.by_labels.allocation_size()),
+            ("hot", self.hot.held_bytes()),
+            ("cold", self.cold.held_bytes()),
+            ("chunks", self.arena.held_bytes().0),
+            ("closed", self.closed.held_bytes() + self.pending.capacity() * 8),
+        ]
+    }
+}
+
+/// The end of the aligned range that holds `t_ms`; Go's division rounds towards zero and so does this.
+pub(crate) fn range_end(t_ms: i64, range_ms: i64) -> i64 {
+    (t_ms / range_ms).wrapping_mul(range_ms).saturating_add(range_ms)
+}
+
+/// Where a chunk that began at `start_ms` and got a quarter of its samples by `now_ms` should end, so that
+/// the range up to `end_ms` falls into chunks of equal length.
+fn chunk_end(start_ms: i64, now_ms: i64, end_ms: i64) -> i64 {
+    let left = end_ms.saturating_sub(start_ms) as f64;
+    let chunks = left / (now_ms.saturating_sub(start_ms).saturating_add(1) as f64 * 4.0);
+    if chunks <= 1.0 {
+        return end_ms;
+    }
+    (start_ms as f64 + left / chunks.floor()) as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chunk_sizes(times_ms: impl Iterator<Item = i64>) -> Vec<u16> {
+        let mut lane = LaneData::default();
+        let series = lane.create([("__name__", "a")].into_iter(), 1, 0);
+        for t_ms in times_ms {
+            lane.append(series, t_ms, 1f64.to_bits(), 7_200_000);
+        }
+        lane.close(series);
+        let mut sizes: Vec<u16> = lane
+            .closed
+            .list(lane.cold[series].closed)
+            .map(|(_, c)| c.samples)
+            .collect();
+        sizes.reverse();
+        sizes
+    }
+
+    #[test]
+    fn two_hours_at_15_s_are_four_chunks_of_120() {
+        assert_eq!(chunk_sizes((0..480).map(|i| i * 15_000)), [120; 4]);
+    }
+
+    #[test]
+    fn a_chunk_ends_where_the_range_ends() {
+        let sizes = chunk_sizes((0..20).map(|i| 7_100_000 + i * 15_000));
+        assert_eq!(sizes, [7, 13]);
+    }
+
+    #[test]
+    fn samples_that_come_ever_faster_do_not_grow_a_chunk_beyond_240() {
+        let slow = (0..31).map(|i| i * 60_000);
+        let fast = (1..600).map(|i| 30 * 60_000 + i * 10);
+        assert_eq!(chunk_sizes(slow.chain(fast))[0], 240);
+    }
+
+    #[test]
+    fn a_step_too_wide_for_the_record_begins_a_chunk() {
+        let sizes = chunk_sizes([-5_000_000_000_000, 0, 1, 5_000_000_000_000].into_iter());
+        assert_eq!(sizes, [1, 2, 1]);
+    }
+
+    #[test]
+    fn a_series_is_found_by_its_labels_alone() {
+        let mut lane = LaneData::default();
+        for i in 0..1000u64 {
+            let value = i.to_string();
+            let labels = [("__name__", "a"), ("i", value.as_str())];
+            assert_eq!(lane.find(labels.into_iter()), None);
+            lane.create(labels.into_iter(), i + 1, 0);
+        }
+        let found = lane.find([("__name__", "a"), ("i", "77")].into_iter());
+        assert_eq!(found, Some(77));
+        assert_eq!(lane.find([("__name__", "a")].into_iter()), None);
+    }
+}

@@ -1,0 +1,110 @@
+//! From a series' number to its place: pages of 1 024 numbers, so that the rows of one scrape, whose
+//! numbers follow each other, find their page once.
+
+use hashbrown::HashMap;
+
+const PAGE: u64 = 1024;
+const EMPTY: u32 = u32::MAX;
+const ORDINAL_BITS: u32 = 30;
+
+/// Where a series is: its lane and its ordinal there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Address(u32);
+
+impl Address {
+    /// Stands for "nowhere".
+    pub(crate) const NONE: Self = Self(EMPTY);
+
+    pub(crate) fn new(lane: usize, ordinal: u32) -> Self {
+        assert!(
+            ordinal < (1 << ORDINAL_BITS) - 1,
+            "a lane has fewer than 2^30 series"
+        );
+        Self(((lane as u32) << ORDINAL_BITS) | ordinal)
+    }
+
+    #[inline]
+    pub(crate) fn lane(self) -> usize {
+        (self.0 >> ORDINAL_BITS) as usize
+    }
+
+    #[inline]
+    pub(crate) fn ordinal(self) -> u32 {
+        self.0 & ((1 << ORDINAL_BITS) - 1)
+    }
+}
+
+/// The places of all series of the head.
+#[derive(Default)]
+pub(crate) struct RefTable {
+    pages: HashMap<u64, Box<[u32; PAGE as usize]>, foldhash::fast::RandomState>,
+}
+
+impl RefTable {
+    /// Where series `number` is.
+    #[inline]
+    pub(crate) fn get(&self, number: u64) -> Option<Address> {
+        let page = self.pages.get(&(number / PAGE))?;
+        Some(Address(page[(number % PAGE) as usize])).filter(|&a| a != Address::NONE)
+    }
+
+    /// Places of a batch's rows, [`Address::NONE`] for those that are not here.
+    pub(crate) fn locate(&self, numbers: impl Iterator<Item = u64>, into: &mut Vec<Address>) {
+        into.clear();
+        let mut at = u64::MAX;
+        let mut page = None;
+        into.extend(numbers.map(|number| {
+            if number / PAGE != at {
+                at = number / PAGE;
+                page = self.pages.get(&at);
+            }
+            page.map_or(Address::NONE, |page| Address(page[(number % PAGE) as usize]))
+        }));
+    }
+
+    pub(crate) fn insert(&mut self, number: u64, address: Address) {
+        let page = self
+            .pages
+            .entry(number / PAGE)
+            .or_insert_with(|| Box::new([EMPTY; PAGE as usize]));
+        page[(number % PAGE) as usize] = address.0;
+    }
+
+    /// Changes all places as `change` says; `None` removes.
+    pub(crate) fn rewrite(&mut self, mut change: impl FnMut(u64, Address) -> Option<Address>) {
+        self.pages.retain(|&at, page| {
+            let mut left = false;
+            for (number, place) in (at * PAGE..).zip(page.iter_mut()).filter(|(_, p)| **p != EMPTY) {
+                *place = change(number, Address(*place)).map_or(EMPTY, |address| address.0);
+                left |= *place != EMPTY;
+            }
+            left
+        });
+    }
+
+    /// Bytes held.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.pages.len() * PAGE as usize * 4 + self.pages.allocation_size()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_far_apart_are_found_and_others_are_not() {
+        let mut table = RefTable::default();
+        for (number, ordinal) in [(1, 5), (2, 6), (1 << 39, 7)] {
+            table.insert(number, Address::new(3, ordinal));
+        }
+        let mut found = Vec::new();
+        table.locate([1, 2, 3, 1 << 39, 1 << 38].into_iter(), &mut found);
+        let at = |o| Address::new(3, o);
+        assert_eq!(found, [at(5), at(6), Address::NONE, at(7), Address::NONE]);
+        assert_eq!((at(7).lane(), at(7).ordinal()), (3, 7));
+        table.rewrite(|number, address| (number == 2).then_some(address));
+        assert_eq!((table.get(1), table.get(2)), (None, Some(at(6))));
+        assert_eq!(table.pages.len(), 1);
+    }
+}

@@ -1,0 +1,159 @@
+//! The head: the last hours of all series, in memory, with the log and the chunk files that back it.
+//!
+//! ```text
+//! batch ─ judge ─▶ log ─▶ apply ─▶ lane 0..4 ─▶ open chunk ─ close ─▶ chunks_head ─ compact ─▶ block
+//!                                    │ labels, postings, hot and cold records, arena
+//! query ◀─ read ─────────────────────┘
+//! ```
+//!
+//! * Writing is in [`crate::batch`] (`resolve`, `judge`, `log`, `apply`), reading in [`read`].
+//! * What a start does is in [`replay`], what maintenance does in [`flush`] and [`gc`].
+//! * Locks and their order: see [`lane`].
+
+pub(crate) mod arena;
+pub(crate) mod chunk_files;
+mod delete;
+pub(crate) mod flush;
+pub(crate) mod gc;
+pub(crate) mod labels;
+pub(crate) mod lane;
+pub(crate) mod lookup;
+pub(crate) mod ordered;
+pub(crate) mod postings;
+pub(crate) mod read;
+pub(crate) mod replay;
+pub(crate) mod slab;
+pub mod stats;
+pub(crate) mod symbols;
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+
+use hashbrown::HashMap;
+use parking_lot::{Mutex, RwLock};
+
+pub use replay::ReplayProgress;
+pub use stats::Stats;
+
+use self::chunk_files::{ChunkFiles, FileMap};
+use self::lane::{LANES, Lane};
+use self::lookup::RefTable;
+use crate::batch::log::Scratch;
+use crate::wal::{Compression, Writer};
+
+/// How a head works.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HeadOptions {
+    /// Length of a block cut from the head.
+    pub(crate) chunk_range_ms: i64,
+    /// How new records are compressed.
+    pub(crate) compression: Compression,
+    /// How long a segment of the log becomes.
+    pub(crate) segment_bytes: u64,
+}
+
+/// The head of a database.
+pub(crate) struct Head {
+    pub(crate) options: HeadOptions,
+    pub(crate) wal_dir: PathBuf,
+    pub(crate) lanes: [Lane; LANES],
+    pub(crate) refs: RwLock<RefTable>,
+    /// Counts collections that moved series. Changes only under the writers' locks.
+    pub(crate) generation: AtomicU64,
+    /// The largest number that a series has had.
+    pub(crate) last_ref: AtomicU64,
+    /// Time of the earliest sample that is here and in no block; `i64::MAX` as long as there is none.
+    pub(crate) min_ms: AtomicI64,
+    /// Time of the latest sample; `i64::MIN` as long as there is none.
+    pub(crate) max_ms: AtomicI64,
+    /// Nothing before this is taken: it is, or was, in blocks.
+    pub(crate) min_valid_ms: AtomicI64,
+    pub(crate) wal: Mutex<Writer>,
+    pub(crate) chunk_files: Mutex<ChunkFiles>,
+    pub(crate) files: RwLock<FileMap>,
+    /// Series that are gone, and until when samples of theirs can be in the log.
+    pub(crate) expiries: Mutex<HashMap<u64, i64>>,
+    pub(crate) scratch: Mutex<Vec<Scratch>>,
+    pub(crate) closed: AtomicBool,
+    pub(crate) stats: Stats,
+}
+
+impl fmt::Debug for Head {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Head({} series)", self.series_count())
+    }
+}
+
+impl Head {
+    /// Times of the earliest and latest samples; `None` as long as there is none.
+    pub(crate) fn time_range_ms(&self) -> Option<(i64, i64)> {
+        let (min, max) = (
+            self.min_ms.load(Ordering::Acquire),
+            self.max_ms.load(Ordering::Acquire),
+        );
+        (min <= max).then_some((min, max))
+    }
+
+    /// Samples before this are refused.
+    pub(crate) fn appendable_from_ms(&self) -> i64 {
+        let max = self.max_ms.load(Ordering::Acquire);
+        let min_valid = self.min_valid_ms.load(Ordering::Acquire);
+        min_valid.max(max.saturating_sub(self.options.chunk_range_ms / 2))
+    }
+
+    /// How many series are here.
+    pub(crate) fn series_count(&self) -> u64 {
+        self.lanes
+            .iter()
+            .map(|lane| lane.data.read().hot.len() as u64)
+            .sum()
+    }
+
+    /// Takes note of the times of samples that were stored.
+    pub(crate) fn widen(&self, from_ms: i64, through_ms: i64) {
+        self.min_ms.fetch_min(from_ms, Ordering::AcqRel);
+        self.max_ms.fetch_max(through_ms, Ordering::AcqRel);
+    }
+
+    /// Makes all that was committed survive a power cut.
+    ///
+    /// # Errors
+    /// The system's; the log takes nothing from then on.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        let sync = self.wal.lock().begin_sync()?;
+        if sync.is_empty() {
+            return Ok(());
+        }
+        Stats::add(&self.stats.wal_fsyncs, 1);
+        sync.run().inspect_err(|_| {
+            Stats::add(&self.stats.wal_writes_failed, 1);
+            self.wal.lock().sync_failed();
+        })
+    }
+
+    /// Bytes held, by part.
+    pub(crate) fn held_bytes(&self) -> Vec<(&'static str, usize)> {
+        let mut parts: Vec<(&'static str, usize)> = vec![("refs", self.refs.read().held_bytes())];
+        for lane in &self.lanes {
+            for (name, bytes) in lane.data.read().held_bytes() {
+                match parts.iter_mut().find(|part| part.0 == name) {
+                    Some(part) => part.1 += bytes,
+                    None => parts.push((name, bytes)),
+                }
+            }
+        }
+        parts
+    }
+}
+
+/// The log's directory in a data directory.
+pub(crate) fn wal_dir(dir: &Path) -> PathBuf {
+    dir.join("wal")
+}
+
+/// The closed chunks' directory in a data directory.
+pub(crate) fn chunks_dir(dir: &Path) -> PathBuf {
+    dir.join("chunks_head")
+}

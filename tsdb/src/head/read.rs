@@ -1,0 +1,392 @@
+//! Reading the head: what a selection finds is noted down under the lanes' locks and decoded afterwards.
+//!
+//! Noted down are the places of closed chunks and the bytes of open ones, so that a reader neither blocks
+//! a writer nor sees what comes later, and a collection may take away what it still reads. All selections
+//! of a query are noted down at one instant.
+
+use std::fmt;
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+use parking_lot::RwLockReadGuard;
+
+use super::Head;
+use super::arena::Slot;
+use super::chunk_files::{self, FileMap};
+use super::lane::{LANES, LaneData};
+use super::lookup::Address;
+use super::postings;
+use super::slab::Place;
+use crate::chunk::xor;
+use crate::model::Matcher;
+use crate::query::source::{Order, Selected, SeriesReader, Source};
+use crate::query::{Budget, Cancel, Charge, Columns, QueryError, RosterBuilder, Selection, Sym, Vocabulary};
+
+type Lanes<'a> = [RwLockReadGuard<'a, LaneData>; LANES];
+
+/// Words of a lane's pairs in the query's vocabulary.
+type Words = [HashMap<u32, (Sym, Sym), foldhash::fast::RandomState>; LANES];
+
+impl Head {
+    fn lock_for_reading(&self) -> Lanes<'_> {
+        std::array::from_fn(|lane| self.lanes[lane].data.read())
+    }
+
+    /// What `want` finds, all of it at one instant.
+    pub(crate) fn select_all(
+        &self,
+        want: &[Selection],
+        vocabulary: &mut Vocabulary,
+        budget: &Budget,
+        cancel: &Cancel,
+    ) -> Result<Vec<Selected>, QueryError> {
+        let lanes = self.lock_for_reading();
+        let head_from_ms = self.time_range_ms().map_or(i64::MAX, |(from, _)| from);
+        let files = Arc::clone(&self.files.read());
+        let mut words = Words::default();
+        want.iter()
+            .map(|want| {
+                let mut selecting = Selecting {
+                    lanes: &lanes,
+                    words: &mut words,
+                    from_ms: want.from_ms.max(head_from_ms),
+                    want,
+                    reader: HeadReader::new(Arc::clone(&files), head_from_ms, budget)?,
+                };
+                let found = selecting.find(cancel)?;
+                let roster = selecting.note(&found, vocabulary, cancel)?;
+                Ok(Selected {
+                    roster,
+                    order: if want.sorted { Order::Labels } else { Order::Source },
+                    reader: Box::new(selecting.reader),
+                })
+            })
+            .collect()
+    }
+
+    fn each_matching(&self, matchers: &[Matcher], mut each: impl FnMut(&LaneData, &[u32])) {
+        for lane in &self.lanes {
+            let data = lane.data.read();
+            let found = postings::select(&data.labels, &data.postings, data.count(), matchers);
+            each(&data, &found);
+        }
+    }
+}
+
+impl Source for Head {
+    fn time_range_ms(&self) -> (i64, i64) {
+        Head::time_range_ms(self).unwrap_or((i64::MAX, i64::MIN))
+    }
+
+    fn select(
+        self: Arc<Self>,
+        want: &Selection,
+        vocabulary: &mut Vocabulary,
+        budget: &Budget,
+        cancel: &Cancel,
+    ) -> Result<Selected, QueryError> {
+        let mut found = self.select_all(std::slice::from_ref(want), vocabulary, budget, cancel)?;
+        match found.pop() {
+            Some(selected) => Ok(selected),
+            None => unreachable!("one selection was asked for"),
+        }
+    }
+
+    fn label_names(&self, matchers: &[Matcher], cancel: &Cancel) -> Result<Vec<String>, QueryError> {
+        cancel.check()?;
+        let mut names = std::collections::BTreeSet::new();
+        self.each_matching(matchers, |data, found| {
+            if matchers.is_empty() {
+                names.extend(data.labels.names().map(|(name, _)| name.to_owned()));
+                return;
+            }
+            let mut pairs = hashbrown::HashSet::new();
+            for &ordinal in found {
+                pairs.extend(data.labels.run(data.cold[ordinal].labels_at));
+            }
+            names.extend(pairs.iter().map(|&pair| data.labels.words(pair).0.to_owned()));
+        });
+        Ok(names.into_iter().collect())
+    }
+
+    fn label_values(
+        &self,
+        name: &str,
+        matchers: &[Matcher],
+        cancel: &Cancel,
+    ) -> Result<Vec<String>, QueryError> {
+        cancel.check()?;
+        let mut values = std::collections::BTreeSet::new();
+        self.each_matching(matchers, |data, found| {
+            let of_name = data.labels.pairs_of(name);
+            if matchers.is_empty() {
+                let used = of_name
+                    .iter()
+                    .filter(|&&pair| !data.postings.list(pair).is_empty());
+                values.extend(used.map(|&pair| data.labels.words(pair).1.to_owned()));
+                return;
+            }
+            for &ordinal in found {
+                let mut labels = data.labels.labels(data.cold[ordinal].labels_at);
+                if let Some((_, value)) = labels.find(|(n, _)| *n == name)
+                    && !values.contains(value)
+                {
+                    values.insert(value.to_owned());
+                }
+            }
+        });
+        Ok(values.into_iter().collect())
+    }
+}
+
+struct Selecting<'a> {
+    lanes: &'a Lanes<'a>,
+    words: &'a mut Words,
+    want: &'a Selection,
+    from_ms: i64,
+    reader: HeadReader,
+}
+
+impl Selecting<'_> {
+    /// The series that match and may have samples in the range, in the order of the roster.
+    fn find(&self, cancel: &Cancel) -> Result<Vec<(u64, Address)>, QueryError> {
+        let mut found = Vec::new();
+        if self.from_ms > self.want.through_ms {
+            return Ok(found);
+        }
+        for (lane, data) in self.lanes.iter().enumerate() {
+            cancel.check()?;
+            let ordinals = postings::select(&data.labels, &data.postings, data.count(), &self.want.matchers);
+            let here = ordinals
+                .into_iter()
+                .filter(|&o| has_chunks(data, o, self.from_ms, self.want.through_ms));
+            found.extend(here.map(|o| (data.cold[o].series, Address::new(lane, o))));
+        }
+        if self.want.sorted {
+            found.sort_by(|a, b| self.labels(a.1).cmp(self.labels(b.1)));
+        } else {
+            // Stable sorting finds the runs that the lanes are.
+            found.sort_by_key(|&(series, _)| series);
+        }
+        Ok(found)
+    }
+
+    fn labels(&self, at: Address) -> impl Iterator<Item = (&str, &str)> {
+        let data = &self.lanes[at.lane()];
+        data.labels.labels(data.cold[at.ordinal()].labels_at)
+    }
+
+    fn note(
+        &mut self,
+        found: &[(u64, Address)],
+        vocabulary: &mut Vocabulary,
+        cancel: &Cancel,
+    ) -> Result<crate::query::Roster, QueryError> {
+        let mut roster = RosterBuilder::default();
+        for (row, &(_, at)) in found.iter().enumerate() {
+            if row % 1024 == 0 {
+                cancel.check()?;
+                self.reader.charge()?;
+            }
+            let data = &self.lanes[at.lane()];
+            let words = &mut self.words[at.lane()];
+            roster.push(data.labels.run(data.cold[at.ordinal()].labels_at).map(|pair| {
+                *words.entry(pair).or_insert_with(|| {
+                    let (name, value) = data.labels.words(pair);
+                    (vocabulary.intern(name), vocabulary.intern(value))
+                })
+            }));
+            if !self.want.labels_only {
+                self.reader
+                    .note(row, data, at.ordinal(), self.from_ms, self.want.through_ms);
+            }
+        }
+        let roster = roster.build();
+        self.reader.roster_bytes = roster.held_bytes();
+        self.reader.charge()?;
+        Ok(roster)
+    }
+}
+
+pub(crate) fn has_chunks(data: &LaneData, ordinal: u32, from_ms: i64, through_ms: i64) -> bool {
+    let hot = &data.hot[ordinal];
+    if hot.last_t_ms < from_ms {
+        return false;
+    }
+    // Most queries reach up to now: then the first sample's time, which is far, need not be looked up.
+    if hot.is_open()
+        && (hot.last_t_ms <= through_ms || data.open_from_ms(ordinal).is_some_and(|from| from <= through_ms))
+    {
+        return true;
+    }
+    data.closed
+        .list(data.cold[ordinal].closed)
+        .take_while(|(_, chunk)| chunk.max_ms >= from_ms)
+        .any(|(_, chunk)| chunk.min_ms <= through_ms)
+}
+
+#[derive(Clone, Copy)]
+enum At {
+    File { number: u32, offset: u32 },
+    Copied { from: usize, len: usize },
+}
+
+#[derive(Clone, Copy)]
+struct Noted {
+    min_ms: i64,
+    max_ms: i64,
+    at: At,
+}
+
+/// Samples of the series that one selection found.
+pub(crate) struct HeadReader {
+    files: FileMap,
+    /// What lies before is not the head's any more.
+    head_from_ms: i64,
+    /// Where each series' chunks end in `chunks`.
+    ends: Vec<usize>,
+    chunks: Vec<Noted>,
+    copied: Vec<u8>,
+    tombstones: HashMap<usize, Vec<(i64, i64)>>,
+    roster_bytes: usize,
+    charge: Charge,
+}
+
+impl fmt::Debug for HeadReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HeadReader({} series)", self.ends.len())
+    }
+}
+
+impl HeadReader {
+    pub(crate) fn new(files: FileMap, head_from_ms: i64, budget: &Budget) -> Result<Self, QueryError> {
+        Ok(Self {
+            files,
+            head_from_ms,
+            ends: Vec::new(),
+            chunks: Vec::new(),
+            copied: Vec::new(),
+            tombstones: HashMap::new(),
+            roster_bytes: 0,
+            charge: budget.charge(0)?,
+        })
+    }
+
+    fn charge(&mut self) -> Result<(), QueryError> {
+        let held = self.roster_bytes
+            + self.ends.capacity() * size_of::<usize>()
+            + self.chunks.capacity() * size_of::<Noted>()
+            + self.copied.capacity();
+        Ok(self.charge.resize(held)?)
+    }
+
+    pub(crate) fn note(&mut self, row: usize, data: &LaneData, ordinal: u32, from_ms: i64, through_ms: i64) {
+        let first = self.chunks.len();
+        let closed = data.closed.list(data.cold[ordinal].closed);
+        for (_, chunk) in closed.take_while(|(_, chunk)| chunk.max_ms >= from_ms) {
+            if chunk.min_ms > through_ms {
+                continue;
+            }
+            let at = match chunk.place {
+                Place::File { number, offset } => At::File { number, offset },
+                Place::Memory(slot, len) => self.copy(data, slot, usize::from(len), chunk.samples),
+            };
+            let (min_ms, max_ms) = (chunk.min_ms, chunk.max_ms);
+            self.chunks.push(Noted { min_ms, max_ms, at });
+        }
+        self.chunks[first..].reverse();
+        let hot = &data.hot[ordinal];
+        if let Some(min_ms) = data.open_from_ms(ordinal)
+            && min_ms <= through_ms
+            && hot.last_t_ms >= from_ms
+        {
+            let at = self.copy(data, hot.slot, hot.chunk_len(), hot.samples);
+            let max_ms = hot.last_t_ms;
+            self.chunks.push(Noted { min_ms, max_ms, at });
+        }
+        self.ends.push(self.chunks.len());
+        if let Some(intervals) = data.tombstones.get(&ordinal) {
+            self.tombstones.insert(row, intervals.clone());
+        }
+    }
+
+    /// Forgets all series, keeping the memory.
+    pub(crate) fn clear(&mut self) {
+        self.ends.clear();
+        self.chunks.clear();
+        self.copied.clear();
+        self.tombstones.clear();
+    }
+
+    fn copy(&mut self, data: &LaneData, slot: Slot, len: usize, samples: u16) -> At {
+        let from = self.copied.len();
+        data.arena.copy(slot, len, samples, &mut self.copied);
+        At::Copied { from, len }
+    }
+
+    fn bytes(&self, at: At) -> Result<&[u8], QueryError> {
+        match at {
+            At::Copied { from, len } => Ok(&self.copied[from..from + len]),
+            At::File { number, offset } => {
+                let file: Option<&[u8]> = self.files.get(&number).map(|file| (**file).as_ref());
+                file.and_then(|file| chunk_files::data(file, offset))
+                    .ok_or_else(|| {
+                        QueryError::storage(format!("chunks_head/{number:06}: no chunk at offset {offset}"))
+                    })
+            }
+        }
+    }
+}
+
+impl SeriesReader for HeadReader {
+    fn read(
+        &self,
+        series: usize,
+        from_ms: i64,
+        through_ms: i64,
+        into: &mut Columns,
+    ) -> Result<(), QueryError> {
+        let from_ms = from_ms.max(self.head_from_ms);
+        let first = if series == 0 { 0 } else { self.ends[series - 1] };
+        for noted in &self.chunks[first..self.ends[series]] {
+            if noted.max_ms < from_ms || noted.min_ms > through_ms {
+                continue;
+            }
+            let row = into.t_ms.len();
+            let bytes = self.bytes(noted.at)?;
+            xor::decode_all(bytes, &mut into.t_ms, &mut into.v).map_err(QueryError::storage)?;
+            if noted.max_ms > through_ms {
+                let end = row + into.t_ms[row..].partition_point(|&t| t <= through_ms);
+                into.t_ms.truncate(end);
+                into.v.truncate(end);
+            }
+            if noted.min_ms < from_ms {
+                let end = row + into.t_ms[row..].partition_point(|&t| t < from_ms);
+                into.t_ms.drain(row..end);
+                into.v.drain(row..end);
+            }
+            if let Some(intervals) = self.tombstones.get(&series) {
+                remove(into, row, intervals);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Takes the rows from `row` on that lie in deleted intervals out of float-only columns.
+fn remove(columns: &mut Columns, row: usize, intervals: &[(i64, i64)]) {
+    let mut kept = row;
+    for at in row..columns.t_ms.len() {
+        let t_ms = columns.t_ms[at];
+        if !intervals
+            .iter()
+            .any(|&(from, through)| (from..=through).contains(&t_ms))
+        {
+            columns.t_ms[kept] = t_ms;
+            columns.v[kept] = columns.v[at];
+            kept += 1;
+        }
+    }
+    columns.t_ms.truncate(kept);
+    columns.v.truncate(kept);
+}
