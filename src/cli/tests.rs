@@ -71,8 +71,8 @@ fn values_are_shown_as_prometheus_shows_them() {
 fn switches_are_negated_and_repeated_flags_add_up() {
     check_shown(&["--web.enable-lifecycle"], "web.enable-lifecycle", "true");
     check_shown(
-        &["--no-scrape.adjust-timestamps"],
-        "scrape.adjust-timestamps",
+        &["--no-storage.tsdb.wal-compression"],
+        "storage.tsdb.wal-compression",
         "false",
     );
     check_shown(
