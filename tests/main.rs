@@ -2,5 +2,6 @@
 
 mod alerts;
 mod compatibility;
+mod scraping;
 mod support;
 mod tidy;
