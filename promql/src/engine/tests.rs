@@ -1,3 +1,5 @@
+//! The engine's edges: errors, limits, counts. What the language means is tested by scripts.
+
 use tsdb::batch::{AppendOptions, Appendable, Batch};
 use tsdb::model::Labels;
 use tsdb::query::CancelReason;

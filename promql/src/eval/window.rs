@@ -146,13 +146,13 @@ impl Windows {
 
     /// The time after which samples belong to the window at `step`.
     #[inline]
-    pub(crate) fn from_ms(&self, step: usize) -> i64 {
+    pub(crate) fn opens_ms(&self, step: usize) -> i64 {
         self.left_ms(step).saturating_sub(self.before_ms)
     }
 
     /// The time up to which they do.
     #[inline]
-    pub(crate) fn through_ms(&self, step: usize) -> i64 {
+    pub(crate) fn closes_ms(&self, step: usize) -> i64 {
         self.right_ms(step).saturating_add(self.after_ms)
     }
 }
@@ -219,8 +219,8 @@ impl<'r> Eval<'r> {
             }
             RangeSource::Selector(selector) => {
                 let windows = Windows::new(range, grid, self.settings.lookback_ms);
-                let from_ms = windows.from_ms(0).saturating_add(1);
-                let through_ms = windows.through_ms(grid.len() - 1);
+                let from_ms = windows.opens_ms(0).saturating_add(1);
+                let through_ms = windows.closes_ms(grid.len() - 1);
                 let mut held = self.limits.holding()?;
                 let mut columns = Columns::default();
                 let read = self.read;

@@ -25,7 +25,7 @@ pub(super) fn windows(
     for (step, value) in v.iter_mut().enumerate() {
         let right_ms = call.windows.right_ms(step);
         let left_ms = call.windows.left_ms(step);
-        let (from_ms, through_ms) = (call.windows.from_ms(step), call.windows.through_ms(step));
+        let (from_ms, through_ms) = (call.windows.opens_ms(step), call.windows.closes_ms(step));
         let (lo, hi) = floats.advance(&samples.t, from_ms, through_ms);
         let (h_lo, h_hi) = histograms.advance(&histogram_t, from_ms, through_ms);
         if lo == hi && h_lo == h_hi {

@@ -332,7 +332,7 @@ fn each_window(
     for step in 0..steps {
         let right_ms = windows.right_ms(step);
         let left_ms = windows.left_ms(step);
-        let (lo, hi) = slider.advance(&samples.t, windows.from_ms(step), windows.through_ms(step));
+        let (lo, hi) = slider.advance(&samples.t, windows.opens_ms(step), windows.closes_ms(step));
         if lo == hi {
             continue;
         }
