@@ -22,4 +22,5 @@ pub mod rules;
 pub mod scrape;
 pub mod telemetry;
 pub mod template;
+pub mod testing_rules;
 pub mod web;

@@ -30,6 +30,9 @@ impl AlertSink for Sent {
     }
 }
 
+/// Minutes and values; a marker is `None`.
+type Points = Vec<(i64, Option<f64>)>;
+
 /// A store, what was sent, and the options that groups get.
 struct Server {
     store: MemoryStore,
@@ -101,11 +104,16 @@ impl Server {
 
     #[track_caller]
     fn group(&self, rules: &str) -> Group {
-        Group::new(self.spec(rules), &Labels::empty(), true, self.options.clone())
+        Group::new(
+            self.spec(rules),
+            &spec::External::default(),
+            true,
+            self.options.clone(),
+        )
     }
 
     /// Samples of the series that all `matchers` select, markers as `None`.
-    fn samples(&self, name: &str) -> Vec<(String, Vec<(i64, Option<f64>)>)> {
+    fn samples(&self, name: &str) -> Vec<(String, Points)> {
         let want = Selection {
             sorted: true,
             ..Selection::new(vec![Matcher::equal("__name__", name)], 0, i64::MAX)
@@ -444,7 +452,7 @@ fn check_restore(down: i64, up: i64, expected: i64) {
     let rules = "  - alert: Down\n    expr: up == 0\n    for: 30m\n    labels: {value: '{{ $value }}'}\n";
     let group = Group::new(
         server.spec(rules),
-        &Labels::empty(),
+        &spec::External::default(),
         false,
         server.options.clone(),
     );

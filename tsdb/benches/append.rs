@@ -26,12 +26,12 @@ fn labels(target: usize, at: usize) -> Labels {
     let mode = ["idle", "user", "system", "iowait"][at % 4];
     Labels::from_pairs([
         ("__name__", name.as_str()),
-        ("cpu", if at % 3 == 0 { cpu.as_str() } else { "" }),
-        ("device", if at % 2 == 0 { device.as_str() } else { "" }),
+        ("cpu", if at.is_multiple_of(3) { cpu.as_str() } else { "" }),
+        ("device", if at.is_multiple_of(2) { device.as_str() } else { "" }),
         ("id", if at >= 230 { cpu.as_str() } else { "" }),
         ("instance", instance.as_str()),
         ("job", "node"),
-        ("mode", if at % 5 == 0 { mode } else { "" }),
+        ("mode", if at.is_multiple_of(5) { mode } else { "" }),
     ])
 }
 
@@ -175,7 +175,7 @@ fn memory() {
     let from = Instant::now();
     let read = targets
         .db
-        .open(&[want.clone()], &Budget::unlimited(), &Cancel::new())
+        .open(std::slice::from_ref(&want), &Budget::unlimited(), &Cancel::new())
         .expect("a view");
     let opened = from.elapsed();
     let (mut columns, mut samples) = (Columns::default(), 0);

@@ -83,12 +83,12 @@ fn decode_into(chunk: &[u8], t_ms: &mut [i64], v: &mut [f64]) -> Result<Appender
         (*t1, *v1) = (t, f64::from_bits(bits));
     }
     for (t_row, v_row) in rows {
-        reader.refill();
+        let next = reader.peek();
         // Two zero bits say "one interval later, the same value": the commonest sample of all.
-        if reader.peek() >> 62 == 0 {
+        if next >> 62 == 0 {
             reader.skip(2);
         } else {
-            delta = delta.wrapping_add(read_dod(&mut reader));
+            delta = delta.wrapping_add(read_dod(&mut reader, next));
             bits ^= window.read_xor(&mut reader);
         }
         t = t.wrapping_add_unsigned(delta);
@@ -108,10 +108,10 @@ fn decode_into(chunk: &[u8], t_ms: &mut [i64], v: &mut [f64]) -> Result<Appender
     Ok(state)
 }
 
-/// Reads a delta-of-delta, modulo 2^64. At least 56 bits must be good.
+/// Reads a delta-of-delta, modulo 2^64; `next` is what lies ahead.
 #[inline(always)]
-fn read_dod(reader: &mut BitReader<'_>) -> u64 {
-    let (prefix, width) = match (!reader.peek()).leading_zeros() {
+fn read_dod(reader: &mut BitReader<'_>, next: u64) -> u64 {
+    let (prefix, width) = match (!next).leading_zeros() {
         0 => {
             reader.skip(1);
             return 0;
@@ -124,8 +124,8 @@ fn read_dod(reader: &mut BitReader<'_>) -> u64 {
             return reader.read(64);
         }
     };
-    reader.skip(prefix);
-    let pattern = reader.take(width);
+    let pattern = (next << prefix) >> (64 - width);
+    reader.skip(prefix + width);
     // The pattern 100…0 stands for +2^(n-1), not for its negative.
     if pattern > 1 << (width - 1) {
         pattern.wrapping_sub(1 << width)
@@ -158,7 +158,6 @@ impl Default for Window {
 impl Window {
     #[inline(always)]
     fn read_xor(&mut self, reader: &mut BitReader<'_>) -> u64 {
-        reader.refill();
         let next = reader.peek();
         if next >> 63 == 0 {
             reader.skip(1);
@@ -166,6 +165,11 @@ impl Window {
         }
         if (next >> 62) & 1 == 0 {
             reader.skip(2);
+            // Seen already, unless the window is wide.
+            if self.width <= BitReader::PEEKED - 2 {
+                reader.skip(self.width);
+                return ((next << 2) >> (64 - self.width)) << self.trailing;
+            }
         } else {
             self.open(((next >> 57) & 31) as u32, ((next >> 51) & 63) as u32);
             reader.skip(13);
