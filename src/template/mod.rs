@@ -30,12 +30,15 @@ mod layout;
 mod lexer;
 mod number;
 mod parse;
+mod pipeline;
+mod place;
 mod print;
 mod printf;
 mod show;
 mod show_number;
 mod time;
 mod title;
+mod token;
 mod tree;
 mod value;
 
@@ -167,6 +170,11 @@ impl AlertTemplate {
                 .map_err(|error| error.wrapped(&format!("error executing template {name}"))),
         }
     }
+}
+
+/// Names of Prometheus' own functions, as `/api/v1/features` lists them.
+pub fn function_names() -> impl Iterator<Item = &'static str> {
+    functions::names()
 }
 
 impl AlertData {
