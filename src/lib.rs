@@ -19,6 +19,7 @@ pub mod notifier;
 pub mod queries;
 pub mod relabel;
 pub mod rules;
+pub mod scrape;
 pub mod telemetry;
 pub mod template;
 pub mod testing_rules;

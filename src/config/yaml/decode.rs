@@ -81,6 +81,7 @@ impl Decoder {
         let text = match &node.value {
             Value::Sequence(_) => format!("cannot unmarshal !!seq into {wanted}"),
             Value::Mapping(_) => format!("cannot unmarshal !!map into {wanted}"),
+            Value::Scalar(_) if resolve(node).is_err() => resolve(node).err().unwrap_or_default(),
             Value::Scalar(scalar) => {
                 let tag = match &node.tag {
                     Some(tag) => short_tag(tag),
@@ -130,7 +131,7 @@ impl Decoder {
             entries: Vec::with_capacity(pairs.len()),
         };
         self.collect(pairs, false, &mut fields, &|name| {
-            format!("key {name} already set in map", name = quoted(&name))
+            format!("key {name} already set in map", name = quoted(name))
         });
         Some(
             fields
@@ -178,7 +179,7 @@ impl Decoder {
                             let line = first.key_mark.line;
                             format!(
                                 "mapping key {name} already defined at line {line}",
-                                name = quoted(&name)
+                                name = quoted(name)
                             )
                         }
                     };

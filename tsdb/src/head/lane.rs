@@ -16,7 +16,6 @@ use super::labels::{LabelSets, encode_run};
 use super::postings::Postings;
 use super::slab::{Closed, ClosedChunks, Cold, Hot, NO_CHUNK, Paged, Place};
 use crate::chunk::xor;
-use crate::encoding::varint;
 
 /// How many lanes there are: as many as scrapes can be applied at a time.
 pub(crate) const LANES: usize = 4;
@@ -41,6 +40,8 @@ pub(crate) struct LaneData {
     pub(crate) postings: Postings,
     by_labels: HashTable<u32>,
     hasher: foldhash::fast::RandomState,
+    /// A buffer for label sets that are looked up.
+    run: Vec<u8>,
     pub(crate) hot: Paged<Hot>,
     pub(crate) cold: Paged<Cold>,
     pub(crate) arena: Arena,
@@ -80,23 +81,30 @@ impl LaneData {
         self.by_labels.find(self.hasher.hash_one(run), same).copied()
     }
 
-    /// Makes a series that is not there yet; returns its ordinal.
-    pub(crate) fn create<'a>(
+    /// The series with these labels, made if need be; says whether it was.
+    pub(crate) fn find_or_create<'a>(
         &mut self,
         labels: impl Iterator<Item = (&'a str, &'a str)>,
         series: u64,
         flags: u8,
-    ) -> u32 {
+    ) -> (u32, bool) {
         let pairs: smallvec::SmallVec<[u32; 24]> = labels
             .map(|(name, value)| self.labels.pair(name, value))
             .collect();
-        let mut run = Vec::with_capacity(64);
+        let mut run = std::mem::take(&mut self.run);
         encode_run(&pairs, &mut run);
+        let found = self.probe(&run);
+        let ordinal = found.unwrap_or_else(|| self.create(&pairs, &run, series, flags));
+        self.run = run;
+        (ordinal, found.is_none())
+    }
+
+    fn create(&mut self, pairs: &[u32], run: &[u8], series: u64, flags: u8) -> u32 {
         let ordinal = self.count();
-        for &pair in &pairs {
+        for &pair in pairs {
             self.postings.push(pair, ordinal);
         }
-        let labels_at = self.labels.store(&run);
+        let labels_at = self.labels.store(run);
         let mut hot = Hot::default();
         hot.flags = flags;
         self.hot.push(hot);
@@ -112,7 +120,7 @@ impl LaneData {
             cold,
             ..
         } = self;
-        by_labels.insert_unique(hasher.hash_one(&run[..]), ordinal, |&o| {
+        by_labels.insert_unique(hasher.hash_one(run), ordinal, |&o| {
             hasher.hash_one(labels.stored(cold[o].labels_at))
         });
         ordinal
@@ -132,7 +140,7 @@ impl LaneData {
             begun = true;
         } else {
             if hot.samples == SAMPLES_PER_CHUNK / 4 && hot.chunk_len() <= CHUNK_BYTES_MAX {
-                let start_ms = first_time(self.arena.bytes(hot.slot));
+                let start_ms = self.arena.first_time(hot.slot);
                 hot.next_at_ms = chunk_end(start_ms, hot.last_t_ms, hot.next_at_ms);
             }
             let wide = t_ms.wrapping_sub(hot.last_t_ms).cast_unsigned() > u64::from(u32::MAX);
@@ -149,7 +157,7 @@ impl LaneData {
         let mut writer = hot.writer();
         if begun {
             writer = xor::Appender::new();
-            hot.slot = self.arena.take(32);
+            hot.slot = self.arena.begin();
             hot.next_at_ms = range_end(t_ms, range_ms);
         }
         hot.slot = self.arena.append(hot.slot, &mut writer, t_ms, bits);
@@ -165,7 +173,7 @@ impl LaneData {
         }
         let len = hot.chunk_len();
         let chunk = Closed {
-            min_ms: first_time(self.arena.bytes(hot.slot)),
+            min_ms: self.arena.first_time(hot.slot),
             max_ms: hot.last_t_ms,
             // A chunk's length in bits fits 16 bits, so its length in bytes does.
             place: Place::Memory(hot.slot, u16::try_from(len).unwrap_or(u16::MAX)),
@@ -178,11 +186,10 @@ impl LaneData {
         self.pending.push((ordinal, cold.closed));
     }
 
-    /// The bytes of the open chunk of a series, if there is one.
-    pub(crate) fn open_chunk(&self, ordinal: u32) -> Option<&[u8]> {
+    /// The time of the first sample of a series' open chunk, if there is one.
+    pub(crate) fn open_from_ms(&self, ordinal: u32) -> Option<i64> {
         let hot = &self.hot[ordinal];
-        hot.is_open()
-            .then(|| &self.arena.bytes(hot.slot)[..hot.chunk_len()])
+        hot.is_open().then(|| self.arena.first_time(hot.slot))
     }
 
     /// The earliest sample of a series that is still here.
@@ -190,7 +197,7 @@ impl LaneData {
         let oldest = self.closed.list(self.cold[ordinal].closed).last();
         match oldest {
             Some((_, chunk)) => Some(chunk.min_ms),
-            None => self.open_chunk(ordinal).map(first_time),
+            None => self.open_from_ms(ordinal),
         }
     }
 
@@ -217,16 +224,10 @@ impl LaneData {
             ("lookup", self.by_labels.allocation_size()),
             ("hot", self.hot.held_bytes()),
             ("cold", self.cold.held_bytes()),
-            ("chunks", self.arena.held_bytes()),
+            ("chunks", self.arena.held_bytes().0),
             ("closed", self.closed.held_bytes() + self.pending.capacity() * 8),
         ]
     }
-}
-
-/// The time of a chunk's first sample.
-pub(crate) fn first_time(chunk: &[u8]) -> i64 {
-    let first = chunk.get(xor::HEADER_BYTES..).and_then(varint::read_varint);
-    first.map_or(i64::MIN, |(t_ms, _)| t_ms)
 }
 
 /// The end of the aligned range that holds `t_ms`; Go's division rounds towards zero and so does this.
@@ -251,7 +252,7 @@ mod tests {
 
     fn chunk_sizes(times_ms: impl Iterator<Item = i64>) -> Vec<u16> {
         let mut lane = LaneData::default();
-        let series = lane.create([("__name__", "a")].into_iter(), 1, 0);
+        let (series, _) = lane.find_or_create([("__name__", "a")].into_iter(), 1, 0);
         for t_ms in times_ms {
             lane.append(series, t_ms, 1f64.to_bits(), 7_200_000);
         }
@@ -296,7 +297,7 @@ mod tests {
             let value = i.to_string();
             let labels = [("__name__", "a"), ("i", value.as_str())];
             assert_eq!(lane.find(labels.into_iter()), None);
-            lane.create(labels.into_iter(), i + 1, 0);
+            lane.find_or_create(labels.into_iter(), i + 1, 0);
         }
         let found = lane.find([("__name__", "a"), ("i", "77")].into_iter());
         assert_eq!(found, Some(77));

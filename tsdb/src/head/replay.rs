@@ -15,9 +15,13 @@ use super::lane::{LANES, Lane, LaneData, lane_of};
 use super::lookup::{Address, RefTable};
 use super::slab::LOGGED;
 use super::{Head, HeadOptions, Stats, chunks_dir, wal_dir};
+use crate::encoding::DecodeError;
 use crate::fs::Vfs;
 use crate::wal::record::{samples, series, tombstones};
 use crate::wal::{Kind, SegmentReader, WalError, Writer, repair, segment};
+
+/// Numbers of series are below this: places of chunks hold them in five bytes.
+const REFS_END: u64 = 1 << 40;
 
 /// How far a start has come; shared with whoever shows it.
 #[derive(Debug, Default)]
@@ -118,13 +122,28 @@ impl Replayed {
     fn read_segment(&mut self, fs: &dyn Vfs, path: &Path) -> Result<(), WalError> {
         let mut reader = SegmentReader::open(fs, path)?;
         let mut before = 0;
+        let (mut rows, mut places) = (Vec::new(), Vec::new());
         while let Some(record) = reader.next()? {
             let applied = match Kind::of(record) {
                 Some(Kind::Series) => {
-                    series::decode(record, |number, labels| self.apply_series(number, labels))
+                    let mut wrong = false;
+                    let decoded = series::decode(record, |number, labels| {
+                        if (1..REFS_END).contains(&number) {
+                            self.apply_series(number, labels);
+                        } else {
+                            wrong = true;
+                        }
+                    });
+                    decoded.and(match wrong {
+                        true => Err(DecodeError::new(1, "series numbers from 1 to 2^40")),
+                        false => Ok(()),
+                    })
                 }
                 Some(Kind::Samples) => {
-                    samples::decode(record, |number, t_ms, bits| self.apply_sample(number, t_ms, bits))
+                    rows.clear();
+                    let decoded =
+                        samples::decode(record, |number, t_ms, bits| rows.push((number, t_ms, bits)));
+                    decoded.map(|()| self.apply_samples(&rows, &mut places))
                 }
                 Some(Kind::Tombstones) => tombstones::decode(record, |number, from_ms, through_ms| {
                     self.apply_tombstone(number, from_ms, through_ms);
@@ -156,10 +175,7 @@ impl Replayed {
         let pairs = || labels.iter().copied().filter(|(_, value)| !value.is_empty());
         let lane = lane_of(pairs());
         let data = &mut self.lanes[lane];
-        let (ordinal, made) = match data.find(pairs()) {
-            Some(ordinal) => (ordinal, false),
-            None => (data.create(pairs(), number, LOGGED), true),
-        };
+        let (ordinal, made) = data.find_or_create(pairs(), number, LOGGED);
         if self.refs.get(number).is_some() {
             // A record repeated, in a checkpoint and in a segment, says nothing new.
             return;
@@ -193,29 +209,37 @@ impl Replayed {
         }
     }
 
-    #[inline]
-    fn apply_sample(&mut self, number: u64, t_ms: i64, bits: u64) {
-        *self.stats.replay_samples.get_mut() += 1;
-        if t_ms < self.min_valid_ms {
-            return;
+    fn apply_samples(&mut self, rows: &[(u64, i64, u64)], places: &mut Vec<Address>) {
+        self.refs.locate(rows.iter().map(|row| row.0), places);
+        let (mut min_ms, mut max_ms) = (self.min_ms, self.max_ms);
+        let (mut unknown, mut begun) = (0, 0);
+        for (&(_, t_ms, bits), &place) in rows.iter().zip(places.iter()) {
+            if t_ms < self.min_valid_ms {
+                continue;
+            }
+            if place == Address::NONE {
+                unknown += 1;
+                continue;
+            }
+            let data = &mut self.lanes[place.lane()];
+            // Also what is in closed chunks already, and what was refused when it was applied.
+            if t_ms <= data.hot[place.ordinal()].last_t_ms {
+                continue;
+            }
+            begun += u64::from(data.append(place.ordinal(), t_ms, bits, self.range_ms));
+            min_ms = min_ms.min(t_ms);
+            max_ms = max_ms.max(t_ms);
         }
-        let Some(place) = self.refs.get(number) else {
-            *self.stats.replay_unknown_series.get_mut() += 1;
-            return;
-        };
-        let data = &mut self.lanes[place.lane()];
-        // Also what is in closed chunks already, and what was refused when it was applied.
-        if t_ms <= data.hot[place.ordinal()].last_t_ms {
-            return;
-        }
-        let begun = data.append(place.ordinal(), t_ms, bits, self.range_ms);
-        *self.stats.chunks_created.get_mut() += u64::from(begun);
-        self.min_ms = self.min_ms.min(t_ms);
-        self.max_ms = self.max_ms.max(t_ms);
+        (self.min_ms, self.max_ms) = (min_ms, max_ms);
+        *self.stats.replay_samples.get_mut() += rows.len() as u64;
+        *self.stats.replay_unknown_series.get_mut() += unknown;
+        *self.stats.chunks_created.get_mut() += begun;
     }
 
     fn apply_tombstone(&mut self, number: u64, from_ms: i64, through_ms: i64) {
-        self.last_ref = self.last_ref.max(number);
+        if number < REFS_END {
+            self.last_ref = self.last_ref.max(number);
+        }
         if through_ms < self.min_valid_ms {
             return;
         }

@@ -1,3 +1,5 @@
+mod concurrent;
+mod crash;
 mod model;
 mod refusal;
 mod restart;
