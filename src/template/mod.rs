@@ -7,7 +7,7 @@
 //!   → eval       walks the tree over typed values, writes text
 //! ```
 //!
-//! The whole grammar is here; types are Go's ([`value`]), so that `printf "%d" $value` and every error
+//! The whole grammar is here; types are Go's ([`Value`]), so that `printf "%d" $value` and every error
 //! read as they do in Prometheus. HTML templates (consoles) are not. No clock, no storage:
 //! [`Environment`] brings the time and answers `query`.
 //!
