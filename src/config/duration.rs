@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use super::quote::quoted;
+
 /// The units, largest first, in milliseconds.
 const UNITS: [(&str, u64); 7] = [
     ("y", 365 * 24 * 3_600_000),
@@ -41,7 +43,7 @@ pub fn parse_ms(text: &str) -> Result<i64, DurationError> {
         "" => return Err(DurationError("empty duration string".into())),
         _ => {}
     }
-    let invalid = || DurationError(format!("not a valid duration string: {}", quote(text)));
+    let invalid = || DurationError(format!("not a valid duration string: {}", quoted(text)));
     let out_of_range = || DurationError("duration out of range".into());
     let mut rest = text;
     let mut total: u64 = 0;
@@ -56,8 +58,8 @@ pub fn parse_ms(text: &str) -> Result<i64, DurationError> {
         if !UNITS.iter().any(|(name, _)| *name == unit) {
             return Err(DurationError(format!(
                 "unknown unit {} in duration {}",
-                quote(unit),
-                quote(text)
+                quoted(unit),
+                quoted(text)
             )));
         }
         let at = units_left
@@ -86,7 +88,7 @@ pub fn format_ms(duration_ms: i64) -> String {
     let mut rest = duration_ms.unsigned_abs();
     for (unit, length) in UNITS {
         let only_exact = matches!(unit, "y" | "w");
-        if rest < length || (only_exact && rest % length != 0) {
+        if rest < length || (only_exact && !rest.is_multiple_of(length)) {
             continue;
         }
         text.push_str(&format!("{}{unit}", rest / length));
@@ -100,7 +102,7 @@ pub fn format_ms(duration_ms: i64) -> String {
 /// # Errors
 /// In Go's words.
 pub fn parse_go_ns(text: &str) -> Result<i64, DurationError> {
-    let invalid = || DurationError(format!("time: invalid duration {}", quote(text)));
+    let invalid = || DurationError(format!("time: invalid duration {}", quoted(text)));
     let (negative, mut rest) = match text.as_bytes().first() {
         Some(b'-') => (true, &text[1..]),
         Some(b'+') => (false, &text[1..]),
@@ -135,14 +137,14 @@ pub fn parse_go_ns(text: &str) -> Result<i64, DurationError> {
             "" => {
                 return Err(DurationError(format!(
                     "time: missing unit in duration {}",
-                    quote(text)
+                    quoted(text)
                 )));
             }
             other => {
                 return Err(DurationError(format!(
                     "time: unknown unit {} in duration {}",
-                    quote(other),
-                    quote(text)
+                    quoted(other),
+                    quoted(text)
                 )));
             }
         };
@@ -190,13 +192,6 @@ pub fn format_go_ns(duration_ns: i64) -> String {
             }
         }
     }
-}
-
-fn quote(text: &str) -> String {
-    let mut quoted = String::new();
-    // Writing to a String cannot fail.
-    let _: fmt::Result = tsdb::model::labels::write_quoted(&mut quoted, text);
-    quoted
 }
 
 #[cfg(test)]

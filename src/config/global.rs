@@ -255,7 +255,7 @@ fn decode_external_labels(
         if !scheme.is_label_name(name) {
             decoder.mistake(
                 node.mark,
-                format!("{name} is not a valid label name", name = quoted(&name)),
+                format!("{name} is not a valid label name", name = quoted(name)),
             );
         }
         let mut empty = Vec::new();

@@ -1,6 +1,6 @@
 //! Relabelling rules as data; applying them is `crate::relabel`'s work.
 
-use tsdb::model::Regex;
+use tsdb::model::{Regex, RegexError};
 
 use super::scrape::ValidationScheme;
 use super::yaml::write::{Out, OutMap};
@@ -151,7 +151,7 @@ impl RelabelConfig {
             Ok(regex) => Some(regex),
             Err(error) => {
                 if let Some(node) = regex_node {
-                    decoder.mistake_in(node, error.to_string());
+                    decoder.mistake_in(node, anchored_error(&pattern, &error));
                 }
                 None
             }
@@ -197,7 +197,7 @@ impl RelabelConfig {
         let invalid = |key: &str, value: &str| {
             Err(format!(
                 "{value} is invalid '{key}' for {action} action",
-                value = quoted(&value)
+                value = quoted(value)
             ))
         };
         if self.modulus == 0 && self.action == A::HashMod {
@@ -287,6 +287,14 @@ impl RelabelAction {
             );
         }
         found.map(|(_, action)| *action)
+    }
+}
+
+/// A pattern's error as relabelling tells it: about the pattern with its anchors.
+fn anchored_error(pattern: &str, error: &RegexError) -> String {
+    match Regex::new(&format!("^(?s:{pattern})$")) {
+        Err(anchored) => anchored.to_string(),
+        Ok(_) => error.to_string(),
     }
 }
 

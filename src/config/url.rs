@@ -18,7 +18,7 @@ pub struct UrlParts<'t> {
 /// # Errors
 /// In Go's words: `parse "…": …`.
 pub fn split(text: &str) -> Result<UrlParts<'_>, String> {
-    let refuse = |what: String| Err(format!("parse {text}: {what}", text = quoted(&text)));
+    let refuse = |what: String| Err(format!("parse {text}: {what}", text = quoted(text)));
     if text.bytes().any(|b| b < 0x20 || b == 0x7f) {
         return refuse("net/url: invalid control character in URL".into());
     }
@@ -62,7 +62,7 @@ pub fn split(text: &str) -> Result<UrlParts<'_>, String> {
     {
         return refuse(format!(
             "invalid port {after_name} after host",
-            after_name = quoted(&after_name)
+            after_name = quoted(after_name)
         ));
     }
     Ok(UrlParts {

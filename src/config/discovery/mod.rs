@@ -115,7 +115,7 @@ fn check_address(target: &str, mark: Mark, decoder: &mut Decoder) {
     if target.contains('/') {
         decoder.mistake(
             mark,
-            format!("{target} is not a valid hostname", target = quoted(&target)),
+            format!("{target} is not a valid hostname", target = quoted(target)),
         );
     }
 }

@@ -204,7 +204,7 @@ fn template_flaws(what: &str, templates: &BTreeMap<String, String>, check: Check
         .iter()
         .filter_map(|(name, text)| {
             let error = check(text).err()?;
-            Some(format!("{what} {name}: {error}", name = quoted(&name)))
+            Some(format!("{what} {name}: {error}", name = quoted(name)))
         })
         .collect()
 }

@@ -118,12 +118,16 @@ impl fmt::Display for RuleFileError {
 impl std::error::Error for RuleFileError {}
 
 impl RuleFileError {
-    /// The error as Prometheus prints it, whose positions are sometimes `0:0` and sometimes missing.
-    pub fn as_prometheus(&self) -> String {
-        if self.file.as_os_str().is_empty() {
-            return self.upstream.clone();
+    /// The error as Prometheus prints it, whose positions are sometimes `0:0` and sometimes missing; `None`
+    /// if an error before it has told this one too.
+    pub fn as_prometheus(&self) -> Option<String> {
+        if self.upstream.is_empty() {
+            None
+        } else if self.file.as_os_str().is_empty() {
+            Some(self.upstream.clone())
+        } else {
+            Some(format!("{}: {}", self.file.display(), self.upstream))
         }
-        format!("{}: {}", self.file.display(), self.upstream)
     }
 
     /// Where it is, if at one place.
@@ -140,22 +144,36 @@ impl RuleFileError {
         }
     }
 
-    fn of_mistake(file: &Path, mistake: Mistake) -> Self {
-        let line = mistake.mark.line;
-        let is_shape = ["field ", "cannot unmarshal", "mapping key"]
-            .iter()
-            .any(|start| mistake.text.starts_with(start));
-        let upstream = if is_shape {
-            format!("yaml: unmarshal errors:\n  line {line}: {}", mistake.text)
-        } else {
-            mistake.text.clone()
+    /// go-yaml tells all mistakes of shape as one error of many lines.
+    fn of_mistakes(file: &Path, mistakes: Vec<Mistake>) -> Vec<Self> {
+        let is_shape = |mistake: &Mistake| {
+            ["field ", "cannot unmarshal", "mapping key"]
+                .iter()
+                .any(|start| mistake.text.starts_with(start))
         };
-        Self {
-            file: file.to_owned(),
-            mark: Some(mistake.mark),
-            text: mistake.text,
-            upstream,
-        }
+        let mut lines: Vec<String> = mistakes
+            .iter()
+            .filter(|mistake| is_shape(mistake))
+            .map(|mistake| format!("\n  line {}: {}", mistake.mark.line, mistake.text))
+            .collect();
+        mistakes
+            .into_iter()
+            .map(|mistake| Self {
+                file: file.to_owned(),
+                mark: Some(mistake.mark),
+                upstream: if is_shape(&mistake) {
+                    let lines = std::mem::take(&mut lines);
+                    if lines.is_empty() {
+                        String::new()
+                    } else {
+                        format!("yaml: unmarshal errors:{}", lines.concat())
+                    }
+                } else {
+                    mistake.text.clone()
+                },
+                text: mistake.text,
+            })
+            .collect()
     }
 }
 
@@ -176,15 +194,11 @@ impl RuleFile {
     /// Everything that is wrong: with the shape, or else with the rules.
     pub fn parse(bytes: &[u8], file: &Path, checks: &Checks<'_>) -> Result<Self, Vec<RuleFileError>> {
         let document = yaml::load(bytes).map_err(|error| {
-            let upstream = match error.mark {
-                Some(mark) => format!("yaml: line {}: {}", mark.line, error.text),
-                None => format!("yaml: {}", error.text),
-            };
             vec![RuleFileError {
                 file: file.to_owned(),
                 mark: error.mark,
                 text: format!("yaml: {}", error.text),
-                upstream,
+                upstream: error.as_go(),
             }]
         })?;
         let mut decoder = Decoder::new();
@@ -204,10 +218,7 @@ impl RuleFile {
             let mut mistakes = decoder.mistakes;
             mistakes.sort_by_key(|mistake| mistake.mark);
             mistakes.dedup();
-            return Err(mistakes
-                .into_iter()
-                .map(|mistake| RuleFileError::of_mistake(file, mistake))
-                .collect());
+            return Err(RuleFileError::of_mistakes(file, mistakes));
         }
         let rules = Self {
             groups,
@@ -230,7 +241,10 @@ fn decode_groups(root: &Node, decoder: &mut Decoder) -> Vec<RuleGroup> {
     let mut groups = Vec::new();
     if let Some(node) = fields.take("groups") {
         for item in decoder.items(node, "[]rulefmt.RuleGroup").unwrap_or_default() {
-            groups.push(RuleGroup::decode(item, decoder));
+            // As in yaml.v3, a null in a list of structs is not there.
+            if !item.is_null() {
+                groups.push(RuleGroup::decode(item, decoder));
+            }
         }
     }
     decoder.finish(fields, &[]);
@@ -259,7 +273,9 @@ impl RuleGroup {
         group.labels = texts_of(fields.take("labels"), decoder);
         if let Some(node) = fields.take("rules") {
             for item in decoder.items(node, "[]rulefmt.Rule").unwrap_or_default() {
-                group.rules.push(Rule::decode(item, decoder));
+                if !item.is_null() {
+                    group.rules.push(Rule::decode(item, decoder));
+                }
             }
         }
         decoder.finish(fields, &[]);

@@ -78,7 +78,7 @@ pub fn decode_validation(node: &Node, decoder: &mut Decoder) -> Option<Validatio
         other => {
             decoder.mistake_in(
                 node,
-                format!("unrecognized ValidationScheme: {other}", other = quoted(&other)),
+                format!("unrecognized ValidationScheme: {other}", other = quoted(other)),
             );
             None
         }

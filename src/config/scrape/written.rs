@@ -62,7 +62,8 @@ impl WrittenScrape {
         let job_mark = fields.mark_of("job_name");
         let job = decode_job(&mut fields, relabel.rules.is_empty(), decoder);
         decoder.finish(fields, &[refuse::HTTP_CLIENT, refuse::DISCOVERY]);
-        if job.job_name.is_empty() {
+        let has_told = decoder.mistakes.iter().any(|mistake| mistake.mark == job_mark);
+        if job.job_name.is_empty() && !(has_told && job_mark != mark) {
             decoder.mistake(job_mark, "job_name is empty");
         }
         Some(Self {
@@ -232,7 +233,7 @@ fn decode_fallback(node: &Node, job_name: &str, decoder: &mut Decoder) -> Option
                 node,
                 format!(
                     "invalid fallback_scrape_protocol for scrape config with job name {job_name}: {text}",
-                    job_name = quoted(&job_name)
+                    job_name = quoted(job_name)
                 ),
             );
             None

@@ -130,7 +130,7 @@ impl Decoder {
             entries: Vec::with_capacity(pairs.len()),
         };
         self.collect(pairs, false, &mut fields, &|name| {
-            format!("key {name} already set in map", name = quoted(&name))
+            format!("key {name} already set in map", name = quoted(name))
         });
         Some(
             fields
@@ -178,7 +178,7 @@ impl Decoder {
                             let line = first.key_mark.line;
                             format!(
                                 "mapping key {name} already defined at line {line}",
-                                name = quoted(&name)
+                                name = quoted(name)
                             )
                         }
                     };

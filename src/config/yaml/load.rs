@@ -27,6 +27,26 @@ pub struct LoadError {
     pub mark: Option<Mark>,
     /// What, in go-yaml's words.
     pub text: String,
+    /// The line that go-yaml tells, which counts from 0 where the scanner is content and the parser is not.
+    pub line_of_go: Option<u32>,
+}
+
+impl LoadError {
+    fn at(mark: Mark, text: impl Into<String>) -> Self {
+        Self {
+            mark: Some(mark),
+            text: text.into(),
+            line_of_go: None,
+        }
+    }
+
+    /// The error as go-yaml words it: `yaml: line 2: …`.
+    pub fn as_go(&self) -> String {
+        match self.line_of_go {
+            Some(line) => format!("yaml: line {line}: {}", self.text),
+            None => format!("yaml: {}", self.text),
+        }
+    }
 }
 
 /// What a text holds.
@@ -186,10 +206,10 @@ impl Loader<'_> {
             self.is_broken = true;
             Ok(libyaml_safer::Event::stream_end())
         }) {
-            _ if self.is_broken => Err(LoadError {
-                mark: Some(self.last_mark),
-                text: "did not find expected whitespace or line break".into(),
-            }),
+            _ if self.is_broken => Err(LoadError::at(
+                self.last_mark,
+                "did not find expected whitespace or line break",
+            )),
             Ok(event) if Some(event.end_mark.index) == self.break_added_at => {
                 Ok((block_text(event.data), mark(event.start_mark)))
             }
@@ -209,10 +229,7 @@ impl Loader<'_> {
                     at,
                 ) => {
                     if version_directive.is_some_and(|v| (v.major, v.minor) != (1, 1)) {
-                        return Err(LoadError {
-                            mark: Some(at),
-                            text: "found incompatible YAML document".into(),
-                        });
+                        return Err(LoadError::at(at, "found incompatible YAML document"));
                     }
                     let first = self.next()?;
                     let root = self.node(first, 0)?;
@@ -227,10 +244,7 @@ impl Loader<'_> {
 
     fn node(&mut self, (data, at): Event, depth: usize) -> Result<Rc<Node>, LoadError> {
         if depth > DEPTH_MAX {
-            return Err(LoadError {
-                mark: Some(at),
-                text: format!("exceeded max depth of {DEPTH_MAX}"),
-            });
+            return Err(LoadError::at(at, format!("exceeded max depth of {DEPTH_MAX}")));
         }
         self.sizes.all += 1;
         let size_before = self.sizes.all;
@@ -267,10 +281,7 @@ impl Loader<'_> {
                 (anchor, tag, Value::Mapping(pairs))
             }
             _ => {
-                return Err(LoadError {
-                    mark: Some(at),
-                    text: "did not find expected node content".into(),
-                });
+                return Err(LoadError::at(at, "did not find expected node content"));
             }
         };
         let is_collection = !matches!(value, Value::Scalar(_));
@@ -302,7 +313,7 @@ impl Loader<'_> {
     }
 
     fn alias(&mut self, anchor: &str, at: Mark) -> Result<Rc<Node>, LoadError> {
-        let refuse = |text: String| Err(LoadError { mark: Some(at), text });
+        let refuse = |text: String| Err(LoadError::at(at, text));
         if self.open.iter().any(|open| open == anchor) {
             return refuse(format!("anchor '{anchor}' value contains itself"));
         }
@@ -327,18 +338,21 @@ fn mark(at: libyaml_safer::Mark) -> Mark {
 }
 
 fn scan_error(error: &libyaml_safer::Error) -> LoadError {
-    let at = match error.kind() {
-        ErrorKind::Scanner | ErrorKind::Parser | ErrorKind::Composer => {
-            error.problem_mark().or_else(|| error.context_mark()).map(mark)
-        }
-        _ => None,
+    let (problem, context) = (error.problem_mark(), error.context_mark());
+    let line_of =
+        |at: Option<libyaml_safer::Mark>| at.map_or(0, |at| u32::try_from(at.line).unwrap_or(u32::MAX));
+    let is_scanner = error.kind() == ErrorKind::Scanner;
+    let line = match (line_of(problem), line_of(context)) {
+        (0, context) => context,
+        (problem, _) => problem.saturating_add(u32::from(is_scanner)),
     };
     LoadError {
-        mark: at,
+        mark: problem.or(context).map(mark),
         text: match error.kind() {
             ErrorKind::Io => "control characters are not allowed".into(),
             _ => error.problem().to_owned(),
         },
+        line_of_go: (line != 0).then_some(line),
     }
 }
 

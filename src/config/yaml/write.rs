@@ -217,11 +217,7 @@ fn is_sexagesimal(text: &str) -> bool {
     let Some((last, middle)) = rest.split_last() else {
         return false;
     };
-    let sixty = |part: &str| match part.as_bytes() {
-        [b'0'..=b'9'] => true,
-        [b'0'..=b'5', b'0'..=b'9'] => true,
-        _ => false,
-    };
+    let sixty = |part: &str| matches!(part.as_bytes(), [b'0'..=b'9'] | [b'0'..=b'5', b'0'..=b'9']);
     let (last, fraction) = last.split_once('.').unwrap_or((last, ""));
     middle.iter().all(|part| sixty(part)) && sixty(last) && digits(fraction)
 }
