@@ -1,3 +1,10 @@
 //! The server's entry.
 
-fn main() {}
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    deucalion::app::run(std::env::args_os().skip(1))
+}

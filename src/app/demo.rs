@@ -5,7 +5,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 const FILES: [(&str, &str); 2] = [
-    ("prometheus.yml", include_str!("../../configs/demo/prometheus.yml")),
+    (
+        "prometheus.yml",
+        include_str!("../../configs/demo/prometheus.yml"),
+    ),
     ("rules.yml", include_str!("../../configs/demo/rules.yml")),
 ];
 

@@ -14,19 +14,27 @@ pub(super) struct LateStorage<T> {
 
 impl<T> Clone for LateStorage<T> {
     fn clone(&self) -> Self {
-        Self { storage: Arc::clone(&self.storage) }
+        Self {
+            storage: Arc::clone(&self.storage),
+        }
     }
 }
 
 impl<T> Default for LateStorage<T> {
     fn default() -> Self {
-        Self { storage: Arc::default() }
+        Self {
+            storage: Arc::default(),
+        }
     }
 }
 
 impl<T> fmt::Debug for LateStorage<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.storage.get().is_some() { "open" } else { "not open yet" })
+        f.write_str(if self.storage.get().is_some() {
+            "open"
+        } else {
+            "not open yet"
+        })
     }
 }
 
@@ -48,7 +56,10 @@ const NOT_READY: &str = "TSDB not ready";
 
 impl<T: Queryable> LateStorage<T> {
     fn queryable(&self) -> Result<&T, QueryError> {
-        self.storage.get().map(|storage| &**storage).ok_or_else(|| QueryError::storage(NOT_READY))
+        self.storage
+            .get()
+            .map(|storage| &**storage)
+            .ok_or_else(|| QueryError::storage(NOT_READY))
     }
 }
 
@@ -64,7 +75,8 @@ impl<T: Queryable> Queryable for LateStorage<T> {
         matchers: &[Vec<Matcher>],
         cancel: &Cancel,
     ) -> Result<Vec<String>, QueryError> {
-        self.queryable()?.label_names(from_ms, through_ms, matchers, cancel)
+        self.queryable()?
+            .label_names(from_ms, through_ms, matchers, cancel)
     }
 
     fn label_values(
@@ -75,16 +87,23 @@ impl<T: Queryable> Queryable for LateStorage<T> {
         matchers: &[Vec<Matcher>],
         cancel: &Cancel,
     ) -> Result<Vec<String>, QueryError> {
-        self.queryable()?.label_values(name, from_ms, through_ms, matchers, cancel)
+        self.queryable()?
+            .label_values(name, from_ms, through_ms, matchers, cancel)
     }
 }
 
 impl<T: Appendable> Appendable for LateStorage<T> {
     fn resolve(&self, labels: &Labels, batch: &mut Batch) -> Result<SeriesRef, AppendError> {
-        self.storage.get().ok_or_else(AppendError::closed)?.resolve(labels, batch)
+        self.storage
+            .get()
+            .ok_or_else(AppendError::closed)?
+            .resolve(labels, batch)
     }
 
     fn append(&self, batch: &mut Batch, options: &AppendOptions) -> Result<Receipt, AppendError> {
-        self.storage.get().ok_or_else(AppendError::closed)?.append(batch, options)
+        self.storage
+            .get()
+            .ok_or_else(AppendError::closed)?
+            .append(batch, options)
     }
 }

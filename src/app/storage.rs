@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 use tracing::{error, info, warn};
-use tsdb::Db;
+use tsdb::db::Db;
 use tsdb::db::DbOptions;
 use tsdb::fs::RealFs;
 
@@ -54,7 +54,12 @@ impl Storage {
     pub(super) fn new(options: DbOptions, registry: &Registry) -> Self {
         let late = LateStorage::default();
         register(&late, registry);
-        Self { late, options, keeper: Arc::default(), threads: Mutex::default() }
+        Self {
+            late,
+            options,
+            keeper: Arc::default(),
+            threads: Mutex::default(),
+        }
     }
 
     /// Progress of the replay.
@@ -74,19 +79,28 @@ impl Storage {
         let db = Db::open(Arc::new(RealFs), dir, self.options.clone(), clock::now_ms())
             .map_err(|error| super::logging::with_sources(&error))?;
         let db = Arc::new(db);
-        info!(took_ms = began.elapsed().as_millis() as u64, series = db.head_series(), "TSDB started");
+        info!(
+            took_ms = began.elapsed().as_millis() as u64,
+            series = db.head_series(),
+            "TSDB started"
+        );
         self.late.open(Arc::clone(&db));
         let keeper = Arc::clone(&self.keeper);
         let synced = Arc::clone(&db);
         self.spawn("tsdb-sync", move || sync_loop(&synced, &keeper))?;
         let keeper = Arc::clone(&self.keeper);
         let maintained = Arc::clone(&db);
-        self.spawn("tsdb-maintain", move || maintain_loop(&maintained, &keeper, maintain_every))?;
+        self.spawn("tsdb-maintain", move || {
+            maintain_loop(&maintained, &keeper, maintain_every)
+        })?;
         Ok(db)
     }
 
     fn spawn(&self, name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), String> {
-        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(run).map_err(|e| e.to_string())?;
+        let thread = std::thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(run)
+            .map_err(|e| e.to_string())?;
         self.threads.lock().push(thread);
         Ok(())
     }
@@ -125,7 +139,10 @@ fn maintain_loop(db: &Db, keeper: &Keeper, every: Duration) {
     while !keeper.rest(every) {
         match db.maintain(clock::now_ms()) {
             Ok(done) if done.head_compactions > 0 => {
-                info!(head_compactions = done.head_compactions, "Head compacted to blocks");
+                info!(
+                    head_compactions = done.head_compactions,
+                    "Head compacted to blocks"
+                );
             }
             Ok(_) => {}
             Err(error) => error!(%error, "Maintenance of the database failed; it will be tried again"),
@@ -151,134 +168,224 @@ fn of_db(counter: fn(&tsdb::db::Stats) -> &AtomicU64, db: &Db) -> f64 {
 
 /// Counters read from the database: name, help, where.
 const COUNTERS: &[(&str, &str, Read)] = &[
-    ("prometheus_tsdb_compactions_triggered_total", "Total number of triggered compactions for the partition.", |db| {
-        of_db(|s| &s.compactions_triggered, db)
-    }),
-    ("prometheus_tsdb_compactions_total", "Total number of compactions that were executed for the partition.", |db| {
-        of_db(|s| &s.compactions, db)
-    }),
-    ("prometheus_tsdb_compactions_failed_total", "Total number of compactions that failed for the partition.", |db| {
-        of_db(|s| &s.compactions_failed, db)
-    }),
-    ("prometheus_tsdb_reloads_total", "Number of times the database reloaded block data from disk.", |db| {
-        of_db(|s| &s.reloads, db)
-    }),
-    ("prometheus_tsdb_reloads_failures_total", "Number of times the database failed to reload block data from disk.", |db| {
-        of_db(|s| &s.reloads_failed, db)
-    }),
-    ("prometheus_tsdb_time_retentions_total", "The number of times that blocks were deleted because the maximum time limit was exceeded.", |db| {
-        of_db(|s| &s.time_retentions, db)
-    }),
-    ("prometheus_tsdb_size_retentions_total", "The number of times that blocks were deleted because the maximum number of bytes was exceeded.", |db| {
-        of_db(|s| &s.size_retentions, db)
-    }),
-    ("prometheus_tsdb_head_series_created_total", "Total number of series created in the head", |db| {
-        head(|s| &s.series_created, db)
-    }),
-    ("prometheus_tsdb_head_series_removed_total", "Total number of series removed in the head", |db| {
-        head(|s| &s.series_removed, db)
-    }),
-    ("prometheus_tsdb_head_series_not_found_total", "Total number of requests for series that were not found.", |db| {
-        head(|s| &s.series_not_found, db)
-    }),
-    ("prometheus_tsdb_head_chunks_created_total", "Total number of chunks created in the head", |db| {
-        head(|s| &s.chunks_created, db)
-    }),
-    ("prometheus_tsdb_head_chunks_removed_total", "Total number of chunks removed in the head", |db| {
-        head(|s| &s.chunks_removed, db)
-    }),
-    ("prometheus_tsdb_mmap_chunks_total", "Total number of chunks that were memory-mapped.", |db| {
-        head(|s| &s.chunks_mapped, db)
-    }),
-    ("prometheus_tsdb_mmap_chunk_corruptions_total", "Total number of memory-mapped chunk corruptions.", |db| {
-        head(|s| &s.chunk_corruptions, db)
-    }),
-    ("prometheus_tsdb_wal_page_flushes_total", "Total number of page flushes.", |db| {
-        head(|s| &s.wal_page_flushes, db)
-    }),
-    ("prometheus_tsdb_wal_writes_failed_total", "Total number of write log writes that failed.", |db| {
-        head(|s| &s.wal_writes_failed, db)
-    }),
-    ("prometheus_tsdb_wal_corruptions_total", "Total number of WAL corruptions.", |db| {
-        head(|s| &s.wal_corruptions, db)
-    }),
-    ("prometheus_tsdb_wal_truncations_total", "Total number of write log truncations attempted.", |db| {
-        head(|s| &s.wal_truncations, db)
-    }),
-    ("prometheus_tsdb_wal_truncations_failed_total", "Total number of write log truncations that failed.", |db| {
-        head(|s| &s.wal_truncations_failed, db)
-    }),
-    ("prometheus_tsdb_wal_record_bytes_total", "Total number of bytes appended to the write log.", |db| {
-        head(|s| &s.wal_bytes, db)
-    }),
-    ("prometheus_tsdb_checkpoint_creations_total", "Total number of checkpoint creations attempted.", |db| {
-        head(|s| &s.checkpoints, db)
-    }),
-    ("prometheus_tsdb_checkpoint_creations_failed_total", "Total number of checkpoint creations that failed.", |db| {
-        head(|s| &s.checkpoints_failed, db)
-    }),
-    ("prometheus_tsdb_checkpoint_deletions_total", "Total number of checkpoint deletions attempted.", |db| {
-        head(|s| &s.checkpoint_deletions, db)
-    }),
-    ("prometheus_tsdb_checkpoint_deletions_failed_total", "Total number of checkpoint deletions that failed.", |db| {
-        head(|s| &s.checkpoint_deletions_failed, db)
-    }),
-    ("prometheus_tsdb_head_truncations_total", "Total number of head truncations attempted.", |db| {
-        head(|s| &s.truncations, db)
-    }),
+    (
+        "prometheus_tsdb_compactions_triggered_total",
+        "Total number of triggered compactions for the partition.",
+        |db| of_db(|s| &s.compactions_triggered, db),
+    ),
+    (
+        "prometheus_tsdb_compactions_total",
+        "Total number of compactions that were executed for the partition.",
+        |db| of_db(|s| &s.compactions, db),
+    ),
+    (
+        "prometheus_tsdb_compactions_failed_total",
+        "Total number of compactions that failed for the partition.",
+        |db| of_db(|s| &s.compactions_failed, db),
+    ),
+    (
+        "prometheus_tsdb_reloads_total",
+        "Number of times the database reloaded block data from disk.",
+        |db| of_db(|s| &s.reloads, db),
+    ),
+    (
+        "prometheus_tsdb_reloads_failures_total",
+        "Number of times the database failed to reload block data from disk.",
+        |db| of_db(|s| &s.reloads_failed, db),
+    ),
+    (
+        "prometheus_tsdb_time_retentions_total",
+        "The number of times that blocks were deleted because the maximum time limit was exceeded.",
+        |db| of_db(|s| &s.time_retentions, db),
+    ),
+    (
+        "prometheus_tsdb_size_retentions_total",
+        "The number of times that blocks were deleted because the maximum number of bytes was exceeded.",
+        |db| of_db(|s| &s.size_retentions, db),
+    ),
+    (
+        "prometheus_tsdb_head_series_created_total",
+        "Total number of series created in the head",
+        |db| head(|s| &s.series_created, db),
+    ),
+    (
+        "prometheus_tsdb_head_series_removed_total",
+        "Total number of series removed in the head",
+        |db| head(|s| &s.series_removed, db),
+    ),
+    (
+        "prometheus_tsdb_head_series_not_found_total",
+        "Total number of requests for series that were not found.",
+        |db| head(|s| &s.series_not_found, db),
+    ),
+    (
+        "prometheus_tsdb_head_chunks_created_total",
+        "Total number of chunks created in the head",
+        |db| head(|s| &s.chunks_created, db),
+    ),
+    (
+        "prometheus_tsdb_head_chunks_removed_total",
+        "Total number of chunks removed in the head",
+        |db| head(|s| &s.chunks_removed, db),
+    ),
+    (
+        "prometheus_tsdb_mmap_chunks_total",
+        "Total number of chunks that were memory-mapped.",
+        |db| head(|s| &s.chunks_mapped, db),
+    ),
+    (
+        "prometheus_tsdb_mmap_chunk_corruptions_total",
+        "Total number of memory-mapped chunk corruptions.",
+        |db| head(|s| &s.chunk_corruptions, db),
+    ),
+    (
+        "prometheus_tsdb_wal_page_flushes_total",
+        "Total number of page flushes.",
+        |db| head(|s| &s.wal_page_flushes, db),
+    ),
+    (
+        "prometheus_tsdb_wal_writes_failed_total",
+        "Total number of write log writes that failed.",
+        |db| head(|s| &s.wal_writes_failed, db),
+    ),
+    (
+        "prometheus_tsdb_wal_corruptions_total",
+        "Total number of WAL corruptions.",
+        |db| head(|s| &s.wal_corruptions, db),
+    ),
+    (
+        "prometheus_tsdb_wal_truncations_total",
+        "Total number of write log truncations attempted.",
+        |db| head(|s| &s.wal_truncations, db),
+    ),
+    (
+        "prometheus_tsdb_wal_truncations_failed_total",
+        "Total number of write log truncations that failed.",
+        |db| head(|s| &s.wal_truncations_failed, db),
+    ),
+    (
+        "prometheus_tsdb_wal_record_bytes_total",
+        "Total number of bytes appended to the write log.",
+        |db| head(|s| &s.wal_bytes, db),
+    ),
+    (
+        "prometheus_tsdb_checkpoint_creations_total",
+        "Total number of checkpoint creations attempted.",
+        |db| head(|s| &s.checkpoints, db),
+    ),
+    (
+        "prometheus_tsdb_checkpoint_creations_failed_total",
+        "Total number of checkpoint creations that failed.",
+        |db| head(|s| &s.checkpoints_failed, db),
+    ),
+    (
+        "prometheus_tsdb_checkpoint_deletions_total",
+        "Total number of checkpoint deletions attempted.",
+        |db| head(|s| &s.checkpoint_deletions, db),
+    ),
+    (
+        "prometheus_tsdb_checkpoint_deletions_failed_total",
+        "Total number of checkpoint deletions that failed.",
+        |db| head(|s| &s.checkpoint_deletions_failed, db),
+    ),
+    (
+        "prometheus_tsdb_head_truncations_total",
+        "Total number of head truncations attempted.",
+        |db| head(|s| &s.truncations, db),
+    ),
 ];
 
 /// Gauges read from the database: name, help, where.
 const GAUGES: &[(&str, &str, Read)] = &[
-    ("prometheus_tsdb_head_series", "Total number of series in the head block.", |db| db.head_series() as f64),
-    ("prometheus_tsdb_head_chunks", "Total number of chunks in the head block.", |db| db.head_chunks() as f64),
-    ("prometheus_tsdb_head_min_time", "Minimum time bound of the head block. The unit is decided by the library consumer.", |db| {
-        db.head_time_range_ms().map_or(i64::MAX, |(from, _)| from) as f64
-    }),
-    ("prometheus_tsdb_head_max_time", "Maximum timestamp of the head block. The unit is decided by the library consumer.", |db| {
-        db.head_time_range_ms().map_or(i64::MIN, |(_, through)| through) as f64
-    }),
-    ("prometheus_tsdb_head_min_time_seconds", "Minimum time bound of the head block.", |db| {
-        db.head_time_range_ms().map_or(i64::MAX, |(from, _)| from) as f64 / 1000.0
-    }),
-    ("prometheus_tsdb_head_max_time_seconds", "Maximum timestamp of the head block.", |db| {
-        db.head_time_range_ms().map_or(i64::MIN, |(_, through)| through) as f64 / 1000.0
-    }),
-    ("prometheus_tsdb_lowest_timestamp", "Lowest timestamp value stored in the database. The unit is decided by the library consumer.", |db| {
-        db.lowest_timestamp_ms().unwrap_or(0) as f64
-    }),
-    ("prometheus_tsdb_lowest_timestamp_seconds", "Lowest timestamp value stored in the database.", |db| {
-        db.lowest_timestamp_ms().unwrap_or(0) as f64 / 1000.0
-    }),
-    ("prometheus_tsdb_wal_segment_current", "Write log segment index that TSDB is currently writing to.", |db| {
-        f64::from(db.wal_segment())
-    }),
-    ("prometheus_tsdb_blocks_loaded", "Number of currently loaded data blocks", |db| db.block_metas().len() as f64),
-    ("prometheus_tsdb_storage_blocks_bytes", "The number of bytes that are currently used for local storage by all blocks.", |db| {
-        of_db(|s| &s.blocks_bytes, db)
-    }),
-    ("prometheus_tsdb_retention_limit_seconds", "How long to retain samples in storage.", |db| {
-        db.options().retention_ms as f64 / 1000.0
-    }),
-    ("prometheus_tsdb_retention_limit_bytes", "Max number of bytes to be retained in the tsdb blocks, configured 0 means disabled", |db| {
-        db.options().retention_bytes as f64
-    }),
+    (
+        "prometheus_tsdb_head_series",
+        "Total number of series in the head block.",
+        |db| db.head_series() as f64,
+    ),
+    (
+        "prometheus_tsdb_head_chunks",
+        "Total number of chunks in the head block.",
+        |db| db.head_chunks() as f64,
+    ),
+    (
+        "prometheus_tsdb_head_min_time",
+        "Minimum time bound of the head block. The unit is decided by the library consumer.",
+        |db| db.head_time_range_ms().map_or(i64::MAX, |(from, _)| from) as f64,
+    ),
+    (
+        "prometheus_tsdb_head_max_time",
+        "Maximum timestamp of the head block. The unit is decided by the library consumer.",
+        |db| db.head_time_range_ms().map_or(i64::MIN, |(_, through)| through) as f64,
+    ),
+    (
+        "prometheus_tsdb_head_min_time_seconds",
+        "Minimum time bound of the head block.",
+        |db| db.head_time_range_ms().map_or(i64::MAX, |(from, _)| from) as f64 / 1000.0,
+    ),
+    (
+        "prometheus_tsdb_head_max_time_seconds",
+        "Maximum timestamp of the head block.",
+        |db| db.head_time_range_ms().map_or(i64::MIN, |(_, through)| through) as f64 / 1000.0,
+    ),
+    (
+        "prometheus_tsdb_lowest_timestamp",
+        "Lowest timestamp value stored in the database. The unit is decided by the library consumer.",
+        |db| db.lowest_timestamp_ms().unwrap_or(0) as f64,
+    ),
+    (
+        "prometheus_tsdb_lowest_timestamp_seconds",
+        "Lowest timestamp value stored in the database.",
+        |db| db.lowest_timestamp_ms().unwrap_or(0) as f64 / 1000.0,
+    ),
+    (
+        "prometheus_tsdb_wal_segment_current",
+        "Write log segment index that TSDB is currently writing to.",
+        |db| f64::from(db.wal_segment()),
+    ),
+    (
+        "prometheus_tsdb_blocks_loaded",
+        "Number of currently loaded data blocks",
+        |db| db.block_metas().len() as f64,
+    ),
+    (
+        "prometheus_tsdb_storage_blocks_bytes",
+        "The number of bytes that are currently used for local storage by all blocks.",
+        |db| of_db(|s| &s.blocks_bytes, db),
+    ),
+    (
+        "prometheus_tsdb_retention_limit_seconds",
+        "How long to retain samples in storage.",
+        |db| db.options().retention_ms as f64 / 1000.0,
+    ),
+    (
+        "prometheus_tsdb_retention_limit_bytes",
+        "Max number of bytes to be retained in the tsdb blocks, configured 0 means disabled",
+        |db| db.options().retention_bytes as f64,
+    ),
 ];
 
 /// Counters with a `type` label, of which floats are the only kind yet.
 const FLOAT_COUNTERS: &[(&str, &str, Read)] = &[
-    ("prometheus_tsdb_head_samples_appended_total", "Total number of appended samples.", |db| {
-        head(|s| &s.samples_appended, db)
-    }),
-    ("prometheus_tsdb_out_of_order_samples_total", "Total number of out of order samples ingestion failed attempts due to out of order being disabled.", |db| {
-        head(|s| &s.out_of_order, db)
-    }),
-    ("prometheus_tsdb_out_of_bound_samples_total", "Total number of out of bound samples ingestion failed attempts with out of order support disabled.", |db| {
-        head(|s| &s.out_of_bounds, db)
-    }),
-    ("prometheus_tsdb_too_old_samples_total", "Total number of out of order samples ingestion failed attempts with out of support enabled, but sample outside of time window.", |db| {
-        head(|s| &s.too_old, db)
-    }),
+    (
+        "prometheus_tsdb_head_samples_appended_total",
+        "Total number of appended samples.",
+        |db| head(|s| &s.samples_appended, db),
+    ),
+    (
+        "prometheus_tsdb_out_of_order_samples_total",
+        "Total number of out of order samples ingestion failed attempts due to out of order being disabled.",
+        |db| head(|s| &s.out_of_order, db),
+    ),
+    (
+        "prometheus_tsdb_out_of_bound_samples_total",
+        "Total number of out of bound samples ingestion failed attempts with out of order support disabled.",
+        |db| head(|s| &s.out_of_bounds, db),
+    ),
+    (
+        "prometheus_tsdb_too_old_samples_total",
+        "Total number of out of order samples ingestion failed attempts with out of support enabled, but sample outside of time window.",
+        |db| head(|s| &s.too_old, db),
+    ),
 ];
 
 fn register(late: &LateStorage<Db>, registry: &Registry) {
@@ -296,7 +403,9 @@ fn register(late: &LateStorage<Db>, registry: &Registry) {
         registry.counter_fn_labelled(name, help, "type=\"float\"", read(from));
     }
     let late = late.clone();
-    registry.gauge_fn("prometheus_ready", "Whether Prometheus startup was fully completed and the server is ready for normal operation.", move || {
-        f64::from(u8::from(late.get().is_some()))
-    });
+    registry.gauge_fn(
+        "prometheus_ready",
+        "Whether Prometheus startup was fully completed and the server is ready for normal operation.",
+        move || f64::from(u8::from(late.get().is_some())),
+    );
 }

@@ -12,6 +12,7 @@
 //! Start with [`Config::load`].
 
 pub mod alerting;
+pub mod check;
 pub mod discovery;
 pub mod document;
 pub mod duration;
@@ -34,6 +35,7 @@ pub mod size;
 pub mod storage;
 pub mod tls;
 pub mod url;
+pub mod watch;
 pub mod web_file;
 pub mod yaml;
 

@@ -147,7 +147,7 @@ impl RelabelConfig {
             Some(node) => decoder.string(node)?,
             None => REGEX_DEFAULT.to_owned(),
         };
-        let regex = match Regex::anchored(&pattern) {
+        let regex = match Regex::wrapped(&pattern) {
             Ok(regex) => Some(regex),
             Err(error) => {
                 if let Some(node) = regex_node {

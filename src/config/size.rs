@@ -40,15 +40,13 @@ fn parse_in(text: &str, suffix: &str) -> Result<i64, SizeError> {
     }
     let mut total = 0.0;
     while !rest.is_empty() {
-        let length = rest
-            .find(|c: char| !(c.is_ascii_digit() || c == '.'))
-            .unwrap_or(rest.len());
-        let (whole, fraction) = rest[..length].split_once('.').unwrap_or((&rest[..length], ""));
-        if (whole.is_empty() && fraction.is_empty())
-            || fraction.contains('.')
-            || whole.len() > 18
-            || fraction.len() > 18
-        {
+        let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+        let whole = &rest[..digits(rest)];
+        let after = &rest[whole.len()..];
+        let fraction = after.strip_prefix('.').map(|after| &after[..digits(after)]);
+        let length = whole.len() + fraction.map_or(0, |fraction| fraction.len() + 1);
+        let fraction = fraction.unwrap_or_default();
+        if (whole.is_empty() && fraction.is_empty()) || whole.len() > 18 || fraction.len() > 18 {
             return Err(invalid());
         }
         let number: f64 = format!("0{whole}.{fraction}0").parse().map_err(|_| invalid())?;
@@ -125,6 +123,7 @@ mod tests {
             ("5kB", "units: unknown unit kB in 5kB"),
             ("5 MB", "units: unknown unit  MB in 5 MB"),
             ("MB", "units: invalid MB"),
+            ("1.2.3B", "units: unknown unit  in 1.2.3B"),
             ("8EB", "units: overflow parsing unit"),
         ] {
             assert_eq!(parse_bytes(text).unwrap_err().to_string(), words);

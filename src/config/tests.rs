@@ -276,6 +276,23 @@ fn upstreams_own_good_files_of_built_sections_load_and_its_bad_ones_are_refused(
     }
 }
 
+#[test]
+fn upstreams_own_rule_files_are_judged_as_their_names_say() {
+    let Some(directory) = std::env::var_os("DEUCALION_CONFORMANCE") else {
+        return;
+    };
+    for entry in fs::read_dir(Path::new(&directory).join("rulefmt")).unwrap() {
+        let file = entry.unwrap().path();
+        let name = file.to_string_lossy().into_owned();
+        let mut checks = checks();
+        if name.contains("legacy_validation") {
+            checks.scheme = ValidationScheme::Legacy;
+        }
+        let found = RuleFile::load(&file, &checks);
+        assert_eq!(found.is_err(), name.contains(".bad."), "{name} {found:?}");
+    }
+}
+
 /// Lines that are nearly a configuration.
 fn line() -> impl Strategy<Value = String> {
     let word = prop::sample::select(vec![

@@ -23,10 +23,8 @@ use tokio::time::{MissedTickBehavior, interval};
 use tracing::error;
 
 use super::provider::{Provider, Updates, named_group};
-use super::{DiscoveryMetrics, TargetGroup, json};
-use crate::config::document::{self, Reading};
-use crate::config::yaml::{Decoder, Node};
-use crate::config::{FileSdConfig, StaticGroup};
+use super::{DiscoveryMetrics, TargetGroup};
+use crate::config::{FileSdConfig, StaticGroup, sd_file};
 
 /// The label that says which file a target stands in.
 const FILE_LABEL: &str = "__meta_filepath";
@@ -229,23 +227,9 @@ fn decode(path: &Path, text: &[u8]) -> Result<Vec<StaticGroup>, String> {
         .extension()
         .is_some_and(|ext| ext.eq_ignore_ascii_case("json"));
     if is_json {
-        return json::groups(text);
+        return sd_file::parse_json(text);
     }
-    let groups = document::decode(path, text, Reading::STRICT, |root, decoder| {
-        let Some(root) = root.filter(|root| !root.is_null()) else {
-            return Vec::new();
-        };
-        let items = decoder.items(root, "[]*targetgroup.Group").unwrap_or_default();
-        let group = |item: &Node, decoder: &mut Decoder| {
-            if item.is_null() {
-                decoder.mistake(item.mark, "nil target group item found");
-                return None;
-            }
-            StaticGroup::decode(item, false, decoder)
-        };
-        items.iter().filter_map(|item| group(item, decoder)).collect()
-    });
-    groups.map_err(|errors| errors.to_string())
+    sd_file::parse_yaml(text, path).map_err(|errors| errors.to_string())
 }
 
 #[cfg(test)]

@@ -10,8 +10,8 @@ use url::Url;
 use super::metrics::RefreshMetrics;
 use super::provider::{Provider, Updates, named_group};
 use super::refresh::{Refresh, keep_asking};
-use super::{DiscoveryMetrics, TargetGroup, json};
-use crate::config::HttpSdConfig;
+use super::{DiscoveryMetrics, TargetGroup};
+use crate::config::{HttpSdConfig, sd_file};
 use crate::http_client::{HttpClient, Request};
 
 /// The label that says which server listed a target.
@@ -100,7 +100,7 @@ impl HttpList {
             return Err(format!("unsupported content type {content_type:?}"));
         }
         let text = answer.read(0).await.map_err(|error| error.to_string())?;
-        let groups = json::groups(&text)?.into_iter().zip(0..);
+        let groups = sd_file::parse_json(&text)?.into_iter().zip(0..);
         let meta = Some((URL_LABEL, &*self.url));
         Ok(groups
             .map(|(group, at)| named_group(group, source(&self.url, at), meta))

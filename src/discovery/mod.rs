@@ -18,7 +18,6 @@ mod file;
 mod fixed;
 mod group;
 mod http;
-mod json;
 mod manager;
 mod metrics;
 mod provider;

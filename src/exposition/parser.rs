@@ -110,6 +110,19 @@ impl<'a> Parser<'a> {
         self.at
     }
 
+    /// The bytes from `position` up to where the parser is now.
+    pub fn since(&self, position: usize) -> &'a [u8] {
+        &self.page[position..self.at]
+    }
+
+    /// Passes over empty lines, where the format allows them.
+    #[inline]
+    pub fn skip_blank_lines(&mut self) {
+        while self.format == Format::Text && self.page.get(self.at) == Some(&b'\n') {
+            self.at += 1;
+        }
+    }
+
     /// Reads the sample whose series text is known to be the next `length` bytes.
     ///
     /// `false`, with nothing read, if what follows is not plain: then [`Parser::next`] has to.

@@ -44,9 +44,7 @@ fn is(byte: u8, class: u8) -> bool {
 impl Parser<'_> {
     /// Reads the next line if it is plain; `None` leaves everything as it was.
     pub(super) fn plain_line(&mut self) -> Option<Entry> {
-        while self.format == Format::Text && self.page.get(self.at) == Some(&b'\n') {
-            self.at += 1;
-        }
+        self.skip_blank_lines();
         let first = *self.page.get(self.at)?;
         if first == b'#' {
             return self.plain_meta();

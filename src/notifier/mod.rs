@@ -26,8 +26,8 @@ pub use manager::{NotifierManager, Options};
 pub struct Alert {
     /// What identifies it, `alertname` among them.
     pub labels: Labels,
-    /// What is said about it, sorted by name; unlike a label, an annotation may be empty.
-    pub annotations: Vec<(String, String)>,
+    /// What is said about it; unlike a label, an annotation may be empty (see [`Labels::from_sorted`]).
+    pub annotations: Labels,
     /// Since when it fires, ms since the epoch.
     pub starts_at_ms: i64,
     /// Until when it is taken to fire, or when it ceased to.

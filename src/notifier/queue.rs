@@ -51,7 +51,7 @@ mod tests {
     fn alerts(numbers: impl Iterator<Item = i64>) -> Vec<Arc<Alert>> {
         let alert = |starts_at_ms| Alert {
             labels: Labels::empty(),
-            annotations: Vec::new(),
+            annotations: Labels::empty(),
             starts_at_ms,
             ends_at_ms: 0,
             generator_url: String::new(),

@@ -27,10 +27,7 @@ fn push_alert(out: &mut String, alert: &Alert) {
     out.push('{');
     if !alert.annotations.is_empty() {
         out.push_str("\"annotations\":");
-        push_map(
-            out,
-            alert.annotations.iter().map(|(n, v)| (n.as_str(), v.as_str())),
-        );
+        push_map(out, alert.annotations.iter());
         out.push(',');
     }
     out.push_str("\"endsAt\":\"");
@@ -112,14 +109,14 @@ mod tests {
                 ("shared", "own"),
                 ("ünï", "x"),
             ]),
-            annotations: vec![("s".into(), "<b>&'é\n 1".into()), ("z".into(), String::new())],
+            annotations: Labels::from_sorted([("s", "<b>&'é\n 1"), ("z", "")].into_iter()),
             starts_at_ms: 1_795_197_014_184,
             ends_at_ms: 1_795_197_024_184,
             generator_url: "http://vm:29194/graph?g0.expr=vector%281%29+%3E+0&g0.tab=1".into(),
         };
         let second = Alert {
             labels: Labels::from_pairs([("alertname", "B")]),
-            annotations: Vec::new(),
+            annotations: Labels::empty(),
             generator_url: String::new(),
             starts_at_ms: 0,
             ends_at_ms: 1,

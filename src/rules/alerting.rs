@@ -23,7 +23,7 @@ use tsdb::model::{Labels, LabelsBuilder, METRIC_NAME};
 use super::alert::{Alert, RESOLVED_RETENTION_MS};
 use super::evaluate::{EvaluateError, RuleKind};
 use super::rule::{Common, Occasion};
-use super::spec::{AlertSpec, RuleSpec};
+use super::spec::{AlertSpec, External, RuleSpec};
 use super::{ALERT_NAME, ALERT_STATE, ALERTS, ALERTS_FOR_STATE, SentAlert};
 use crate::template::{AlertData, AlertTemplate, Environment};
 use crate::web::views::{AlertState, AlertingView};
@@ -38,8 +38,7 @@ pub struct AlertingRule {
     annotations: Labels,
     label_templates: Vec<(String, AlertTemplate)>,
     annotation_templates: Vec<(String, AlertTemplate)>,
-    external_labels: Labels,
-    external_url: Arc<str>,
+    external: External,
     /// Whether the state before a restart was looked for: series are written only then.
     restored: AtomicBool,
     /// Pending, firing and lately resolved alerts.
@@ -47,13 +46,7 @@ pub struct AlertingRule {
 }
 
 impl AlertingRule {
-    pub(super) fn new(
-        spec: RuleSpec,
-        alert: &AlertSpec,
-        external_labels: &Labels,
-        external_url: &Arc<str>,
-        restored: bool,
-    ) -> Self {
+    pub(super) fn new(spec: RuleSpec, alert: &AlertSpec, external: &External, restored: bool) -> Self {
         let templates = |texts: &BTreeMap<String, String>| {
             texts
                 .iter()
@@ -66,8 +59,7 @@ impl AlertingRule {
             annotations: Labels::from_sorted(alert.annotations.iter().map(|(n, v)| (n.as_str(), v.as_str()))),
             label_templates: templates(&spec.labels),
             annotation_templates: templates(&alert.annotations),
-            external_labels: external_labels.clone(),
-            external_url: Arc::clone(external_url),
+            external: external.clone(),
             restored: AtomicBool::new(restored),
             alerts: Mutex::default(),
             common: Common::new(spec),
@@ -171,8 +163,8 @@ impl AlertingRule {
         let data = Arc::new(AlertData::new(
             &sample.labels,
             &sample.value,
-            &self.external_labels,
-            &self.external_url,
+            &self.external.labels,
+            &self.external.url,
         ));
         let mut labels = LabelsBuilder::from_labels(&sample.labels);
         labels.remove(METRIC_NAME);

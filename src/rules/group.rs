@@ -1,7 +1,6 @@
 //! A group of rules: evaluated together, in order, at one time.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
@@ -12,7 +11,7 @@ use tsdb::model::Labels;
 use super::append::{self, Series};
 use super::metrics::GroupMetrics;
 use super::rule::{Occasion, Rule};
-use super::spec::GroupSpec;
+use super::spec::{External, GroupSpec};
 use super::{Options, order};
 use crate::web::views::RuleGroupView;
 
@@ -44,12 +43,11 @@ struct State {
 impl Group {
     /// A group that was never evaluated. One that is not `restored` writes no alert series before
     /// [`Group::restore`].
-    pub fn new(spec: GroupSpec, external_labels: &Labels, restored: bool, options: Options) -> Self {
-        let external_url: Arc<str> = Arc::from(options.external_url.as_deref().unwrap_or(""));
+    pub fn new(spec: GroupSpec, external: &External, restored: bool, options: Options) -> Self {
         let metrics = options.metrics.of_group(&spec.key());
         metrics.rules.set(spec.rules.len() as f64);
         metrics.interval.set(spec.interval_ms as f64 / 1000.0);
-        let make = |rule| Rule::new(rule, external_labels, &external_url, restored);
+        let make = |rule| Rule::new(rule, external, restored);
         let rules: Vec<Rule> = spec.rules.iter().cloned().map(make).collect();
         let batches = match &options.concurrent_evaluations {
             Some(_) => order::batches(&rules),

@@ -19,6 +19,7 @@ use tracing::info;
 use tsdb::model::Labels;
 
 use super::schedule::Schedule;
+use super::spec::External;
 use super::{Group, GroupSpec, Options};
 use crate::web::views::{RuleGroupView, RulesView};
 
@@ -105,6 +106,10 @@ impl Manager {
         history.has_loaded = true;
         let mut before = std::mem::take(&mut *self.running.lock());
         let mut after = BTreeMap::new();
+        let external = External {
+            labels: update.external_labels,
+            url: Arc::from(self.options.external_url.as_deref().unwrap_or("")),
+        };
         let place = |spec: GroupSpec| ((spec.file.clone(), spec.name.clone()), spec);
         let wanted: BTreeMap<Place, GroupSpec> = update.groups.into_iter().map(place).collect();
         for (place, spec) in wanted {
@@ -112,7 +117,7 @@ impl Manager {
             let running = match old {
                 Some(old) if old.group.spec().is_same(&spec) => old,
                 old => {
-                    let group = Group::new(spec, &update.external_labels, restored, self.options.clone());
+                    let group = Group::new(spec, &external, restored, self.options.clone());
                     if let Some(old) = old {
                         let old = old.stop().await;
                         group.copy_state(&old);

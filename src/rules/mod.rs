@@ -39,7 +39,7 @@ pub use alert::Alert;
 pub use alerting::AlertingRule;
 pub use evaluate::{EngineEvaluate, Evaluate, EvaluateError, RuleKind};
 pub use group::Group;
-pub use manager::Manager;
+pub use manager::{Manager, Update};
 pub use metrics::Metrics;
 pub use recording::RecordingRule;
 pub use rule::Rule;

@@ -1,7 +1,5 @@
 //! What recording and alerting rules have in common.
 
-use std::sync::Arc;
-
 use parking_lot::Mutex;
 use promql::engine::Query;
 use promql::parser::Expr;
@@ -9,7 +7,7 @@ use promql::value::VectorSample;
 use tsdb::model::Labels;
 
 use super::evaluate::{EvaluateError, RuleKind};
-use super::spec::RuleSpec;
+use super::spec::{External, RuleSpec};
 use super::{AlertingRule, Options, RecordingRule};
 use crate::web::views::RuleView;
 
@@ -101,11 +99,11 @@ impl Common {
 
 impl Rule {
     /// A rule that was never evaluated. An alerting rule that is `restored` writes its series at once.
-    pub fn new(spec: RuleSpec, external_labels: &Labels, external_url: &Arc<str>, restored: bool) -> Self {
+    pub fn new(spec: RuleSpec, external: &External, restored: bool) -> Self {
         match spec.alert.clone() {
             None => Self::Recording(RecordingRule::new(spec)),
             Some(alert) => {
-                let rule = AlertingRule::new(spec, &alert, external_labels, external_url, restored);
+                let rule = AlertingRule::new(spec, &alert, external, restored);
                 Self::Alerting(rule)
             }
         }

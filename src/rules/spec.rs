@@ -1,8 +1,19 @@
 //! What a group shall be: the contents of rule files, parsed, before anything runs.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use promql::parser::Expr;
+use tsdb::model::Labels;
+
+/// What the configuration lets the templates of alerts see.
+#[derive(Clone, Debug, Default)]
+pub struct External {
+    /// `$externalLabels`
+    pub labels: Labels,
+    /// `$externalURL`
+    pub url: Arc<str>,
+}
 
 /// A group as written.
 #[derive(Clone, Debug)]

@@ -101,7 +101,12 @@ impl Server {
 
     #[track_caller]
     fn group(&self, rules: &str) -> Group {
-        Group::new(self.spec(rules), &Labels::empty(), true, self.options.clone())
+        Group::new(
+            self.spec(rules),
+            &spec::External::default(),
+            true,
+            self.options.clone(),
+        )
     }
 
     /// Samples of the series that all `matchers` select, markers as `None`.
@@ -444,7 +449,7 @@ fn check_restore(down: i64, up: i64, expected: i64) {
     let rules = "  - alert: Down\n    expr: up == 0\n    for: 30m\n    labels: {value: '{{ $value }}'}\n";
     let group = Group::new(
         server.spec(rules),
-        &Labels::empty(),
+        &spec::External::default(),
         false,
         server.options.clone(),
     );

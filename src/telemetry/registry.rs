@@ -193,7 +193,9 @@ impl Registry {
         labels: &'static str,
         read: impl Fn() -> f64 + Send + Sync + 'static,
     ) {
-        self.add(name, help, "counter", move |name, out| push_sample(out, name, "", labels, read()));
+        self.add(name, help, "counter", move |name, out| {
+            push_sample(out, name, "", labels, read())
+        });
     }
 
     /// Histograms that differ in labels.

@@ -47,7 +47,7 @@ pub(super) fn line(values: &[Value]) -> String {
 }
 
 /// Go's `strconv.Quote`.
-pub(super) fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     let written = write_quoted(&mut out, text);
     debug_assert!(written.is_ok(), "writing to a string cannot fail");

@@ -41,16 +41,12 @@ pub struct WebOptions {
     pub read_timeout: Duration,
     /// `--web.max-connections`
     pub max_connections: usize,
-    /// `--web.external-url`, as derived.
-    pub external_url: url::Url,
     /// `--web.route-prefix`, as derived: `/` or `/a/b`.
     pub route_prefix: String,
     /// `--web.enable-lifecycle`
     pub enable_lifecycle: bool,
     /// `--web.cors.origin`
     pub cors_origin: tsdb::model::Regex,
-    /// `--query.lookback-delta`, for federation.
-    pub lookback_ms: i64,
 }
 
 /// What every handler sees.

@@ -64,10 +64,10 @@ pub struct ActiveTarget {
     pub last_scrape_duration_s: f64,
     /// Whether it went well.
     pub health: Health,
-    /// As configured, `15s`.
-    pub scrape_interval: String,
-    /// As configured, `10s`.
-    pub scrape_timeout: String,
+    /// As configured, in milliseconds.
+    pub scrape_interval_ms: i64,
+    /// As configured, in milliseconds.
+    pub scrape_timeout_ms: i64,
 }
 
 /// One target that relabelling dropped.

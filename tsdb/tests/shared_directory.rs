@@ -54,7 +54,7 @@ impl Prometheus {
             .unwrap();
         let started = Self { child, port };
         let deadline = Instant::now() + Duration::from_secs(30);
-        while !started.get("/-/ready").is_some_and(|(status, _)| status == 200) {
+        while started.get("/-/ready").is_none_or(|(status, _)| status != 200) {
             assert!(Instant::now() < deadline, "Prometheus does not become ready");
             std::thread::sleep(Duration::from_millis(50));
         }

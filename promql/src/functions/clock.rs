@@ -36,6 +36,10 @@ fn whole_seconds(v: f64) -> i64 {
 const SECONDS_A_DAY: i64 = 86_400;
 
 fn of(function: Function, seconds: i64) -> f64 {
+    if seconds == i64::MIN {
+        // Too early for Go's calendar, which wraps around to its other end.
+        return of(function, i64::MAX);
+    }
     let days = seconds.div_euclid(SECONDS_A_DAY);
     let second = seconds.rem_euclid(SECONDS_A_DAY);
     let value = match function {
@@ -126,6 +130,14 @@ mod tests {
         for (function, value) in expected {
             assert_eq!(of(function, at), value, "{}", function.name());
         }
+    }
+
+    #[test]
+    fn what_is_no_time_is_the_end_of_time() {
+        let at = whole_seconds(f64::NAN);
+        assert_eq!(of(Function::Year, at), 292_277_026_596.0);
+        assert_eq!(of(Function::DayOfYear, at), 339.0);
+        assert_eq!(of(Function::Minute, whole_seconds(-1e30)), 30.0);
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub(super) fn each_replaced<'r>(
     sink: Sink<'_, 'r>,
 ) -> Result<(), QueryError> {
     let [template, source, pattern] = [2, 3, 4].map(|at| text_arg(call, at));
-    let Ok(regex) = Regex::anchored(&pattern) else {
+    let Ok(regex) = Regex::wrapped(&pattern) else {
         return Err(QueryError::execution(format!(
             "invalid regular expression in label_replace(): {pattern}"
         )));

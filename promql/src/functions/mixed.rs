@@ -96,7 +96,7 @@ fn of_mixed<'h>(
                 return Ok((None, None));
             }
             if call.function == Function::QuantileOverTime {
-                super::range::note_quantiles(call, notes);
+                super::note_quantile(notes, call.param(0, window.step), call.first_span);
             }
             let text = format!(
                 "ignored histograms in a range containing both floats and histograms for metric name {}",

@@ -3,7 +3,7 @@
 use hashbrown::HashSet;
 
 use super::rate::{self, RateKind, Resets, Window};
-use super::{Function, absent, extended, mixed, over_time, predict};
+use super::{Function, absent, extended, mixed, note_quantile, over_time, predict};
 use crate::annotations::{Annotations, Level};
 use crate::engine::QueryError;
 use crate::eval::dict::SetId;
@@ -208,7 +208,11 @@ fn floats(
         return failed;
     }
     if call.function == Function::QuantileOverTime {
-        note_quantiles(call, notes);
+        slide(call, samples, counted, out, |window| {
+            note_quantile(notes, call.param(0, window.step), call.first_span);
+            of_window(call, samples, window)
+        });
+        return Ok(());
     }
     match (call.function, call.windows.extension) {
         (Function::Rate | Function::Increase | Function::Delta, None) => {
@@ -272,13 +276,6 @@ pub(super) fn of_window(call: &RangeCall<'_>, samples: &Samples, window: &Window
             over_time::of_window(call.function, samples, &anchored, 0.0)
         }
         function => over_time::of_window(function, samples, window, call.param(0, window.step)),
-    }
-}
-
-/// Notes φ outside of 0 … 1.
-pub(super) fn note_quantiles(call: &RangeCall<'_>, notes: &mut Annotations) {
-    for &q in call.params.first().map(Scalar::values).unwrap_or_default() {
-        super::note_quantile(notes, q, call.first_span);
     }
 }
 

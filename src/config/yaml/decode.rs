@@ -81,6 +81,7 @@ impl Decoder {
         let text = match &node.value {
             Value::Sequence(_) => format!("cannot unmarshal !!seq into {wanted}"),
             Value::Mapping(_) => format!("cannot unmarshal !!map into {wanted}"),
+            Value::Scalar(_) if resolve(node).is_err() => resolve(node).err().unwrap_or_default(),
             Value::Scalar(scalar) => {
                 let tag = match &node.tag {
                     Some(tag) => short_tag(tag),

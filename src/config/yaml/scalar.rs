@@ -7,7 +7,6 @@
 //! | `12 0x1f 0o17 017 0b11 1_000` | an integer |
 //! | `1.5 1e3 .inf .nan` | a float |
 //! | `2020-01-31` | a timestamp, which this project never wants |
-//! | `<<` as a key | a merge |
 //! | anything else, and everything in quotes | a text |
 
 use base64::Engine;
@@ -29,8 +28,6 @@ pub enum Resolved {
     Float(f64),
     /// A point in time.
     Timestamp,
-    /// `<<`
-    Merge,
     /// A text.
     Text,
 }
@@ -44,7 +41,6 @@ impl Resolved {
             Self::Int(_) | Self::Uint(_) => "!!int",
             Self::Float(_) => "!!float",
             Self::Timestamp => "!!timestamp",
-            Self::Merge => "!!merge",
             Self::Text => "!!str",
         }
     }
@@ -126,7 +122,6 @@ pub fn resolve_text(text: &str) -> Resolved {
         ".nan" | ".NaN" | ".NAN" => Resolved::Float(f64::NAN),
         ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" => Resolved::Float(f64::INFINITY),
         "-.inf" | "-.Inf" | "-.INF" => Resolved::Float(f64::NEG_INFINITY),
-        "<<" => Resolved::Merge,
         _ => match text.as_bytes()[0] {
             b'.' => finite(text).map_or(Resolved::Text, Resolved::Float),
             b'+' | b'-' | b'0'..=b'9' => resolve_number(text),
@@ -164,6 +159,11 @@ fn resolve_integer(text: &str) -> Option<Resolved> {
         Some("0b" | "0B") => (2, &digits[2..]),
         Some(two) if two.starts_with('0') => (8, &digits[1..]),
         _ => (10, digits),
+    };
+    // After `0b` yaml.v2 tries once more, which lets a second sign pass.
+    let (sign, digits) = match digits.strip_prefix('+') {
+        Some(digits) if radix == 2 && sign.is_empty() => ("", digits),
+        _ => (sign, digits),
     };
     if digits.is_empty() || !digits.chars().all(|c| c.is_digit(radix)) {
         return None;
@@ -205,7 +205,10 @@ fn finite(text: &str) -> Option<f64> {
 /// Whether `text` begins like a date that yaml.v2 takes for a timestamp.
 fn is_timestamp(text: &str) -> bool {
     let (date, time) = match text.find(['T', 't', ' ']) {
-        Some(at) => (&text[..at], Some(&text[at + 1..])),
+        Some(at) => (
+            &text[..at],
+            Some((char::from(text.as_bytes()[at]), &text[at + 1..])),
+        ),
         None => (text, None),
     };
     let mut parts = date.split('-');
@@ -218,19 +221,30 @@ fn is_timestamp(text: &str) -> bool {
     };
     let is_date = number(4..=4, 0..=9999) && number(1..=2, 1..=12) && number(1..=2, 1..=31);
     let has_more = parts.next().is_some();
-    is_date
-        && !has_more
-        && time.is_none_or(|time| {
-            let mut fields = time.splitn(3, ':');
-            let two = |part: Option<&str>| {
-                part.is_some_and(|p| (1..=2).contains(&p.len()) && p.bytes().all(|b| b.is_ascii_digit()))
-            };
-            two(fields.next())
-                && two(fields.next())
-                && fields
-                    .next()
-                    .is_some_and(|s| s.starts_with(|c: char| c.is_ascii_digit()))
+    is_date && !has_more && time.is_none_or(|(separator, time)| is_time(separator, time))
+}
+
+/// `15:4:5.999`, with a zone after a `T` and without one after a space.
+fn is_time(separator: char, time: &str) -> bool {
+    let (time, has_zone) = match time.strip_suffix('Z') {
+        Some(time) => (time, true),
+        None => match time.rfind(['+', '-']) {
+            Some(at) if time.len() - at == 6 && time.as_bytes()[at + 3] == b':' => (&time[..at], true),
+            _ => (time, false),
+        },
+    };
+    let (time, fraction) = time.split_once('.').unwrap_or((time, "0"));
+    let mut fields = time.split(':');
+    let mut field = |max: u32| {
+        fields.next().is_some_and(|field| {
+            (1..=2).contains(&field.len()) && field.parse::<u32>().is_ok_and(|value| value <= max)
         })
+    };
+    let is_clock = field(23) && field(59) && field(59);
+    is_clock
+        && fields.next().is_none()
+        && fraction.bytes().all(|b| b.is_ascii_digit())
+        && has_zone == (separator != ' ')
 }
 
 #[cfg(test)]

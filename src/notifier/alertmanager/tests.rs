@@ -83,7 +83,7 @@ fn a_url_in_place_of_an_address_spoils_its_group() {
 fn alert(labels: &[(&str, &str)]) -> Arc<Alert> {
     Arc::new(Alert {
         labels: Labels::from_pairs(labels.iter().copied()),
-        annotations: Vec::new(),
+        annotations: Labels::empty(),
         starts_at_ms: 0,
         ends_at_ms: 0,
         generator_url: String::new(),

@@ -96,7 +96,7 @@ async fn serve(
 fn alerts(numbers: std::ops::Range<usize>) -> Vec<Alert> {
     let alert = |number: usize| Alert {
         labels: Labels::from_pairs([("alertname", "A"), ("n", &*number.to_string())]),
-        annotations: Vec::new(),
+        annotations: Labels::empty(),
         starts_at_ms: 1_000,
         ends_at_ms: 2_000,
         generator_url: String::new(),
@@ -377,7 +377,7 @@ async fn a_real_alertmanager_takes_what_is_sent() {
     let now_ms = i64::try_from(now_ms).unwrap();
     manager.send(vec![Alert {
         labels: Labels::from_pairs([("alertname", "Real"), ("ü", "<é>")]),
-        annotations: vec![("summary".into(), "a\nb".into())],
+        annotations: Labels::from_pairs([("summary", "a\nb")]),
         starts_at_ms: now_ms,
         ends_at_ms: now_ms + 60_000,
         generator_url: "http://h:9090/graph?g0.expr=up&g0.tab=1".into(),

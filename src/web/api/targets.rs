@@ -8,6 +8,7 @@ use tsdb::model::{Matcher, Metadata};
 use super::answer::ApiError;
 use super::json::Json;
 use super::params::Params;
+use crate::config::duration;
 use crate::web::views::{ActiveTarget, DroppedTarget, TargetsView};
 
 /// `/api/v1/scrape_pools`
@@ -71,8 +72,8 @@ fn push_active(json: &mut Json, target: &ActiveTarget) {
         json.key("lastScrapeDuration")
             .float(target.last_scrape_duration_s);
         json.text_member("health", target.health.as_str());
-        json.text_member("scrapeInterval", &target.scrape_interval);
-        json.text_member("scrapeTimeout", &target.scrape_timeout);
+        json.text_member("scrapeInterval", &duration::format_ms(target.scrape_interval_ms));
+        json.text_member("scrapeTimeout", &duration::format_ms(target.scrape_timeout_ms));
     });
 }
 

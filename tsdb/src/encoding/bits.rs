@@ -1,120 +1,77 @@
 //! Bit streams, most significant bit first: what chunks are made of.
 //!
-//! A [`BitReader`] keeps the next bits left-aligned in one word and refills it eight bytes at a time.
+//! A [`BitReader`] is a position; each look loads eight bytes anew from there. What a decoder skips along a
+//! predicted path is then known before the bytes are, and loads of later samples run ahead.
+//!
 //! Beyond the end it reads zeros and remembers that it did: a decoder of many small fields checks once,
 //! at the end, whether it [`BitReader::overran`].
-//!
-//! ```text
-//! word   │ next bit … 56 to 63 valid bits … │ stale │      ── refill ORs in fresh bytes below ──▶
-//! ```
 
 /// Reads bits from the front of bytes.
 #[derive(Clone, Debug)]
 pub struct BitReader<'a> {
     bytes: &'a [u8],
-    /// The next byte that is not wholly in `word` yet.
-    next: usize,
-    /// The next bits, left-aligned.
-    word: u64,
-    /// How many bits of `word` are good.
-    valid: u32,
+    /// In bits.
+    position: usize,
 }
 
 impl<'a> BitReader<'a> {
-    /// The most bits that [`Self::refill`] guarantees.
-    pub const REFILLED: u32 = 56;
+    /// How many bits [`Self::peek`] sees: the first of eight bytes may be read but for one bit.
+    pub const PEEKED: u32 = 57;
 
     /// Reads `bytes` from their start.
     pub fn new(bytes: &'a [u8]) -> Self {
-        Self {
-            bytes,
-            next: 0,
-            word: 0,
-            valid: 0,
-        }
+        Self { bytes, position: 0 }
     }
 
-    /// Makes at least 56 bits good, with zeros past the end.
+    /// The next 57 bits, left-aligned, with zeros past the end; those below are unspecified.
     #[inline(always)]
-    pub fn refill(&mut self) {
-        if let Some(eight) = self
-            .bytes
-            .get(self.next..)
-            .and_then(|rest| rest.first_chunk::<8>())
-        {
-            self.word |= u64::from_be_bytes(*eight) >> self.valid;
-            self.next += ((63 - self.valid) >> 3) as usize;
-            self.valid |= 56;
-        } else {
-            self.refill_at_end();
+    pub fn peek(&self) -> u64 {
+        let from = self.position / 8;
+        match self.bytes.get(from..).and_then(|rest| rest.first_chunk::<8>()) {
+            Some(eight) => u64::from_be_bytes(*eight) << (self.position % 8),
+            None => self.peek_at_end(from),
         }
     }
 
     #[cold]
-    fn refill_at_end(&mut self) {
-        // Bits below the valid ones may be there already, from a refill that took part of a byte.
-        self.word = if self.valid == 0 {
-            0
-        } else {
-            self.word & (u64::MAX << (64 - self.valid))
-        };
-        while self.valid <= 56 {
-            let byte = self.bytes.get(self.next).copied().unwrap_or(0);
-            self.word |= u64::from(byte) << (56 - self.valid);
-            self.next += 1;
-            self.valid += 8;
-        }
+    fn peek_at_end(&self, from: usize) -> u64 {
+        let rest = self.bytes.get(from..).unwrap_or(&[]);
+        let mut eight = [0; 8];
+        eight[..rest.len()].copy_from_slice(rest);
+        u64::from_be_bytes(eight) << (self.position % 8)
     }
 
-    /// The next bits, left-aligned; as many are good as the last refill and what was skipped since leave.
-    #[inline(always)]
-    pub fn peek(&self) -> u64 {
-        self.word
-    }
-
-    /// Drops `count` (fewer than 64) good bits.
+    /// Passes over `count` bits.
     #[inline(always)]
     pub fn skip(&mut self, count: u32) {
-        debug_assert!(count <= self.valid && count < 64);
-        self.word <<= count;
-        self.valid -= count;
+        self.position += count as usize;
     }
 
-    /// The next `count` (0 to 56) bits, which must be good.
-    #[inline(always)]
-    pub fn take(&mut self, count: u32) -> u64 {
-        debug_assert!(count <= self.valid && count <= 56);
-        // Two shifts, since one by 64 is none.
-        let bits = (self.word >> 1) >> (63 - count);
-        self.word <<= count;
-        self.valid -= count;
-        bits
-    }
-
-    /// The next `count` (0 to 64) bits, refilling as needed.
+    /// The next `count` (1 to 64) bits.
     #[inline(always)]
     pub fn read(&mut self, count: u32) -> u64 {
-        if count <= 56 {
-            if self.valid < count {
-                self.refill();
-            }
-            return self.take(count);
+        debug_assert!((1..=64).contains(&count));
+        if count <= Self::PEEKED {
+            let bits = self.peek() >> (64 - count);
+            self.skip(count);
+            return bits;
         }
-        self.refill();
-        let high = self.take(32);
-        self.refill();
+        let high = self.peek() >> 32;
+        self.skip(32);
         let low_count = count - 32;
-        (high << low_count) | self.take(low_count)
+        let low = self.peek() >> (64 - low_count);
+        self.skip(low_count);
+        (high << low_count) | low
     }
 
     /// How many bits were read.
     pub fn position(&self) -> usize {
-        self.next * 8 - self.valid as usize
+        self.position
     }
 
     /// Whether more bits were read than there are.
     pub fn overran(&self) -> bool {
-        self.position() > self.bytes.len() * 8
+        self.position > self.bytes.len() * 8
     }
 
     /// A variable-length number of whole bytes, which need not lie on byte boundaries.

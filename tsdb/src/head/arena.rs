@@ -1,140 +1,174 @@
-//! Memory of chunks: slots of a few sizes, in pages, known by a number.
+//! Memory of chunks: fragments of 32 bytes, each knowing the one before it.
 //!
-//! A chunk begins in the smallest slot and moves to a larger one as it grows; a slot that is given back is
-//! used again. There is no object a chunk and no pointer: a slot's number is its size class and its place.
+//! ```text
+//! hot record ──▶ │ before │ 28 bytes │ ──▶ │ before │ 28 bytes │ ──▶ │ none │ 28 bytes │
+//!                  last                                              first: time and value of sample 0
+//! ```
+//!
+//! A chunk takes as many fragments as it has bytes for, whatever the others take: what one leaves any other
+//! can use, so that memory follows the bytes and not their history. A sample touches the last fragment
+//! alone. The count of samples, which begins a chunk elsewhere, is in the hot record and put before the
+//! bytes when they are copied.
 
-use crate::chunk::xor;
+use crate::chunk::xor::{self, HEADER_BYTES, SAMPLE_BYTES_MAX};
+use crate::encoding::varint;
 
-/// Bytes of the slots of each class. The largest takes whatever one more sample can make of a chunk that
-/// is not yet cut.
-const SIZES: [u16; 12] = [32, 48, 64, 80, 96, 128, 192, 256, 384, 512, 768, 1056];
+/// Bytes of a chunk in one fragment.
+const PAYLOAD_BYTES: usize = 28;
 
-/// Slots of one page.
-const PAGE_SLOTS: usize = 256;
+const PAYLOAD_BITS: u32 = (PAYLOAD_BYTES * 8) as u32;
 
-const CLASS_SHIFT: u32 = 28;
+const HEADER_BITS: u32 = (HEADER_BYTES * 8) as u32;
 
-/// A slot's number.
+/// Fragments of one page of memory: 64 KiB.
+const PAGE_FRAGMENTS: usize = 2048;
+
+/// A fragment's number; of a chunk, that of its last fragment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Slot(pub(crate) u32);
 
 impl Slot {
-    /// Stands for "no slot".
+    /// Stands for "none".
     pub(crate) const NONE: Self = Self(u32::MAX);
-
-    fn class(self) -> usize {
-        (self.0 >> CLASS_SHIFT) as usize
-    }
-
-    fn place(self) -> usize {
-        (self.0 & ((1 << CLASS_SHIFT) - 1)) as usize
-    }
 }
 
-#[derive(Default)]
-struct Class {
-    pages: Vec<Box<[u8]>>,
-    used: u32,
-    free: Vec<u32>,
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Fragment {
+    before: u32,
+    payload: [u8; PAYLOAD_BYTES],
 }
 
-/// The slots of one lane.
+/// The fragments of one lane.
 #[derive(Default)]
 pub(crate) struct Arena {
-    classes: [Class; SIZES.len()],
+    pages: Vec<Vec<Fragment>>,
+    /// Fragments that were given back, linked by `before`.
+    free: Option<Slot>,
+    free_count: usize,
 }
 
 impl Arena {
-    /// A slot of at least `len` bytes, whatever they hold.
-    pub(crate) fn take(&mut self, len: usize) -> Slot {
-        let class = SIZES
-            .iter()
-            .position(|&size| usize::from(size) >= len)
-            .expect("a chunk is cut before it outgrows the largest slot");
-        let Class { pages, used, free } = &mut self.classes[class];
-        let place = free.pop().unwrap_or_else(|| {
-            if *used as usize == pages.len() * PAGE_SLOTS {
-                pages.push(vec![0; PAGE_SLOTS * usize::from(SIZES[class])].into_boxed_slice());
-            }
-            *used += 1;
-            *used - 1
-        });
-        Slot(((class as u32) << CLASS_SHIFT) | place)
+    fn fragment(&self, slot: Slot) -> &Fragment {
+        let at = slot.0 as usize;
+        &self.pages[at / PAGE_FRAGMENTS][at % PAGE_FRAGMENTS]
     }
 
-    /// Gives a slot back.
-    pub(crate) fn give_back(&mut self, slot: Slot) {
-        self.classes[slot.class()]
-            .free
-            .push(slot.0 & ((1 << CLASS_SHIFT) - 1));
+    fn fragment_mut(&mut self, slot: Slot) -> &mut Fragment {
+        let at = slot.0 as usize;
+        &mut self.pages[at / PAGE_FRAGMENTS][at % PAGE_FRAGMENTS]
     }
 
-    /// All bytes of a slot.
-    #[inline]
-    pub(crate) fn bytes(&self, slot: Slot) -> &[u8] {
-        let size = usize::from(SIZES[slot.class()]);
-        let from = slot.place() % PAGE_SLOTS * size;
-        &self.classes[slot.class()].pages[slot.place() / PAGE_SLOTS][from..from + size]
-    }
-
-    /// All bytes of a slot, to be written.
-    #[inline]
-    pub(crate) fn bytes_mut(&mut self, slot: Slot) -> &mut [u8] {
-        let size = usize::from(SIZES[slot.class()]);
-        let from = slot.place() % PAGE_SLOTS * size;
-        &mut self.classes[slot.class()].pages[slot.place() / PAGE_SLOTS][from..from + size]
-    }
-
-    /// Appends a sample to the chunk in `slot`, which moves if it has to; returns where it is now.
-    #[inline]
-    pub(crate) fn append(&mut self, slot: Slot, writer: &mut xor::Appender, t_ms: i64, bits: u64) -> Slot {
-        if writer.append_within(self.bytes_mut(slot), t_ms, bits) {
+    fn take(&mut self, before: Slot) -> Slot {
+        let fresh = Fragment {
+            before: before.0,
+            payload: [0; PAYLOAD_BYTES],
+        };
+        if let Some(slot) = self.free {
+            let next = Slot(self.fragment(slot).before);
+            self.free = (next != Slot::NONE).then_some(next);
+            self.free_count -= 1;
+            *self.fragment_mut(slot) = fresh;
             return slot;
         }
-        self.append_at_the_end(slot, writer, t_ms, bits)
+        if self.pages.last().is_none_or(|page| page.len() == PAGE_FRAGMENTS) {
+            self.pages.push(Vec::new());
+        }
+        let pages_before = self.pages.len() - 1;
+        let page = &mut self.pages[pages_before];
+        if page.len() == page.capacity() {
+            // Only a lane's first page grows in steps: small databases stay small.
+            let step = if pages_before == 0 {
+                page.len().max(32)
+            } else {
+                PAGE_FRAGMENTS
+            };
+            page.reserve_exact(step.min(PAGE_FRAGMENTS - page.len()));
+        }
+        page.push(fresh);
+        let at = pages_before * PAGE_FRAGMENTS + page.len() - 1;
+        Slot(u32::try_from(at).expect("a lane's open chunks take less than 128 GiB"))
     }
 
-    /// Appends where the slot has less room than a sample can take: through a small buffer, so that the
-    /// chunk moves only if this very sample does not fit.
-    fn append_at_the_end(&mut self, slot: Slot, writer: &mut xor::Appender, t_ms: i64, bits: u64) -> Slot {
-        const HEADER: usize = xor::HEADER_BYTES;
-        let before = *writer;
-        let whole = before.bit_len as usize / 8;
-        let part = before.bit_len % 8;
-        let mut buffer = [0; HEADER + 1 + xor::SAMPLE_BYTES_MAX];
-        if part > 0 {
-            buffer[HEADER] = self.bytes(slot)[whole];
-        }
-        writer.bit_len = (HEADER * 8) as u32 + part;
+    /// Begins a chunk.
+    pub(crate) fn begin(&mut self) -> Slot {
+        self.take(Slot::NONE)
+    }
+
+    /// Appends a sample to the chunk that ends in `last`; returns where it ends now.
+    #[inline]
+    pub(crate) fn append(&mut self, last: Slot, writer: &mut xor::Appender, t_ms: i64, bits: u64) -> Slot {
+        let before = writer.bit_len - HEADER_BITS;
+        // How far the last fragment is filled; a full one is followed by another only when there is need.
+        let filled = match before {
+            0 => 0,
+            _ => (before - 1) % PAYLOAD_BITS + 1,
+        };
+        let mut buffer = [0; HEADER_BYTES + PAYLOAD_BYTES + SAMPLE_BYTES_MAX];
+        let fragment = self.fragment_mut(last);
+        buffer[HEADER_BYTES..HEADER_BYTES + PAYLOAD_BYTES].copy_from_slice(&fragment.payload);
+        writer.bit_len = HEADER_BITS + filled;
         assert!(
             writer.append_within(&mut buffer, t_ms, bits),
             "the buffer has room for a sample"
         );
-        let fresh = writer.byte_len() - HEADER;
-        writer.bit_len = before.bit_len + (writer.bit_len - (HEADER * 8) as u32 - part);
-        let len = writer.byte_len();
-        let target = if len <= self.bytes(slot).len() {
-            slot
-        } else {
-            let wider = self.take(len);
-            let mut old = [0; 1056];
-            old[..before.byte_len()].copy_from_slice(&self.bytes(slot)[..before.byte_len()]);
-            self.bytes_mut(wider)[..before.byte_len()].copy_from_slice(&old[..before.byte_len()]);
-            self.give_back(slot);
-            wider
-        };
-        let into = self.bytes_mut(target);
-        into[whole..whole + fresh].copy_from_slice(&buffer[HEADER..HEADER + fresh]);
-        into[..HEADER].copy_from_slice(&buffer[..HEADER]);
-        target
+        let filled_now = writer.bit_len - HEADER_BITS;
+        writer.bit_len = HEADER_BITS + before + (filled_now - filled);
+        fragment
+            .payload
+            .copy_from_slice(&buffer[HEADER_BYTES..HEADER_BYTES + PAYLOAD_BYTES]);
+        if filled_now <= PAYLOAD_BITS {
+            return last;
+        }
+        let next = self.take(last);
+        let rest = &buffer[HEADER_BYTES + PAYLOAD_BYTES..];
+        self.fragment_mut(next).payload[..rest.len()].copy_from_slice(rest);
+        next
     }
 
-    /// Bytes held.
-    pub(crate) fn held_bytes(&self) -> usize {
-        let class = |(class, size): (&Class, &u16)| {
-            class.pages.len() * PAGE_SLOTS * usize::from(*size) + class.free.capacity() * 4
-        };
-        self.classes.iter().zip(&SIZES).map(class).sum()
+    /// Appends a chunk of `len` bytes, count included, to `into`.
+    pub(crate) fn copy(&self, last: Slot, len: usize, samples: u16, into: &mut Vec<u8>) {
+        let from = into.len();
+        into.extend_from_slice(&samples.to_be_bytes());
+        into.resize(from + len.max(HEADER_BYTES), 0);
+        let payload = &mut into[from + HEADER_BYTES..];
+        let mut at = last;
+        for part in payload.chunks_mut(PAYLOAD_BYTES).rev() {
+            let fragment = self.fragment(at);
+            part.copy_from_slice(&fragment.payload[..part.len()]);
+            at = Slot(fragment.before);
+        }
+    }
+
+    /// The time of the first sample of the chunk that ends in `last`.
+    pub(crate) fn first_time(&self, last: Slot) -> i64 {
+        let mut fragment = self.fragment(last);
+        while fragment.before != Slot::NONE.0 {
+            fragment = self.fragment(Slot(fragment.before));
+        }
+        varint::read_varint(&fragment.payload).map_or(i64::MIN, |(t_ms, _)| t_ms)
+    }
+
+    /// Gives a chunk's fragments back.
+    pub(crate) fn give_back(&mut self, last: Slot) {
+        let mut first = last;
+        self.free_count += 1;
+        while self.fragment(first).before != Slot::NONE.0 {
+            first = Slot(self.fragment(first).before);
+            self.free_count += 1;
+        }
+        self.fragment_mut(first).before = self.free.unwrap_or(Slot::NONE).0;
+        self.free = Some(last);
+    }
+
+    /// Bytes held, and how many of them are free.
+    pub(crate) fn held_bytes(&self) -> (usize, usize) {
+        let held: usize = self
+            .pages
+            .iter()
+            .map(|page| page.capacity() * size_of::<Fragment>())
+            .sum();
+        (held, self.free_count * size_of::<Fragment>())
     }
 }
 
@@ -145,31 +179,45 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_chunk_that_moves_from_slot_to_slot_is_the_chunk_of_a_vec(
-            samples in prop::collection::vec((1i64..100_000, prop::num::f64::ANY), 1..60),
+        fn a_chunk_in_fragments_is_the_chunk_of_a_vec(
+            samples in prop::collection::vec((1i64..100_000, prop::num::f64::ANY), 1..90),
         ) {
             let mut arena = Arena::default();
-            let (mut whole, mut reference) = (xor::Appender::new(), vec![0; xor::HEADER_BYTES]);
+            let (mut whole, mut reference) = (xor::Appender::new(), vec![0; HEADER_BYTES]);
             let mut writer = xor::Appender::new();
-            let mut slot = arena.take(xor::HEADER_BYTES);
+            let mut slot = arena.begin();
+            let first_ms = samples[0].0;
             let mut t_ms = 0;
             for (step, v) in samples {
                 t_ms += step;
                 whole.append(&mut reference, t_ms, v.to_bits());
                 slot = arena.append(slot, &mut writer, t_ms, v.to_bits());
                 prop_assert_eq!(writer, whole);
-                prop_assert_eq!(&arena.bytes(slot)[..writer.byte_len()], &reference[..]);
+                let mut copied = Vec::new();
+                arena.copy(slot, writer.byte_len(), writer.samples, &mut copied);
+                prop_assert_eq!(&copied, &reference);
+                prop_assert_eq!(arena.first_time(slot), first_ms);
             }
+            let (held, _) = arena.held_bytes();
+            arena.give_back(slot);
+            let used = (writer.byte_len() - HEADER_BYTES).div_ceil(PAYLOAD_BYTES);
+            prop_assert_eq!(arena.held_bytes(), (held, used * 32));
         }
     }
 
     #[test]
-    fn a_slot_given_back_is_used_again() {
+    fn what_a_chunk_gives_back_others_use() {
         let mut arena = Arena::default();
-        let first = arena.take(40);
-        let second = arena.take(40);
-        assert_ne!(first, second);
-        arena.give_back(first);
-        assert_eq!(arena.take(33), first);
+        let mut writer = xor::Appender::new();
+        let mut slot = arena.begin();
+        for t_ms in 0..20 {
+            slot = arena.append(slot, &mut writer, t_ms, (t_ms as f64 / 3.0).to_bits());
+        }
+        arena.give_back(slot);
+        let (held, free) = arena.held_bytes();
+        for _ in 0..free / 32 {
+            arena.begin();
+        }
+        assert_eq!(arena.held_bytes(), (held, 0));
     }
 }

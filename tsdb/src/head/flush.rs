@@ -26,7 +26,7 @@ impl Head {
                     unreachable!("a chunk in a file is not pending");
                 };
                 let from = data.len();
-                data.extend_from_slice(&lane.arena.bytes(slot)[..usize::from(len)]);
+                lane.arena.copy(slot, usize::from(len), chunk.samples, &mut data);
                 chunks.push(ToWrite {
                     series: lane.cold[ordinal].series,
                     min_ms: chunk.min_ms,

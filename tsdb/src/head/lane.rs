@@ -16,7 +16,6 @@ use super::labels::{LabelSets, encode_run};
 use super::postings::Postings;
 use super::slab::{Closed, ClosedChunks, Cold, Hot, NO_CHUNK, Paged, Place};
 use crate::chunk::xor;
-use crate::encoding::varint;
 
 /// How many lanes there are: as many as scrapes can be applied at a time.
 pub(crate) const LANES: usize = 4;
@@ -132,7 +131,7 @@ impl LaneData {
             begun = true;
         } else {
             if hot.samples == SAMPLES_PER_CHUNK / 4 && hot.chunk_len() <= CHUNK_BYTES_MAX {
-                let start_ms = first_time(self.arena.bytes(hot.slot));
+                let start_ms = self.arena.first_time(hot.slot);
                 hot.next_at_ms = chunk_end(start_ms, hot.last_t_ms, hot.next_at_ms);
             }
             let wide = t_ms.wrapping_sub(hot.last_t_ms).cast_unsigned() > u64::from(u32::MAX);
@@ -149,7 +148,7 @@ impl LaneData {
         let mut writer = hot.writer();
         if begun {
             writer = xor::Appender::new();
-            hot.slot = self.arena.take(32);
+            hot.slot = self.arena.begin();
             hot.next_at_ms = range_end(t_ms, range_ms);
         }
         hot.slot = self.arena.append(hot.slot, &mut writer, t_ms, bits);
@@ -165,7 +164,7 @@ impl LaneData {
         }
         let len = hot.chunk_len();
         let chunk = Closed {
-            min_ms: first_time(self.arena.bytes(hot.slot)),
+            min_ms: self.arena.first_time(hot.slot),
             max_ms: hot.last_t_ms,
             // A chunk's length in bits fits 16 bits, so its length in bytes does.
             place: Place::Memory(hot.slot, u16::try_from(len).unwrap_or(u16::MAX)),
@@ -178,11 +177,10 @@ impl LaneData {
         self.pending.push((ordinal, cold.closed));
     }
 
-    /// The bytes of the open chunk of a series, if there is one.
-    pub(crate) fn open_chunk(&self, ordinal: u32) -> Option<&[u8]> {
+    /// The time of the first sample of a series' open chunk, if there is one.
+    pub(crate) fn open_from_ms(&self, ordinal: u32) -> Option<i64> {
         let hot = &self.hot[ordinal];
-        hot.is_open()
-            .then(|| &self.arena.bytes(hot.slot)[..hot.chunk_len()])
+        hot.is_open().then(|| self.arena.first_time(hot.slot))
     }
 
     /// The earliest sample of a series that is still here.
@@ -190,7 +188,7 @@ impl LaneData {
         let oldest = self.closed.list(self.cold[ordinal].closed).last();
         match oldest {
             Some((_, chunk)) => Some(chunk.min_ms),
-            None => self.open_chunk(ordinal).map(first_time),
+            None => self.open_from_ms(ordinal),
         }
     }
 
@@ -217,16 +215,10 @@ impl LaneData {
             ("lookup", self.by_labels.allocation_size()),
             ("hot", self.hot.held_bytes()),
             ("cold", self.cold.held_bytes()),
-            ("chunks", self.arena.held_bytes()),
+            ("chunks", self.arena.held_bytes().0),
             ("closed", self.closed.held_bytes() + self.pending.capacity() * 8),
         ]
     }
-}
-
-/// The time of a chunk's first sample.
-pub(crate) fn first_time(chunk: &[u8]) -> i64 {
-    let first = chunk.get(xor::HEADER_BYTES..).and_then(varint::read_varint);
-    first.map_or(i64::MIN, |(t_ms, _)| t_ms)
 }
 
 /// The end of the aligned range that holds `t_ms`; Go's division rounds towards zero and so does this.

@@ -11,8 +11,9 @@ use hashbrown::HashMap;
 use parking_lot::RwLockReadGuard;
 
 use super::Head;
+use super::arena::Slot;
 use super::chunk_files::{self, FileMap};
-use super::lane::{LANES, LaneData, first_time};
+use super::lane::{LANES, LaneData};
 use super::lookup::Address;
 use super::postings;
 use super::slab::Place;
@@ -212,8 +213,9 @@ pub(crate) fn has_chunks(data: &LaneData, ordinal: u32, from_ms: i64, through_ms
     if hot.last_t_ms < from_ms {
         return false;
     }
-    if let Some(chunk) = data.open_chunk(ordinal)
-        && first_time(chunk) <= through_ms
+    // Most queries reach up to now: then the first sample's time, which is far, need not be looked up.
+    if hot.is_open()
+        && (hot.last_t_ms <= through_ms || data.open_from_ms(ordinal).is_some_and(|from| from <= through_ms))
     {
         return true;
     }
@@ -287,18 +289,20 @@ impl HeadReader {
             }
             let at = match chunk.place {
                 Place::File { number, offset } => At::File { number, offset },
-                Place::Memory(slot, len) => self.copy(&data.arena.bytes(slot)[..usize::from(len)]),
+                Place::Memory(slot, len) => self.copy(data, slot, usize::from(len), chunk.samples),
             };
             let (min_ms, max_ms) = (chunk.min_ms, chunk.max_ms);
             self.chunks.push(Noted { min_ms, max_ms, at });
         }
         self.chunks[first..].reverse();
-        if let Some(chunk) = data.open_chunk(ordinal) {
-            let (min_ms, max_ms) = (first_time(chunk), data.hot[ordinal].last_t_ms);
-            if min_ms <= through_ms && max_ms >= from_ms {
-                let at = self.copy(chunk);
-                self.chunks.push(Noted { min_ms, max_ms, at });
-            }
+        let hot = &data.hot[ordinal];
+        if let Some(min_ms) = data.open_from_ms(ordinal)
+            && min_ms <= through_ms
+            && hot.last_t_ms >= from_ms
+        {
+            let at = self.copy(data, hot.slot, hot.chunk_len(), hot.samples);
+            let max_ms = hot.last_t_ms;
+            self.chunks.push(Noted { min_ms, max_ms, at });
         }
         self.ends.push(self.chunks.len());
         if let Some(intervals) = data.tombstones.get(&ordinal) {
@@ -314,13 +318,10 @@ impl HeadReader {
         self.tombstones.clear();
     }
 
-    fn copy(&mut self, bytes: &[u8]) -> At {
+    fn copy(&mut self, data: &LaneData, slot: Slot, len: usize, samples: u16) -> At {
         let from = self.copied.len();
-        self.copied.extend_from_slice(bytes);
-        At::Copied {
-            from,
-            len: bytes.len(),
-        }
+        data.arena.copy(slot, len, samples, &mut self.copied);
+        At::Copied { from, len }
     }
 
     fn bytes(&self, at: At) -> Result<&[u8], QueryError> {

@@ -118,13 +118,17 @@ impl Replayed {
     fn read_segment(&mut self, fs: &dyn Vfs, path: &Path) -> Result<(), WalError> {
         let mut reader = SegmentReader::open(fs, path)?;
         let mut before = 0;
+        let (mut rows, mut places) = (Vec::new(), Vec::new());
         while let Some(record) = reader.next()? {
             let applied = match Kind::of(record) {
                 Some(Kind::Series) => {
                     series::decode(record, |number, labels| self.apply_series(number, labels))
                 }
                 Some(Kind::Samples) => {
-                    samples::decode(record, |number, t_ms, bits| self.apply_sample(number, t_ms, bits))
+                    rows.clear();
+                    let decoded =
+                        samples::decode(record, |number, t_ms, bits| rows.push((number, t_ms, bits)));
+                    decoded.map(|()| self.apply_samples(&rows, &mut places))
                 }
                 Some(Kind::Tombstones) => tombstones::decode(record, |number, from_ms, through_ms| {
                     self.apply_tombstone(number, from_ms, through_ms);
@@ -193,25 +197,31 @@ impl Replayed {
         }
     }
 
-    #[inline]
-    fn apply_sample(&mut self, number: u64, t_ms: i64, bits: u64) {
-        *self.stats.replay_samples.get_mut() += 1;
-        if t_ms < self.min_valid_ms {
-            return;
+    fn apply_samples(&mut self, rows: &[(u64, i64, u64)], places: &mut Vec<Address>) {
+        self.refs.locate(rows.iter().map(|row| row.0), places);
+        let (mut min_ms, mut max_ms) = (self.min_ms, self.max_ms);
+        let (mut unknown, mut begun) = (0, 0);
+        for (&(_, t_ms, bits), &place) in rows.iter().zip(places.iter()) {
+            if t_ms < self.min_valid_ms {
+                continue;
+            }
+            if place == Address::NONE {
+                unknown += 1;
+                continue;
+            }
+            let data = &mut self.lanes[place.lane()];
+            // Also what is in closed chunks already, and what was refused when it was applied.
+            if t_ms <= data.hot[place.ordinal()].last_t_ms {
+                continue;
+            }
+            begun += u64::from(data.append(place.ordinal(), t_ms, bits, self.range_ms));
+            min_ms = min_ms.min(t_ms);
+            max_ms = max_ms.max(t_ms);
         }
-        let Some(place) = self.refs.get(number) else {
-            *self.stats.replay_unknown_series.get_mut() += 1;
-            return;
-        };
-        let data = &mut self.lanes[place.lane()];
-        // Also what is in closed chunks already, and what was refused when it was applied.
-        if t_ms <= data.hot[place.ordinal()].last_t_ms {
-            return;
-        }
-        let begun = data.append(place.ordinal(), t_ms, bits, self.range_ms);
-        *self.stats.chunks_created.get_mut() += u64::from(begun);
-        self.min_ms = self.min_ms.min(t_ms);
-        self.max_ms = self.max_ms.max(t_ms);
+        (self.min_ms, self.max_ms) = (min_ms, max_ms);
+        *self.stats.replay_samples.get_mut() += rows.len() as u64;
+        *self.stats.replay_unknown_series.get_mut() += unknown;
+        *self.stats.chunks_created.get_mut() += begun;
     }
 
     fn apply_tombstone(&mut self, number: u64, from_ms: i64, through_ms: i64) {

@@ -172,7 +172,7 @@ pub(crate) const NO_CHUNK: u32 = u32::MAX;
 /// Where a closed chunk is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// In a slot of the lane, so many bytes.
+    /// In memory of the lane, so many bytes with the count.
     Memory(Slot, u16),
     /// In a file of chunks_head.
     File {

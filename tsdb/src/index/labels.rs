@@ -19,6 +19,18 @@ impl LabelIndex for IndexReader {
         self.postings(name, value, into)
     }
 
+    fn count_with_value(&self, name: &str, value: &str) -> Result<usize, FileError> {
+        self.postings_count(name, value)
+    }
+
+    fn narrow(&self, name: &str, value: &str, found: &mut Vec<u32>) -> Result<(), FileError> {
+        if name.is_empty() {
+            found.clear();
+            return Ok(());
+        }
+        self.keep_postings(name, value, found)
+    }
+
     fn with_values(
         &self,
         name: &str,

@@ -42,18 +42,12 @@ const POSTINGS_ALIGN: u64 = 4;
 /// The body of a section that begins at `offset` with its length, its checksum verified; and where in the
 /// file the body begins.
 fn section<'a>(bytes: &'a [u8], offset: u64, name: &'static str) -> Result<(&'a [u8], usize), SectionError> {
-    let at = usize::try_from(offset)
-        .ok()
-        .filter(|&at| at <= bytes.len())
-        .ok_or(SectionError::Beyond { name, offset })?;
-    let mut buffer = DecodeBuffer::new(&bytes[at..]);
-    let body = buffer.u32().and_then(|len| buffer.bytes(len as usize));
-    let (Ok(body), Ok(stored)) = (body, buffer.u32()) else {
-        return Err(SectionError::Beyond { name, offset });
-    };
+    let (body, begin) = section_unverified(bytes, offset, name)?;
+    let footer = bytes[begin + body.len()..].first_chunk();
+    let stored = u32::from_be_bytes(*footer.ok_or(SectionError::Beyond { name, offset })?);
     let computed = crc32c(body);
     if stored == computed {
-        return Ok((body, at + 4));
+        return Ok((body, begin));
     }
     Err(SectionError::Checksum {
         name,
@@ -61,6 +55,24 @@ fn section<'a>(bytes: &'a [u8], offset: u64, name: &'static str) -> Result<(&'a 
         stored,
         computed,
     })
+}
+
+/// As [`section`], for one whose checksum was verified before.
+fn section_unverified<'a>(
+    bytes: &'a [u8],
+    offset: u64,
+    name: &'static str,
+) -> Result<(&'a [u8], usize), SectionError> {
+    let beyond = SectionError::Beyond { name, offset };
+    let at = usize::try_from(offset).ok().filter(|&at| at <= bytes.len());
+    let Some(at) = at else {
+        return Err(beyond);
+    };
+    let mut buffer = DecodeBuffer::new(&bytes[at..]);
+    match buffer.u32().and_then(|len| buffer.bytes(len as usize)) {
+        Ok(body) => Ok((body, at + 4)),
+        Err(_) => Err(beyond),
+    }
 }
 
 /// What can be wrong with a section as such.

@@ -2,14 +2,21 @@
 
 use std::path::{Path, PathBuf};
 
+use hashbrown::HashSet;
+use parking_lot::RwLock;
+
 use super::postings_table::{PostingsEntries, PostingsTable};
 use super::series::{self, ChunkMeta};
 use super::symbols::Symbols;
 use super::toc::Toc;
-use super::{HEADER_BYTES, MAGIC, SERIES_ALIGN, SectionError, VERSION, section};
+use super::{HEADER_BYTES, MAGIC, SERIES_ALIGN, SectionError, VERSION, section, section_unverified};
 use crate::encoding::{DecodeBuffer, DecodeError, crc32c};
 use crate::fs::error::AtPath;
 use crate::fs::{FileError, Mapped, Vfs};
+use crate::postings::advance;
+
+/// From how many refs on it is remembered that a list was verified.
+const REMEMBERED_REFS_MIN: usize = 1024;
 
 /// An open index.
 pub struct IndexReader {
@@ -17,6 +24,8 @@ pub struct IndexReader {
     file: Mapped,
     symbols: Symbols,
     table: PostingsTable,
+    /// Places of long postings whose checksums were found right.
+    verified: RwLock<HashSet<u64, foldhash::fast::RandomState>>,
 }
 
 impl std::fmt::Debug for IndexReader {
@@ -52,6 +61,7 @@ impl IndexReader {
             symbols,
             table,
             file,
+            verified: RwLock::default(),
         })
     }
 
@@ -137,11 +147,9 @@ impl IndexReader {
     /// # Errors
     /// When table or postings are damaged.
     pub fn postings(&self, name: &str, value: &str, refs: &mut Vec<u32>) -> Result<(), FileError> {
-        let place = self.table.find(self.file(), name, value);
-        match place.map_err(|error| self.damaged("postings table", error))? {
-            Some(offset) => self.postings_at(offset, refs),
-            None => Ok(()),
-        }
+        let list = self.list(name, value)?.unwrap_or(&[]);
+        refs.extend(list.iter().map(|word| u32::from_be_bytes(*word)));
+        Ok(())
     }
 
     /// Appends the refs of all series, ascending.
@@ -157,6 +165,42 @@ impl IndexReader {
     /// # Errors
     /// When the postings are damaged.
     pub fn postings_at(&self, offset: u64, refs: &mut Vec<u32>) -> Result<(), FileError> {
+        refs.extend(self.list_at(offset)?.iter().map(|word| u32::from_be_bytes(*word)));
+        Ok(())
+    }
+
+    /// How many series have the label.
+    ///
+    /// # Errors
+    /// When table or postings are damaged.
+    pub fn postings_count(&self, name: &str, value: &str) -> Result<usize, FileError> {
+        Ok(self.list(name, value)?.map_or(0, <[_]>::len))
+    }
+
+    /// Keeps of `refs`, which ascend, those of series with the label. Looks at few of the others.
+    ///
+    /// # Errors
+    /// When table or postings are damaged.
+    pub fn keep_postings(&self, name: &str, value: &str, refs: &mut Vec<u32>) -> Result<(), FileError> {
+        let mut rest = self.list(name, value)?.unwrap_or(&[]);
+        refs.retain(|&wanted| {
+            // Big-endian words compare as the numbers do.
+            rest = &rest[advance(rest, wanted.to_be_bytes())..];
+            rest.first() == Some(&wanted.to_be_bytes())
+        });
+        Ok(())
+    }
+
+    fn list(&self, name: &str, value: &str) -> Result<Option<&[[u8; 4]]>, FileError> {
+        let place = self.table.find(self.file(), name, value);
+        let place = place.map_err(|error| self.damaged("postings table", error))?;
+        place.map(|offset| self.list_at(offset)).transpose()
+    }
+
+    /// The refs at a place, big-endian. A list is verified when it is first looked at.
+    fn list_at(&self, offset: u64) -> Result<&[[u8; 4]], FileError> {
+        let verified = self.verified.read().contains(&offset);
+        let section = if verified { section_unverified } else { section };
         let (body, _) = section(self.file(), offset, "postings")
             .map_err(|error| FileError::damaged_at(&self.path, offset, error.to_string()))?;
         let (count, list) = body.split_first_chunk().map_or((0, body), |(count, list)| {
@@ -166,9 +210,11 @@ impl IndexReader {
             let text = format!("postings of {} bytes say that they are {count} refs", list.len());
             return Err(FileError::damaged_at(&self.path, offset, text));
         }
-        let (words, _) = list.as_chunks();
-        refs.extend(words.iter().map(|word| u32::from_be_bytes(*word)));
-        Ok(())
+        // Short lists are verified anew sooner than they are remembered.
+        if !verified && count >= REMEMBERED_REFS_MIN {
+            self.verified.write().insert(offset);
+        }
+        Ok(list.as_chunks().0)
     }
 
     /// Appends the labels, as symbols, and the chunks of a series.

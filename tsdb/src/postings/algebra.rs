@@ -45,7 +45,7 @@ pub fn union<T: Copy + Ord>(lists: &mut Vec<T>) {
 
 /// How many of `rest` lie before `wanted`.
 #[inline]
-fn advance<T: Copy + Ord>(rest: &[T], wanted: T) -> usize {
+pub(crate) fn advance<T: Copy + Ord>(rest: &[T], wanted: T) -> usize {
     // Nearly always the next few decide it.
     match rest.iter().take(8).position(|&other| other >= wanted) {
         Some(near) => near,

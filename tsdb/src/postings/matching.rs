@@ -25,6 +25,25 @@ pub trait LabelIndex {
     /// When the index cannot be read.
     fn with_value(&self, name: &str, value: &str, into: &mut Vec<u32>) -> Result<(), Self::Error>;
 
+    /// How many series have `value` for the label `name`, to take the shortest list first; an estimate will do.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    fn count_with_value(&self, _name: &str, _value: &str) -> Result<usize, Self::Error> {
+        Ok(usize::MAX)
+    }
+
+    /// Keeps of `found` the series whose label `name` has `value`.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    fn narrow(&self, name: &str, value: &str, found: &mut Vec<u32>) -> Result<(), Self::Error> {
+        let mut list = Vec::new();
+        self.with_value(name, value, &mut list)?;
+        intersect(found, &list);
+        Ok(())
+    }
+
     /// Asks `wanted` about each value of the label `name` and appends the series of those it takes, list by
     /// list. Values before `from` may be passed over; if values come in order, [`Wanted::End`] ends the walk.
     ///
@@ -61,13 +80,23 @@ impl From<bool> for Wanted {
 /// # Errors
 /// When the index cannot be read.
 pub fn matching<I: LabelIndex>(index: &I, matchers: &[Matcher]) -> Result<Vec<u32>, I::Error> {
-    let mut steps: Vec<Step<'_>> = matchers.iter().map(Step::new).collect();
-    steps.sort_by_key(|step| (step.takes_away, step.cost()));
+    let mut steps = Vec::with_capacity(matchers.len());
+    for matcher in matchers {
+        steps.push(Step::new(index, matcher)?);
+    }
+    steps.sort_by_key(|step| (step.takes_away, step.cost));
 
     let mut found: Option<Vec<u32>> = None;
     let mut list = Vec::new();
     for step in &steps {
         if step.takes_away && matches!(step.values, Values::None) {
+            continue;
+        }
+        if let (Some(found), Some(value), false) = (&mut found, step.single(), step.takes_away) {
+            index.narrow(step.matcher.name(), value, found)?;
+            if found.is_empty() {
+                return Ok(Vec::new());
+            }
             continue;
         }
         list.clear();
@@ -102,6 +131,17 @@ struct Step<'a> {
     matcher: &'a Matcher,
     takes_away: bool,
     values: Values,
+    cost: Cost,
+}
+
+/// Cheap steps come first: the set is then small, or empty, before the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Cost {
+    /// One list, of this length.
+    One(usize),
+    Several(usize),
+    Range,
+    AllValues,
 }
 
 enum Values {
@@ -115,7 +155,7 @@ enum Values {
 }
 
 impl<'a> Step<'a> {
-    fn new(matcher: &'a Matcher) -> Self {
+    fn new<I: LabelIndex>(index: &I, matcher: &'a Matcher) -> Result<Self, I::Error> {
         let takes_away = matcher.matches_empty();
         let value = || Values::These(vec![matcher.value().to_owned()]);
         let values = match (matcher.kind(), takes_away) {
@@ -133,20 +173,31 @@ impl<'a> Step<'a> {
                 _ => Values::Judged,
             },
         };
-        Self {
+        let cost = match &values {
+            Values::None => Cost::One(0),
+            Values::These(values) => match values.as_slice() {
+                [value] => Cost::One(index.count_with_value(matcher.name(), value)?),
+                several => Cost::Several(several.len()),
+            },
+            Values::Prefixed(_) => Cost::Range,
+            Values::Every | Values::Judged => Cost::AllValues,
+        };
+        Ok(Self {
             matcher,
             takes_away,
             values,
-        }
+            cost,
+        })
     }
 
-    /// Cheap ones first: the set is then small, or empty, before the others.
-    fn cost(&self) -> usize {
+    /// The value, if one list is all there is to it.
+    fn single(&self) -> Option<&str> {
         match &self.values {
-            Values::None => 0,
-            Values::These(values) => values.len(),
-            Values::Prefixed(_) => 1 << 20,
-            Values::Every | Values::Judged => 1 << 30,
+            Values::These(values) => match values.as_slice() {
+                [value] => Some(value),
+                _ => None,
+            },
+            _ => None,
         }
     }
 

@@ -7,5 +7,6 @@ mod algebra;
 mod matching;
 mod shape;
 
+pub(crate) use algebra::advance;
 pub use algebra::{intersect, union, without};
 pub use matching::{LabelIndex, Wanted, matching};

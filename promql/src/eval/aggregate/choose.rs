@@ -161,9 +161,24 @@ fn check_param(eval: &mut Eval<'_>, aggregate: &Aggregate, param: &Scalar) -> Re
     Ok(true)
 }
 
-/// Where a series stands between 0 and 1, by the hash of its labels.
+/// Where a series stands between 0 and 1, by the hash of its labels as Prometheus holds them in memory: names
+/// and values, each after its length, which takes one byte, or from 255 on 0xff and three.
 fn share(eval: &Eval<'_>, series: &Series) -> f64 {
-    eval.dict.labels(series.set).hash_xxh64() as f64 / u64::MAX as f64
+    let mut bytes = Vec::with_capacity(256);
+    for (name, value) in eval.dict.pairs(series.set) {
+        for word in [name, value] {
+            let text = eval.dict.words.text(*word).as_bytes();
+            match u8::try_from(text.len()) {
+                Ok(length) if length < u8::MAX => bytes.push(length),
+                _ => {
+                    bytes.push(u8::MAX);
+                    bytes.extend_from_slice(&text.len().to_le_bytes()[..3]);
+                }
+            }
+            bytes.extend_from_slice(text);
+        }
+    }
+    xxhash_rust::xxh64::xxh64(&bytes, 0) as f64 / u64::MAX as f64
 }
 
 /// A chosen series.

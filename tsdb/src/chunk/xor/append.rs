@@ -9,6 +9,9 @@ use crate::encoding::varint;
 /// lies before the first), 77 of value, rounded up.
 pub const SAMPLE_BYTES_MAX: usize = 20;
 
+/// A time of no more bits goes into one write with the longest value: 24 and 77, within 120.
+const TIME_BITS_SHORT: u32 = 24;
+
 /// What [`Appender::leading`] says before any window was opened.
 const NO_WINDOW: u8 = 0xff;
 
@@ -99,12 +102,7 @@ impl Appender {
         match self.samples {
             0 => self.put_first(memory, t_ms, bits),
             1 => self.put_second(memory, t_ms, bits),
-            _ => {
-                let delta_ms = t_ms.wrapping_sub(self.last_t_ms).cast_unsigned();
-                self.put_time(memory, delta_ms.wrapping_sub(self.delta_ms).cast_signed());
-                self.delta_ms = delta_ms;
-                self.put_value(memory, bits);
-            }
+            _ => self.put_later(memory, t_ms, bits),
         }
         self.last_t_ms = t_ms;
         self.last_bits = bits;
@@ -129,22 +127,47 @@ impl Appender {
     }
 
     #[inline]
-    fn put_time(&mut self, memory: &mut [u8], dod_ms: i64) {
-        let low = |bits: u32| u128::from(dod_ms.cast_unsigned() & ((1 << bits) - 1));
-        match dod_ms {
-            0 => self.put_bits(memory, 0, 1),
-            -8_191..=8_192 => self.put_bits(memory, (0b10 << 14) | low(14), 16),
-            -65_535..=65_536 => self.put_bits(memory, (0b110 << 17) | low(17), 20),
-            -524_287..=524_288 => self.put_bits(memory, (0b1110 << 20) | low(20), 24),
-            _ => self.put_bits(memory, (0b1111 << 64) | u128::from(dod_ms.cast_unsigned()), 68),
+    fn put_later(&mut self, memory: &mut [u8], t_ms: i64, bits: u64) {
+        let delta_ms = t_ms.wrapping_sub(self.last_t_ms).cast_unsigned();
+        let dod_ms = delta_ms.wrapping_sub(self.delta_ms).cast_signed();
+        self.delta_ms = delta_ms;
+        if dod_ms == 0 && bits == self.last_bits {
+            return self.put_two_zeros(memory);
         }
+        let (time, time_bits) = time_code(dod_ms);
+        if time_bits > TIME_BITS_SHORT {
+            self.put_bits(memory, time, time_bits);
+            return self.put_value(memory, bits);
+        }
+        let (value, value_bits) = self.value_code(bits);
+        self.put_bits(memory, time << value_bits | value, time_bits + value_bits);
+    }
+
+    /// What says "one interval later, the same value".
+    #[inline]
+    fn put_two_zeros(&mut self, memory: &mut [u8]) {
+        let (byte, used) = (self.bit_len as usize / 8, self.bit_len % 8);
+        // What is left of a byte that was begun is zero already.
+        match used {
+            0 => memory[byte] = 0,
+            7 => memory[byte + 1] = 0,
+            _ => {}
+        }
+        self.bit_len += 2;
     }
 
     #[inline]
     fn put_value(&mut self, memory: &mut [u8], bits: u64) {
+        let (value, count) = self.value_code(bits);
+        self.put_bits(memory, value, count);
+    }
+
+    /// The bits that say how a value differs from the last, and how many they are.
+    #[inline]
+    fn value_code(&mut self, bits: u64) -> (u128, u32) {
         let xor = bits ^ self.last_bits;
         if xor == 0 {
-            return self.put_bits(memory, 0, 1);
+            return (0, 1);
         }
         // Five bits hold at most 31.
         let leading = xor.leading_zeros().min(31);
@@ -152,17 +175,15 @@ impl Appender {
         let (open_leading, open_trailing) = (u32::from(self.leading), u32::from(self.trailing));
         if self.leading != NO_WINDOW && leading >= open_leading && trailing >= open_trailing {
             let width = 64 - open_leading - open_trailing;
-            let window = u128::from(xor >> open_trailing);
-            return self.put_bits(memory, (0b10 << width) | window, 2 + width);
+            return ((0b10 << width) | u128::from(xor >> open_trailing), 2 + width);
         }
         let width = 64 - leading - trailing;
         let head = (0b11 << 11) | (leading << 6) | (width & 63);
-        self.put_bits(
-            memory,
+        (self.leading, self.trailing) = (leading as u8, trailing as u8);
+        (
             (u128::from(head) << width) | u128::from(xor >> trailing),
             13 + width,
-        );
-        (self.leading, self.trailing) = (leading as u8, trailing as u8);
+        )
     }
 
     fn put_uvarint(&mut self, memory: &mut [u8], value: u64) {
@@ -177,6 +198,19 @@ impl Appender {
     fn put_bits(&mut self, memory: &mut [u8], value: u128, count: u32) {
         put_bits(memory, self.bit_len as usize, value, count);
         self.bit_len += count;
+    }
+}
+
+/// The bits that say how an interval differs from the one before, and how many they are.
+#[inline]
+fn time_code(dod_ms: i64) -> (u128, u32) {
+    let low = |bits: u32| u128::from(dod_ms.cast_unsigned() & ((1 << bits) - 1));
+    match dod_ms {
+        0 => (0, 1),
+        -8_191..=8_192 => ((0b10 << 14) | low(14), 16),
+        -65_535..=65_536 => ((0b110 << 17) | low(17), 20),
+        -524_287..=524_288 => ((0b1110 << 20) | low(20), 24),
+        _ => ((0b1111 << 64) | u128::from(dod_ms.cast_unsigned()), 68),
     }
 }
 

@@ -5,6 +5,11 @@ use crate::chunk::ChunkError;
 use crate::encoding::bits::BitReader;
 use crate::encoding::varint;
 
+/// A byte of time and a whole value.
+const FIRST_BITS_MIN: usize = 8 + 64;
+/// A byte of time and one bit of value.
+const SECOND_BITS_MIN: usize = 8 + 1;
+
 /// How many samples the chunk says it holds.
 ///
 /// # Errors
@@ -16,12 +21,26 @@ pub fn sample_count(chunk: &[u8]) -> Result<u16, ChunkError> {
         .ok_or(ChunkError::NO_HEADER)
 }
 
+/// The count, refused where even the shortest samples would not fit: damage then costs next to nothing.
+fn possible_count(chunk: &[u8]) -> Result<u16, ChunkError> {
+    let count = sample_count(chunk)?;
+    let bits_min = match usize::from(count) {
+        0 => 0,
+        1 => FIRST_BITS_MIN,
+        more => FIRST_BITS_MIN + SECOND_BITS_MIN + (more - 2) * 2,
+    };
+    if bits_min > (chunk.len() - HEADER_BYTES) * 8 {
+        return Err(ChunkError::ends_within(count));
+    }
+    Ok(count)
+}
+
 /// Appends all samples of a chunk to the columns.
 ///
 /// # Errors
 /// When the bytes are no chunk; the columns are then as they were.
 pub fn decode_all(chunk: &[u8], t_ms: &mut Vec<i64>, v: &mut Vec<f64>) -> Result<(), ChunkError> {
-    let count = usize::from(sample_count(chunk)?);
+    let count = usize::from(possible_count(chunk)?);
     let (t_from, v_from) = (t_ms.len(), v.len());
     t_ms.resize(t_from + count, 0);
     v.resize(v_from + count, 0.0);
@@ -35,7 +54,7 @@ pub fn decode_all(chunk: &[u8], t_ms: &mut Vec<i64>, v: &mut Vec<f64>) -> Result
 
 /// The writer that left `chunk` behind.
 pub(super) fn resume(chunk: &[u8]) -> Result<Appender, ChunkError> {
-    let count = sample_count(chunk)?;
+    let count = possible_count(chunk)?;
     let (mut t_ms, mut v) = (vec![0; usize::from(count)], vec![0.0; usize::from(count)]);
     let mut state = decode_into(chunk, &mut t_ms, &mut v)?;
     state.samples = count;
@@ -64,12 +83,12 @@ fn decode_into(chunk: &[u8], t_ms: &mut [i64], v: &mut [f64]) -> Result<Appender
         (*t1, *v1) = (t, f64::from_bits(bits));
     }
     for (t_row, v_row) in rows {
-        reader.refill();
+        let next = reader.peek();
         // Two zero bits say "one interval later, the same value": the commonest sample of all.
-        if reader.peek() >> 62 == 0 {
+        if next >> 62 == 0 {
             reader.skip(2);
         } else {
-            delta = delta.wrapping_add(read_dod(&mut reader));
+            delta = delta.wrapping_add(read_dod(&mut reader, next));
             bits ^= window.read_xor(&mut reader);
         }
         t = t.wrapping_add_unsigned(delta);
@@ -89,10 +108,10 @@ fn decode_into(chunk: &[u8], t_ms: &mut [i64], v: &mut [f64]) -> Result<Appender
     Ok(state)
 }
 
-/// Reads a delta-of-delta, modulo 2^64. At least 56 bits must be good.
+/// Reads a delta-of-delta, modulo 2^64; `next` is what lies ahead.
 #[inline(always)]
-fn read_dod(reader: &mut BitReader<'_>) -> u64 {
-    let (prefix, width) = match (!reader.peek()).leading_zeros() {
+fn read_dod(reader: &mut BitReader<'_>, next: u64) -> u64 {
+    let (prefix, width) = match (!next).leading_zeros() {
         0 => {
             reader.skip(1);
             return 0;
@@ -105,8 +124,8 @@ fn read_dod(reader: &mut BitReader<'_>) -> u64 {
             return reader.read(64);
         }
     };
-    reader.skip(prefix);
-    let pattern = reader.take(width);
+    let pattern = (next << prefix) >> (64 - width);
+    reader.skip(prefix + width);
     // The pattern 100…0 stands for +2^(n-1), not for its negative.
     if pattern > 1 << (width - 1) {
         pattern.wrapping_sub(1 << width)
@@ -139,7 +158,6 @@ impl Default for Window {
 impl Window {
     #[inline(always)]
     fn read_xor(&mut self, reader: &mut BitReader<'_>) -> u64 {
-        reader.refill();
         let next = reader.peek();
         if next >> 63 == 0 {
             reader.skip(1);
@@ -147,6 +165,11 @@ impl Window {
         }
         if (next >> 62) & 1 == 0 {
             reader.skip(2);
+            // Seen already, unless the window is wide.
+            if self.width <= BitReader::PEEKED - 2 {
+                reader.skip(self.width);
+                return ((next << 2) >> (64 - self.width)) << self.trailing;
+            }
         } else {
             self.open(((next >> 57) & 31) as u32, ((next >> 51) & 63) as u32);
             reader.skip(13);

@@ -188,6 +188,20 @@ proptest! {
     }
 
     #[test]
+    fn memory_used_before_makes_no_difference(samples in any_samples(), dirt: u8) {
+        let mut memory = vec![dirt; 2 + (samples.len() + 1) * SAMPLE_BYTES_MAX];
+        let mut appender = Appender::new();
+        for &(t, v) in &samples {
+            prop_assert!(appender.append_within(&mut memory, t, v.to_bits()));
+            // Nothing of what lies behind is read later.
+            memory[appender.byte_len()..].fill(!dirt);
+        }
+        if !samples.is_empty() {
+            prop_assert_eq!(&memory[..appender.byte_len()], encoded(&samples));
+        }
+    }
+
+    #[test]
     fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         let _any = decoded(&bytes);
         let _any = Appender::resume(&bytes);

@@ -1,3 +1,4 @@
+mod crash;
 mod model;
 mod refusal;
 mod restart;

@@ -110,7 +110,7 @@ pub(super) fn group<'p>(
     pattern: &str,
 ) -> Result<Option<(ClassUnicode, &'p str)>, RegexError> {
     let (named, rest) = match text.as_bytes() {
-        [b'\\', b'p' | b'P', ..] => property(text)?,
+        [b'\\', b'p' | b'P', ..] => property(text, flags)?,
         [b'\\', letter, ..] => match perl(*letter) {
             Some(named) => (named, &text[2..]),
             None => return Ok(None),
@@ -134,7 +134,7 @@ fn perl(letter: u8) -> Option<Named> {
 }
 
 /// `\pL`, `\p{Lu}`, `\p{^Lu}` and those with `\P`.
-fn property(text: &str) -> Result<(Named, &str), RegexError> {
+fn property(text: &str, flags: Flags) -> Result<(Named, &str), RegexError> {
     let refused = |part| RegexError::new(Complaint::CharClassRange, part);
     let mut chars = text[2..].chars();
     let (name, rest) = match chars.next() {
@@ -147,7 +147,7 @@ fn property(text: &str) -> Result<(Named, &str), RegexError> {
         None => (name, false),
     };
     let written = &text[..text.len() - rest.len()];
-    let class = unicode::class(name).ok_or_else(|| refused(written))?;
+    let class = unicode::class(name, flags.names).ok_or_else(|| refused(written))?;
     let negated = text.starts_with("\\P") != caret;
     Ok((Named { class, negated }, rest))
 }

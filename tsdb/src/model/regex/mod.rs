@@ -67,7 +67,7 @@ impl Regex {
     /// # Errors
     /// When the pattern is not in Go's syntax, or too large.
     pub fn new(pattern: &str) -> Result<Self, RegexError> {
-        let parsed = parse::parse(pattern, Flags::new(false))?;
+        let parsed = parse::parse(pattern, Flags::PLAIN)?;
         let automaton = compile::compile(&parsed.root, false, pattern)?;
         let matching = Matching::Automaton(automaton);
         Ok(Self::from_parts(
@@ -83,20 +83,20 @@ impl Regex {
     /// # Errors
     /// When the pattern is not in Go's syntax, or too large.
     pub fn anchored(pattern: &str) -> Result<Self, RegexError> {
-        let parsed = parse::parse(pattern, Flags::new(true))?;
+        let parsed = parse::parse(pattern, Flags::MATCHER)?;
         Self::whole_text(pattern, parsed, pattern)
     }
 
     /// Compiles the text `^(?s:pattern)$`, as relabelling and `label_replace` do.
     ///
-    /// It differs from [`Regex::anchored`] where the pattern's parentheses do not pair up: errors quote
-    /// the whole text, and `a)(b` is taken.
+    /// It differs from [`Regex::anchored`] where the pattern's parentheses do not pair up (errors quote the
+    /// whole text, and `a)(b` is taken) and in the names that `\p{…}` knows.
     ///
     /// # Errors
     /// When that text is not in Go's syntax, or too large.
     pub fn wrapped(pattern: &str) -> Result<Self, RegexError> {
         let text = format!("^(?s:{pattern})$");
-        let parsed = parse::parse(&text, Flags::new(false))?;
+        let parsed = parse::parse(&text, Flags::PLAIN)?;
         if parsed.root.is_between_anchors() {
             return Self::whole_text(pattern, parsed, &text);
         }

@@ -19,6 +19,7 @@ use super::error::{Complaint, RegexError};
 use super::escape;
 use super::ranges::{Ranges, dot, folded};
 use super::syntax::{COPIES_MAX, Node, Piece};
+use super::unicode::Names;
 
 /// How characters are read from here on.
 #[derive(Clone, Copy, Debug)]
@@ -31,12 +32,20 @@ pub(super) struct Flags {
     dot_newline: bool,
     /// `U`: repetitions prefer less, and with `?` more.
     swap_greed: bool,
+    /// Not set within a pattern: which names `\p{…}` knows.
+    pub(super) names: Names,
 }
 
 impl Flags {
-    /// None set; `dot_newline` as asked.
-    pub(super) fn new(dot_newline: bool) -> Self {
+    /// Those of matchers.
+    pub(super) const MATCHER: Self = Self::new(true, Names::Exact);
+
+    /// Those of everything else.
+    pub(super) const PLAIN: Self = Self::new(false, Names::Loose);
+
+    const fn new(dot_newline: bool, names: Names) -> Self {
         Self {
+            names,
             fold_case: false,
             multi_line: false,
             dot_newline,

@@ -15,6 +15,20 @@ fn patterns_mean_what_they_mean_to_prometheus() {
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
 
+/// What `promtool check config` said of these as the regex of a relabelling rule, where it differs.
+#[test]
+fn wrapped_patterns_are_refused_as_prometheus_refuses_them() {
+    let probes: Value = serde_json::from_str(PROBES).unwrap();
+    let rows = probes["wrapped"].as_array().unwrap();
+    assert!(rows.len() > 20);
+    for row in rows {
+        let error = Regex::wrapped(row[0].as_str().unwrap())
+            .err()
+            .map(|error| error.to_string());
+        assert_eq!(error.as_deref(), row[1].as_str(), "{}", row[0]);
+    }
+}
+
 fn differences(row: &Value, probes: &Value) -> Vec<String> {
     let pattern = row[0].as_str().unwrap();
     let anchored = Regex::anchored(pattern);

@@ -1,0 +1,164 @@
+//! What the web shows, asked of the components.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use parking_lot::RwLock;
+use tokio::sync::watch;
+use tsdb::db::Db;
+use tsdb::db::StatusEntry;
+use tsdb::model::Labels;
+
+use super::late_storage::LateStorage;
+use super::load::Loaded;
+use super::reload::Reloader;
+use super::reload_state::ReloadState;
+use super::storage::Storage;
+use crate::config::duration;
+use crate::config::size;
+use crate::notifier::NotifierManager;
+use crate::web::views::{
+    AlertmanagersView, Lifecycle, NamedCount, RuntimeStatus, StatusView, TsdbStatus, WalReplay,
+};
+
+/// The configuration in use. Cloning shares it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Current(Arc<RwLock<Option<Arc<Loaded>>>>);
+
+impl Current {
+    pub(super) fn get(&self) -> Option<Arc<Loaded>> {
+        self.0.read().as_ref().map(Arc::clone)
+    }
+
+    pub(super) fn set(&self, loaded: Arc<Loaded>) {
+        *self.0.write() = Some(loaded);
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Alertmanagers(pub(super) NotifierManager);
+
+impl AlertmanagersView for Alertmanagers {
+    fn active(&self) -> Vec<String> {
+        self.0.alertmanagers()
+    }
+
+    fn dropped(&self) -> Vec<String> {
+        self.0.dropped_alertmanagers()
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Status {
+    pub(super) late: LateStorage<Db>,
+    pub(super) current: Current,
+    pub(super) reload_state: Arc<ReloadState>,
+    pub(super) flags: Vec<(String, String)>,
+    pub(super) start_time_ms: i64,
+    pub(super) ready: watch::Receiver<bool>,
+    pub(super) progress: Arc<tsdb::head::ReplayProgress>,
+    pub(super) storage: Arc<Storage>,
+}
+
+impl StatusView for Status {
+    fn config_yaml(&self) -> String {
+        self.current
+            .get()
+            .map_or_else(String::new, |loaded| loaded.yaml.clone())
+    }
+
+    fn flags(&self) -> Vec<(String, String)> {
+        self.flags.clone()
+    }
+
+    fn runtime(&self) -> RuntimeStatus {
+        let retention = self.late.get().map(|db| {
+            let options = db.options();
+            let mut parts = Vec::new();
+            if options.retention_ms > 0 {
+                parts.push(duration::format_ms(options.retention_ms));
+            }
+            if options.retention_bytes > 0 {
+                parts.push(size::format_bytes(i64::try_from(options.retention_bytes).unwrap_or(i64::MAX)));
+            }
+            parts.join(" or ")
+        });
+        RuntimeStatus {
+            start_time_ms: self.start_time_ms,
+            working_directory: std::env::current_dir()
+                .map_or_else(|_| String::new(), |dir| dir.display().to_string()),
+            reload_config_success: self.reload_state.is_ok(),
+            last_config_time_ms: self.reload_state.last_ms(),
+            corruption_count: self
+                .late
+                .get()
+                .map_or(0, |db| tsdb::head::Stats::get(&db.head_stats().wal_corruptions)),
+            storage_retention: retention.unwrap_or_default(),
+        }
+    }
+
+    fn tsdb(&self, limit: usize) -> TsdbStatus {
+        let Some(db) = self.late.get() else {
+            return TsdbStatus::default();
+        };
+        let status = db.head_status(limit);
+        let counts = |entries: Vec<StatusEntry>| {
+            entries
+                .into_iter()
+                .map(|entry| NamedCount {
+                    name: entry.name,
+                    value: entry.value,
+                })
+                .collect()
+        };
+        TsdbStatus {
+            series: status.series,
+            label_pairs: status.label_pairs,
+            chunks: i64::try_from(status.chunks).unwrap_or(i64::MAX),
+            min_time_ms: status.min_ms,
+            max_time_ms: status.max_ms,
+            series_by_metric: counts(status.series_by_metric),
+            values_by_label: counts(status.values_by_label),
+            bytes_by_label: counts(status.memory_by_label),
+            series_by_pair: counts(status.series_by_pair),
+        }
+    }
+
+    fn wal_replay(&self) -> WalReplay {
+        let segment = |segment: &AtomicU32| i64::from(segment.load(Ordering::Relaxed));
+        let progress = &*self.progress;
+        WalReplay {
+            min: segment(&progress.min),
+            max: segment(&progress.max),
+            current: segment(&progress.current),
+        }
+    }
+
+    fn is_ready(&self) -> bool {
+        *self.ready.borrow() && self.storage.is_healthy()
+    }
+
+    fn external_labels(&self) -> Labels {
+        self.current.get().map_or_else(Labels::empty, |loaded| {
+            loaded.config.global.external_labels.clone()
+        })
+    }
+}
+
+/// What requests may tell the server to do.
+#[derive(Debug)]
+pub(super) struct Orders {
+    pub(super) reloader: Arc<Reloader>,
+    pub(super) runtime: tokio::runtime::Handle,
+    pub(super) quit: watch::Sender<bool>,
+}
+
+impl Lifecycle for Orders {
+    fn reload(&self) -> Result<(), String> {
+        self.runtime.block_on(self.reloader.reload())
+    }
+
+    fn quit(&self) {
+        self.quit.send_replace(true);
+    }
+}

@@ -1,0 +1,460 @@
+//! What happens to a target's answer: unpack, read, commit, mark what is gone, report.
+//!
+//! ```text
+//! page ─ ok ──────→ rows + report → commit → verdicts → stale markers
+//!      └ failed ──→ nothing of it, stale markers for what it did not name, report with up 0
+//! ```
+//!
+//! A page that fails half-way leaves the series it named before that unmarked, as in Prometheus.
+//!
+//! Everything here runs on the ingest pool and knows no network. Start with [`Recorder::record`].
+
+use std::time::Instant;
+
+use tracing::{debug, error, warn};
+use tsdb::batch::{AppendOptions, Appendable, SeriesRef, Verdict};
+use tsdb::model::STALE_NAN_BITS;
+
+use super::cache::{CURRENT, LineCache, PREVIOUS, VOID};
+use super::metadata::{SharedFamilies, TargetMetadata, Texts};
+use super::metrics::ScrapeMetrics;
+use super::page::{Counts, Origin, Reading, Scratch, Surroundings};
+use super::report::{Report, ReportSeries};
+use super::target::Target;
+use super::verdict::{Missed, resolve_again};
+use crate::config::scrape::ScrapeConfig;
+use crate::exposition::Format;
+use crate::exposition::negotiate::choose;
+use crate::http_client::body::gunzip;
+
+/// What came of asking a target.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// It answered.
+    Page {
+        body: Vec<u8>,
+        gzip: bool,
+        content_type: String,
+    },
+    /// It did not, or not well.
+    Failed { error: String, too_large: bool },
+    /// It was not asked: the pool forbids it.
+    Forbidden(String),
+}
+
+/// What a cycle needs to know of its surroundings.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Setting<'a> {
+    pub(super) storage: &'a dyn Appendable,
+    pub(super) config: &'a ScrapeConfig,
+    pub(super) target: &'a Target,
+    pub(super) metrics: &'a ScrapeMetrics,
+    /// The time of samples without one.
+    pub(super) at_ms: i64,
+    pub(super) now_ms: i64,
+}
+
+/// Memory of an ingest thread, used by one cycle after the other.
+#[derive(Debug)]
+pub(super) struct Workbench {
+    scratch: Scratch,
+    page: Vec<u8>,
+    /// Of the page.
+    format: Format,
+    /// Series to end.
+    stale: Vec<SeriesRef>,
+}
+
+impl Default for Workbench {
+    fn default() -> Self {
+        Self {
+            scratch: Scratch::default(),
+            page: Vec::new(),
+            format: Format::Text,
+            stale: Vec::new(),
+        }
+    }
+}
+
+/// A page larger than this is not kept room for.
+const PAGE_KEPT_MAX: usize = 8 << 20;
+
+/// How a cycle went.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Outcome {
+    pub(super) error: Option<String>,
+    pub(super) counts: Counts,
+    pub(super) duration_s: f64,
+    /// The fetch itself failed, which the failure log tells of; not the page.
+    pub(super) fetch_failed: bool,
+}
+
+/// What is remembered of a target from scrape to scrape.
+#[derive(Debug)]
+pub(super) struct Recorder {
+    cache: LineCache,
+    metadata: TargetMetadata,
+    report: ReportSeries,
+}
+
+impl Recorder {
+    pub(super) fn new(texts: Texts) -> Self {
+        Self {
+            cache: LineCache::new(),
+            metadata: TargetMetadata::new(texts),
+            report: ReportSeries::default(),
+        }
+    }
+
+    /// What the target says of its metrics, for others to read.
+    pub(super) fn families(&self) -> SharedFamilies {
+        self.metadata.shared()
+    }
+
+    /// Stores an answer and how it went.
+    pub(super) fn record(
+        &mut self,
+        setting: Setting<'_>,
+        answer: Answer,
+        started: Instant,
+        bench: &mut Workbench,
+    ) -> Outcome {
+        let fetched = unpack(setting, answer, &mut bench.page);
+        let mut body_bytes = 0.0;
+        let mut fetch_failed = false;
+        let result = match fetched {
+            Ok(content_type) => {
+                body_bytes = bench.page.len() as f64;
+                self.read(setting, &content_type, bench)
+            }
+            Err(failure) => {
+                fetch_failed = !failure.forbidden;
+                if failure.too_large {
+                    body_bytes = -1.0;
+                }
+                self.without_page(setting, bench);
+                Err((failure.error, Counts::default()))
+            }
+        };
+        let (error, counts, page_rows) = match result {
+            Ok(Read { counts, page_rows }) => (None, counts, page_rows),
+            Err((error, counts)) => (Some(error), counts, 0),
+        };
+        let mut report = Report {
+            up: error.is_none(),
+            duration_s: started.elapsed().as_secs_f64(),
+            counts,
+            timeout_ms: setting.target.timeout_ms,
+            sample_limit: setting.config.sample_limit,
+            body_bytes,
+        };
+        // In a steady state page and report are one commit. A page with new series is committed before,
+        // since the report tells how many of them were stored.
+        let mut reported = false;
+        if page_rows > 0 {
+            if counts.added == 0 {
+                self.push_report(setting, Some(&report), bench);
+                reported = true;
+            }
+            let report_missed;
+            (report.counts, report_missed) = self.commit_page(setting, counts, bench);
+            reported &= !report_missed;
+        }
+        if !reported {
+            bench.scratch.batch.clear(setting.at_ms);
+            report.duration_s = started.elapsed().as_secs_f64();
+            self.commit_report(setting, &report, bench);
+        }
+        self.mark_stale(setting, bench);
+        if bench.page.capacity() > PAGE_KEPT_MAX {
+            bench.page = Vec::new();
+        }
+        Outcome {
+            error,
+            counts: report.counts,
+            duration_s: report.duration_s,
+            fetch_failed,
+        }
+    }
+
+    /// The target is gone for good: everything of it ends.
+    pub(super) fn end(&mut self, setting: Setting<'_>, bench: &mut Workbench) {
+        self.without_page(setting, bench);
+        self.mark_stale(setting, bench);
+        let options = AppendOptions {
+            reject_out_of_order: true,
+        };
+        bench.scratch.batch.clear(setting.at_ms);
+        self.push_report(setting, None, bench);
+        if let Err(error) = setting.storage.append(&mut bench.scratch.batch, &options) {
+            warn!(%error, scrape_pool = setting.config.job_name, target = setting.target.url, "Stale commit failed");
+        }
+    }
+
+    fn read(
+        &mut self,
+        setting: Setting<'_>,
+        content_type: &str,
+        bench: &mut Workbench,
+    ) -> Result<Read, (String, Counts)> {
+        if bench.page.is_empty() {
+            self.without_page(setting, bench);
+            return Ok(Read::default());
+        }
+        let format = match choose(content_type, setting.config.fallback_scrape_protocol) {
+            Ok(choice) => {
+                if let Some(complaint) = choice.complaint {
+                    debug!(
+                        complaint,
+                        target = setting.target.url,
+                        "Invalid content type on scrape, using fallback setting"
+                    );
+                }
+                choice.format
+            }
+            Err(error) => {
+                error!(
+                    error,
+                    content_type,
+                    target = setting.target.url,
+                    "Failed to determine correct type of scrape target"
+                );
+                self.without_page(setting, bench);
+                return Err((error, Counts::default()));
+            }
+        };
+        let around = Surroundings {
+            storage: setting.storage,
+            config: setting.config,
+            target: &setting.target.labels,
+            metrics: setting.metrics,
+            at_ms: setting.at_ms,
+            now_ms: setting.now_ms,
+        };
+        bench.stale.clear();
+        bench.format = format;
+        let mut reading = Reading::new(around, &mut self.cache, &mut self.metadata, &mut bench.scratch);
+        let result = reading.read(&bench.page, format);
+        let (counts, refused) = (reading.counts, reading.refused);
+        count(setting, refused);
+        self.metadata.finish(result.is_ok());
+        match result {
+            Ok(()) => {
+                self.cache.succeed(&mut bench.stale);
+                let page_rows = bench.scratch.batch.len();
+                Ok(Read { counts, page_rows })
+            }
+            Err(error) => {
+                debug!(error, target = setting.target.url, "Append failed");
+                self.fail(setting, bench);
+                Err((error, counts))
+            }
+        }
+    }
+
+    /// A scrape without a page: everything tracked so far goes stale.
+    fn without_page(&mut self, setting: Setting<'_>, bench: &mut Workbench) {
+        bench.stale.clear();
+        bench.scratch.origins.clear();
+        self.cache.begin(&mut bench.scratch.index);
+        self.metadata.finish(false);
+        self.fail(setting, bench);
+    }
+
+    fn fail(&mut self, setting: Setting<'_>, bench: &mut Workbench) {
+        bench.scratch.batch.clear(setting.at_ms);
+        if self.cache.fail(&mut bench.stale) {
+            setting.metrics.cache_flush_forced.inc();
+        }
+    }
+
+    /// Commits the page's rows and learns what the storage thinks of them: what was really added, and
+    /// whether the report has to be made anew.
+    fn commit_page(
+        &mut self,
+        setting: Setting<'_>,
+        mut counts: Counts,
+        bench: &mut Workbench,
+    ) -> (Counts, bool) {
+        let receipt = setting
+            .storage
+            .append(&mut bench.scratch.batch, &AppendOptions::default());
+        let receipt = match receipt {
+            Ok(receipt) => receipt,
+            Err(error) => {
+                error!(%error, scrape_pool = setting.config.job_name, target = setting.target.url, "Scrape commit failed");
+                return (counts, false);
+            }
+        };
+        if receipt.accepted == bench.scratch.batch.len() {
+            return (counts, false);
+        }
+        let mut missed = Missed::default();
+        for row in 0..bench.scratch.batch.len() {
+            let verdict = bench.scratch.batch.verdict.get(row).copied().unwrap_or_default();
+            match (verdict, bench.scratch.origins.get(row).copied()) {
+                (Verdict::Accepted | Verdict::Repeated | Verdict::Pending, _) => {}
+                (Verdict::UnknownSeries, None) => missed.report = true,
+                (Verdict::UnknownSeries, Some(origin)) => {
+                    let (at_ms, bits) = (bench.scratch.batch.row_at_ms(row), bench.scratch.batch.bits[row]);
+                    missed.rows.push((origin, at_ms, bits));
+                }
+                // A report that is out of order is expected when a target comes back.
+                (_, None) => {}
+                (verdict, Some(origin)) => {
+                    missed.refuse(verdict);
+                    self.untrack(origin, &mut counts, &mut bench.stale);
+                }
+            }
+        }
+        count(setting, missed.refused);
+        if !missed.rows.is_empty() {
+            resolve_again(setting, &bench.page, bench.format, &missed.rows, &mut self.cache);
+        }
+        if missed.report {
+            self.report.forget();
+        }
+        (counts, missed.report)
+    }
+
+    /// A refused sample: the series is not tracked by this scrape, and not known if it was new.
+    fn untrack(&mut self, origin: Origin, counts: &mut Counts, stale: &mut Vec<SeriesRef>) {
+        let line = self.cache.line_mut(origin.line as usize);
+        if origin.new {
+            line.set(VOID);
+            counts.added -= 1;
+        } else if line.has(CURRENT) && line.has(PREVIOUS) {
+            stale.push(line.series_ref());
+        }
+        line.unset(CURRENT);
+    }
+
+    fn push_report(&mut self, setting: Setting<'_>, report: Option<&Report>, bench: &mut Workbench) {
+        let pushed = self.report.push(
+            report,
+            setting.config.extra_scrape_metrics,
+            setting.at_ms,
+            &setting.target.labels,
+            setting.storage,
+            &mut bench.scratch.batch,
+        );
+        if let Err(error) = pushed {
+            warn!(%error, scrape_pool = setting.config.job_name, target = setting.target.url, "Appending scrape report failed");
+        }
+    }
+
+    fn commit_report(&mut self, setting: Setting<'_>, report: &Report, bench: &mut Workbench) {
+        for _ in 0..2 {
+            self.push_report(setting, Some(report), bench);
+            let batch = &mut bench.scratch.batch;
+            match setting.storage.append(batch, &AppendOptions::default()) {
+                Ok(receipt) if receipt.unknown_series > 0 => {
+                    self.report.forget();
+                    batch.clear(setting.at_ms);
+                }
+                Ok(_) => return,
+                Err(error) => {
+                    error!(%error, scrape_pool = setting.config.job_name, target = setting.target.url, "Scrape commit failed");
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Ends the series in `bench.stale`. Out-of-order markers are refused: the series goes on elsewhere.
+    fn mark_stale(&mut self, setting: Setting<'_>, bench: &mut Workbench) {
+        if bench.stale.is_empty() {
+            return;
+        }
+        let batch = &mut bench.scratch.batch;
+        batch.clear(setting.at_ms);
+        for &series in &bench.stale {
+            batch.push(series, STALE_NAN_BITS);
+        }
+        bench.stale.clear();
+        let options = AppendOptions {
+            reject_out_of_order: true,
+        };
+        if let Err(error) = setting.storage.append(batch, &options) {
+            error!(%error, scrape_pool = setting.config.job_name, target = setting.target.url, "Scrape commit failed");
+        }
+    }
+}
+
+/// A page that was read, and how many rows of it wait for the commit.
+#[derive(Clone, Copy, Debug, Default)]
+struct Read {
+    counts: Counts,
+    page_rows: usize,
+}
+
+struct Failure {
+    error: String,
+    too_large: bool,
+    forbidden: bool,
+}
+
+/// Brings the page into `page` and tells its content type.
+fn unpack(setting: Setting<'_>, answer: Answer, page: &mut Vec<u8>) -> Result<String, Failure> {
+    page.clear();
+    let failure = |error, too_large, forbidden| Failure {
+        error,
+        too_large,
+        forbidden,
+    };
+    let (body, gzip, content_type) = match answer {
+        Answer::Page {
+            body,
+            gzip,
+            content_type,
+        } => (body, gzip, content_type),
+        Answer::Failed { error, too_large } => {
+            if too_large {
+                setting.metrics.exceeded_body_size_limit.inc();
+            }
+            return Err(failure(error, too_large, false));
+        }
+        Answer::Forbidden(error) => return Err(failure(error, false, true)),
+    };
+    let limit = usize::try_from(setting.config.body_size_limit_bytes).unwrap_or(usize::MAX);
+    if !gzip {
+        *page = body;
+        return Ok(content_type);
+    }
+    match gunzip(&body, limit, page) {
+        Ok(()) => Ok(content_type),
+        Err(error) => {
+            page.clear();
+            if error.is_body_too_large() {
+                setting.metrics.exceeded_body_size_limit.inc();
+            }
+            Err(failure(error.to_string(), error.is_body_too_large(), false))
+        }
+    }
+}
+
+/// Counts refused samples and says so in the log.
+fn count(setting: Setting<'_>, refused: super::page::Refused) {
+    let (metrics, target) = (setting.metrics, &setting.target.url);
+    if refused.out_of_order > 0 {
+        metrics.out_of_order.add(refused.out_of_order as f64);
+        warn!(
+            num_dropped = refused.out_of_order,
+            target, "Error on ingesting out-of-order samples"
+        );
+    }
+    if refused.duplicate > 0 {
+        metrics.duplicates.add(refused.duplicate as f64);
+        warn!(
+            num_dropped = refused.duplicate,
+            target, "Error on ingesting samples with different value but same timestamp"
+        );
+    }
+    if refused.out_of_bounds > 0 {
+        metrics.out_of_bounds.add(refused.out_of_bounds as f64);
+        warn!(
+            num_dropped = refused.out_of_bounds,
+            target, "Error on ingesting samples that are too old or are too far into the future"
+        );
+    }
+}

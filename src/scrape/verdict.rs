@@ -1,0 +1,70 @@
+//! Rows that the storage did not take: counted, or, if it only forgot the series, resolved and stored again.
+
+use tracing::debug;
+use tsdb::batch::{AppendOptions, Batch, Verdict};
+
+use super::cache::LineCache;
+use super::cycle::Setting;
+use super::labels::finish;
+use super::page::{Origin, Refused};
+use crate::exposition::{Entry, Format, Parser};
+
+/// What became of the rows that were not taken.
+#[derive(Debug, Default)]
+pub(super) struct Missed {
+    pub(super) refused: Refused,
+    /// Rows of series that the head has dropped since: where from, when, value.
+    pub(super) rows: Vec<(Origin, i64, u64)>,
+    /// Reported series are among the dropped ones.
+    pub(super) report: bool,
+}
+
+impl Missed {
+    pub(super) fn refuse(&mut self, verdict: Verdict) {
+        match verdict {
+            Verdict::Duplicate => self.refused.duplicate += 1,
+            Verdict::OutOfOrder => self.refused.out_of_order += 1,
+            _ => self.refused.out_of_bounds += 1,
+        }
+    }
+}
+
+/// Reads the page once more for the labels of `rows`, which are in its order, and stores the rows.
+pub(super) fn resolve_again(
+    setting: Setting<'_>,
+    page: &[u8],
+    format: Format,
+    rows: &[(Origin, i64, u64)],
+    cache: &mut LineCache,
+) {
+    let mut parser = Parser::new(page, format);
+    let mut batch = Batch::at(setting.at_ms);
+    let mut labels = Vec::new();
+    let mut rows = rows.iter().peekable();
+    while let Some(&&(origin, at_ms, bits)) = rows.peek() {
+        parser.skip_blank_lines();
+        let at = parser.position();
+        match parser.next() {
+            Ok(Some(Entry::Series)) if at == origin.at as usize => rows.next(),
+            Ok(Some(_)) => continue,
+            // The page was read to its end before.
+            Ok(None) | Err(_) => break,
+        };
+        if parser.labels(&mut labels).is_err() {
+            continue;
+        }
+        let Ok(Some(labels)) = finish(&labels, &setting.target.labels, setting.config) else {
+            continue;
+        };
+        match setting.storage.resolve(&labels, &mut batch) {
+            Ok(series) => {
+                cache.line_mut(origin.line as usize).set_series_ref(series);
+                batch.push_at(series, at_ms, bits);
+            }
+            Err(error) => debug!(%error, %labels, "Series could not be made again"),
+        }
+    }
+    if let Err(error) = setting.storage.append(&mut batch, &AppendOptions::default()) {
+        tracing::error!(%error, target = setting.target.url, "Scrape commit failed");
+    }
+}
