@@ -11,6 +11,7 @@
 
 use std::time::Instant;
 
+use hashbrown::HashMap;
 use tracing::{debug, error, warn};
 use tsdb::batch::{AppendOptions, Appendable, SeriesRef, Verdict};
 use tsdb::model::STALE_NAN_BITS;
@@ -290,17 +291,26 @@ impl Recorder {
             return (counts, false);
         }
         let mut missed = Missed::default();
+        let mut latest_ms = HashMap::new();
         for row in 0..bench.scratch.batch.len() {
-            let verdict = bench.scratch.batch.verdict.get(row).copied().unwrap_or_default();
+            let batch = &bench.scratch.batch;
+            let verdict = batch.verdict.get(row).copied().unwrap_or_default();
+            let (series, at_ms) = (batch.refs[row], batch.row_at_ms(row));
             match (verdict, bench.scratch.origins.get(row).copied()) {
-                (Verdict::Accepted | Verdict::Repeated | Verdict::Pending, _) => {}
+                (Verdict::Accepted | Verdict::Repeated | Verdict::Pending, _) => {
+                    latest_ms.insert(series, at_ms);
+                }
                 (Verdict::UnknownSeries, None) => missed.report = true,
                 (Verdict::UnknownSeries, Some(origin)) => {
-                    let (at_ms, bits) = (bench.scratch.batch.row_at_ms(row), bench.scratch.batch.bits[row]);
-                    missed.rows.push((origin, at_ms, bits));
+                    missed.rows.push((origin, at_ms, batch.bits[row]));
                 }
                 // A report that is out of order is expected when a target comes back.
                 (_, None) => {}
+                // Another row of this very page is in the way: Prometheus' storage settles that at the commit,
+                // when the scrape no longer listens.
+                _ if latest_ms
+                    .get(&series)
+                    .is_some_and(|&latest_ms| latest_ms >= at_ms) => {}
                 (verdict, Some(origin)) => {
                     missed.refuse(verdict);
                     self.untrack(origin, &mut counts, &mut bench.stale);

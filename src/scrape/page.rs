@@ -174,7 +174,12 @@ impl<'a, 'p> Reading<'a, 'p> {
         }
         self.counts.kept += 1;
         let own_time = self.own_time(parser);
-        if self.cache.is_repetition(place) && own_time.is_none() {
+        let repeated = if self.cache.is_repetition(place) {
+            REPEATED
+        } else {
+            0
+        };
+        if repeated != 0 && own_time.is_none() {
             self.refused.duplicate += 1;
             self.cache.keep(place, REPEATED);
             return;
@@ -182,7 +187,8 @@ impl<'a, 'p> Reading<'a, 'p> {
         let at_ms = own_time.unwrap_or(self.around.at_ms);
         let admitted = self.admit(at_ms);
         let tracked = admitted && (own_time.is_none() || self.around.config.track_timestamps_staleness);
-        let number = self.cache.keep(place, if tracked { CURRENT } else { 0 });
+        let tracked = if tracked { CURRENT } else { 0 };
+        let number = self.cache.keep(place, tracked | repeated);
         if admitted {
             self.push(line, at_ms, parser, at, number, false);
         }
