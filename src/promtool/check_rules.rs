@@ -9,7 +9,7 @@ use crate::config::RuleFile;
 use crate::config::document::Reading;
 use crate::config::quote::quoted;
 use crate::config::rule_file::{Checks, RuleFileError, duplicate_rules};
-use crate::rules::check_template;
+use crate::rules::file::check_template;
 
 /// What is looked for besides mistakes, and how strictly.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -19,6 +19,7 @@ mod features;
 mod promql;
 mod query;
 mod terminal;
+mod test_rules;
 
 use std::ffi::OsString;
 
@@ -76,6 +77,7 @@ fn dispatch(
         "check rules" => check_rules::run(invocation, features, terminal),
         "check metrics" => check_metrics::run(invocation, terminal),
         "check web-config" => check_web_config::run(invocation, terminal),
+        "test rules" => test_rules::run(invocation, features, terminal),
         "query instant" | "query range" | "query series" | "query labels" => {
             query::run(program, invocation, terminal)
         }

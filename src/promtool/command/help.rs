@@ -37,7 +37,11 @@ pub(super) fn usage(program: &str, path: &[&CommandSpec], shows_all: bool) -> St
         push_rows(&mut text, &rows);
     }
     if !command.commands.is_empty() {
-        text.push_str(if path.is_empty() { "Commands:\n" } else { "Subcommands:\n" });
+        text.push_str(if path.is_empty() {
+            "Commands:\n"
+        } else {
+            "Subcommands:\n"
+        });
         let names: Vec<&str> = path.iter().map(|part| part.name).collect();
         push_commands(&mut text, &names, command.commands, shows_all);
     }
@@ -78,7 +82,12 @@ fn summary(command: &CommandSpec) -> String {
         text.push_str(&format!(" --{}={}", flag.name, placeholder(flag)));
     }
     let is_root = command.name.is_empty();
-    if is_root || command.flags.iter().any(|flag| !flag.is_required && !flag.is_hidden) {
+    if is_root
+        || command
+            .flags
+            .iter()
+            .any(|flag| !flag.is_required && !flag.is_hidden)
+    {
         text.push_str(" [<flags>]");
     }
     for arg in command.args {
@@ -88,7 +97,11 @@ fn summary(command: &CommandSpec) -> String {
 }
 
 fn arg_head(arg: &ArgSpec, shows_count: bool) -> String {
-    let dots = if shows_count && arg.kind.is_cumulative() { "..." } else { "" };
+    let dots = if shows_count && arg.kind.is_cumulative() {
+        "..."
+    } else {
+        ""
+    };
     match arg.is_required {
         true => format!("<{}>{dots}", arg.name),
         false => format!("[<{}>{dots}]", arg.name),
@@ -107,7 +120,9 @@ fn placeholder(flag: &FlagSpec) -> String {
 
 fn flag_head(flag: &FlagSpec) -> String {
     let dots = if flag.kind.is_cumulative() { " ..." } else { "" };
-    let start = flag.short.map_or("    ".to_owned(), |short| format!("-{short}, "));
+    let start = flag
+        .short
+        .map_or("    ".to_owned(), |short| format!("-{short}, "));
     match flag.kind {
         Kind::Bool => format!("{start}--[no-]{}", flag.name),
         _ => format!("{start}--{}={}{dots}", flag.name, placeholder(flag)),

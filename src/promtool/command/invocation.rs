@@ -209,7 +209,11 @@ impl Matched {
             return Err(format!("required flag(s) {} not provided", missing.join(", ")));
         }
         let args = self.path.last().map_or(&[][..], |command| command.args);
-        for arg in args.iter().skip(self.arg_values.len()).filter(|arg| arg.is_required) {
+        for arg in args
+            .iter()
+            .skip(self.arg_values.len())
+            .filter(|arg| arg.is_required)
+        {
             return Err(format!("required argument '{}' not provided", arg.name));
         }
         Ok(())

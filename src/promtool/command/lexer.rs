@@ -117,7 +117,9 @@ impl Lexer {
         }
         self.files_opened += 1;
         if self.files_opened > FILES_MAX {
-            return Err(format!("more than {FILES_MAX} arguments files, the last is \"{file}\""));
+            return Err(format!(
+                "more than {FILES_MAX} arguments files, the last is \"{file}\""
+            ));
         }
         let text = std::fs::read_to_string(file).map_err(|error| {
             let reason = open_error(Path::new(file), &error);

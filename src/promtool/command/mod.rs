@@ -13,9 +13,6 @@ mod lexer;
 mod table;
 mod value;
 
-#[cfg(test)]
-mod tests;
-
 pub(super) use invocation::{Invocation, parse};
 
 /// A command, or a group of commands.

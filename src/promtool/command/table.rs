@@ -111,17 +111,32 @@ const HTTP_CONFIG: FlagSpec = flag(
     "File of HTTP client options: basic_auth, tls_config, …",
 )
 .shown_as("<filename>");
-const HEADERS: FlagSpec = flag("header", Kind::Pairs, "", "Header to send, name=value. Can be repeated.");
+const HEADERS: FlagSpec = flag(
+    "header",
+    Kind::Pairs,
+    "",
+    "Header to send, name=value. Can be repeated.",
+);
 const MATCH: FlagSpec = flag("match", Kind::Texts, "", "Selector of series. Can be repeated.");
 const START: FlagSpec = flag("start", Kind::Text, "", "First time, RFC 3339 or Unix seconds.");
 const END: FlagSpec = flag("end", Kind::Text, "", "Last time, RFC 3339 or Unix seconds.");
-const TIME: FlagSpec = flag("time", Kind::Text, "", "Time of the evaluation, RFC 3339 or Unix seconds.");
+const TIME: FlagSpec = flag(
+    "time",
+    Kind::Text,
+    "",
+    "Time of the evaluation, RFC 3339 or Unix seconds.",
+);
 const URL: FlagSpec = flag("url", Kind::Url, "http://localhost:9090", "The server.");
 const SERVER: ArgSpec = required("server", Kind::Url, "The server to ask.");
 const EXPR: ArgSpec = required("expr", Kind::Text, "The expression.");
 const QUERY: ArgSpec = required("query", Kind::Text, "The expression.");
 const DB: ArgSpec = optional("db path", Kind::Text, "The data directory, data/ by default.");
-const LINT_FATAL: FlagSpec = flag("lint-fatal", Kind::Bool, "false", "Exit with code 3 if a lint complains.");
+const LINT_FATAL: FlagSpec = flag(
+    "lint-fatal",
+    Kind::Bool,
+    "false",
+    "Exit with code 3 if a lint complains.",
+);
 const IGNORE_UNKNOWN: FlagSpec = flag(
     "ignore-unknown-fields",
     Kind::Bool,
@@ -130,7 +145,12 @@ const IGNORE_UNKNOWN: FlagSpec = flag(
 );
 const MIN_TIME: FlagSpec = flag("min-time", Kind::Int, "", "First time in milliseconds.");
 const MAX_TIME: FlagSpec = flag("max-time", Kind::Int, "", "Last time in milliseconds.");
-const SANDBOX: FlagSpec = flag("sandbox-dir-root", Kind::Text, "", "Where a sandbox may be created.");
+const SANDBOX: FlagSpec = flag(
+    "sandbox-dir-root",
+    Kind::Text,
+    "",
+    "Where a sandbox may be created.",
+);
 
 const CHECK_METRICS: &str = "Check a page of metrics on standard input: is it valid, does it follow the conventions, and with --extended, \
      which metrics have how many series.\n\nexamples:\n\n$ cat metrics.prom | promtool check metrics\n\n\
@@ -152,7 +172,10 @@ const CHECK: &[CommandSpec] = &[
         "config",
         "Check configuration files and what they refer to.",
         &[
-            switch("syntax-only", "Check only the file itself, not what it refers to."),
+            switch(
+                "syntax-only",
+                "Check only the file itself, not what it refers to.",
+            ),
             flag(
                 "lint",
                 Kind::Text,
@@ -177,8 +200,20 @@ const CHECK: &[CommandSpec] = &[
         &[],
         &[required("web-config-files", Kind::ExistingFiles, "The files.")],
     ),
-    leaf("healthy", "Ask whether a server is healthy.", &[HTTP_CONFIG, URL], &[]).unbuilt(),
-    leaf("ready", "Ask whether a server is ready.", &[HTTP_CONFIG, URL], &[]).unbuilt(),
+    leaf(
+        "healthy",
+        "Ask whether a server is healthy.",
+        &[HTTP_CONFIG, URL],
+        &[],
+    )
+    .unbuilt(),
+    leaf(
+        "ready",
+        "Ask whether a server is ready.",
+        &[HTTP_CONFIG, URL],
+        &[],
+    )
+    .unbuilt(),
     leaf(
         "rules",
         "Check rule files.",
@@ -210,7 +245,12 @@ const CHECK: &[CommandSpec] = &[
 ];
 
 const QUERY_COMMANDS: &[CommandSpec] = &[
-    leaf("instant", "Evaluate at one time.", &[TIME, HEADERS], &[SERVER, EXPR]),
+    leaf(
+        "instant",
+        "Evaluate at one time.",
+        &[TIME, HEADERS],
+        &[SERVER, EXPR],
+    ),
     leaf(
         "range",
         "Evaluate at many times.",
@@ -222,7 +262,12 @@ const QUERY_COMMANDS: &[CommandSpec] = &[
         ],
         &[SERVER, EXPR],
     ),
-    leaf("series", "List series.", &[MATCH.required(), START, END], &[SERVER]),
+    leaf(
+        "series",
+        "List series.",
+        &[MATCH.required(), START, END],
+        &[SERVER],
+    ),
     leaf(
         "labels",
         "List the values of a label.",
@@ -256,15 +301,34 @@ const PUSH: &[CommandSpec] = &[leaf(
     "metrics",
     "Push metrics by remote write.",
     &[
-        flag("label", Kind::Pairs, "job=promtool", "Label to add. Can be repeated."),
+        flag(
+            "label",
+            Kind::Pairs,
+            "job=promtool",
+            "Label to add. Can be repeated.",
+        ),
         flag("timeout", Kind::Duration, "30s", "How long to wait."),
         HEADERS,
-        flag("protobuf_message", Kind::Text, "prometheus.WriteRequest", "The message to send."),
-        flag("remote-write.path", Kind::Text, "/api/v1/write", "The path to send it to."),
+        flag(
+            "protobuf_message",
+            Kind::Text,
+            "prometheus.WriteRequest",
+            "The message to send.",
+        ),
+        flag(
+            "remote-write.path",
+            Kind::Text,
+            "/api/v1/write",
+            "The path to send it to.",
+        ),
     ],
     &[
         required("remote-write-url", Kind::Url, "Where to."),
-        optional("metric-files", Kind::ExistingFiles, "The files, standard input by default."),
+        optional(
+            "metric-files",
+            Kind::ExistingFiles,
+            "The files, standard input by default.",
+        ),
     ],
 )
 .unbuilt()];
@@ -273,9 +337,24 @@ const TEST: &[CommandSpec] = &[leaf(
     "rules",
     "Run unit tests of rules.",
     &[
-        flag("run", Kind::Texts, "", "Run only groups whose name this regular expression matches. Can be repeated."),
-        flag("debug", Kind::Bool, "false", "Show rules and samples while the tests run."),
-        flag("diff", Kind::Bool, "false", "Show expected and received alerts as a coloured difference."),
+        flag(
+            "run",
+            Kind::Texts,
+            "",
+            "Run only groups whose name this regular expression matches. Can be repeated.",
+        ),
+        flag(
+            "debug",
+            Kind::Bool,
+            "false",
+            "Show rules and samples while the tests run.",
+        ),
+        flag(
+            "diff",
+            Kind::Bool,
+            "false",
+            "Show expected and received alerts as a coloured difference.",
+        ),
         flag(
             "ignore-unknown-fields",
             Kind::Bool,
@@ -306,7 +385,12 @@ const CREATE_BLOCKS: &[CommandSpec] = &[
             START.required(),
             END,
             flag("output-dir", Kind::Text, "data/", "Where to."),
-            flag("eval-interval", Kind::Duration, "60s", "Interval of groups without one."),
+            flag(
+                "eval-interval",
+                Kind::Duration,
+                "60s",
+                "Interval of groups without one.",
+            ),
         ],
         &[required("rule-files", Kind::ExistingFiles, "The files.")],
     )
@@ -337,7 +421,10 @@ const TSDB: &[CommandSpec] = &[
             switch("extended", "Look at chunks too."),
             flag("match", Kind::Text, "", "Selector of series."),
         ],
-        &[DB, optional("block id", Kind::Text, "The block, the last by default.")],
+        &[
+            DB,
+            optional("block id", Kind::Text, "The block, the last by default."),
+        ],
     )
     .unbuilt(),
     leaf(
@@ -370,9 +457,14 @@ const TSDB: &[CommandSpec] = &[
     group("create-blocks-from", "Make blocks.", CREATE_BLOCKS).with_flags(&[
         switch("human-readable", "Readable numbers.").short('r'),
         switch("quiet", "Do not list the blocks made.").short('q'),
-        flag("max-block-duration", Kind::Duration, "", "How long a block may be.")
-            .shown_as("<duration>")
-            .hidden(),
+        flag(
+            "max-block-duration",
+            Kind::Duration,
+            "",
+            "How long a block may be.",
+        )
+        .shown_as("<duration>")
+        .hidden(),
     ]),
 ];
 
@@ -403,7 +495,11 @@ const LABEL_MATCHERS: &[CommandSpec] = &[
 
 const PROMQL: &[CommandSpec] = &[
     leaf("format", "Format an expression.", &[], &[QUERY]),
-    group("label-matchers", "Edit the matchers of an expression.", LABEL_MATCHERS),
+    group(
+        "label-matchers",
+        "Edit the matchers of an expression.",
+        LABEL_MATCHERS,
+    ),
     leaf(
         "script",
         "Run test scripts (load, eval, expect) in the language of Prometheus' own tests. Prometheus' promtool \
@@ -446,8 +542,13 @@ pub(super) const ROOT: CommandSpec = CommandSpec {
             "How long the server takes a sample for the value of its series.",
         )]),
         group("query", "Ask a server.", QUERY_COMMANDS).with_flags(&[
-            flag("format", Kind::Enum(&["promql", "json"]), "promql", "How to print answers: promql, json.")
-                .short('o'),
+            flag(
+                "format",
+                Kind::Enum(&["promql", "json"]),
+                "promql",
+                "How to print answers: promql, json.",
+            )
+            .short('o'),
             HTTP_CONFIG,
         ]),
         group("debug", "Fetch what helps to debug a server.", DEBUG),

@@ -12,17 +12,18 @@ use crate::config::url;
 pub(super) fn check(kind: Kind, text: &str) -> Result<(), String> {
     match kind {
         Kind::Bool | Kind::Text | Kind::Texts => Ok(()),
-        Kind::Int => text.parse::<i64>().map(drop).map_err(|_| {
-            format!("strconv.ParseFloat: parsing {}: invalid syntax", quoted(text))
-        }),
+        Kind::Int => text
+            .parse::<i64>()
+            .map(drop)
+            .map_err(|_| format!("strconv.ParseFloat: parsing {}: invalid syntax", quoted(text))),
         Kind::Duration => duration_ns(text).map(drop),
         Kind::Url => url::split(text)
             .map(drop)
             .map_err(|error| format!("invalid URL: {error}")),
         Kind::ExistingFile | Kind::ExistingFiles => existing_file(text),
-        Kind::Pairs => pair(text).map(drop).ok_or_else(|| {
-            format!("expected KEY=VALUE got '{text}'")
-        }),
+        Kind::Pairs => pair(text)
+            .map(drop)
+            .ok_or_else(|| format!("expected KEY=VALUE got '{text}'")),
         Kind::Enum(values) if values.contains(&text) => Ok(()),
         Kind::Enum(values) => Err(format!(
             "enum value must be one of {}, got '{text}'",
