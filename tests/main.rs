@@ -1,4 +1,6 @@
 //! The server seen from outside, and the shape of the tree.
 
+mod alerts;
+mod compatibility;
 mod support;
 mod tidy;

@@ -31,7 +31,7 @@ pub const FEATURES: &[(&str, Verdict, &str)] = &[
     ("otlp-deltatocumulative", Verdict::Unbuilt, ""),
     ("otlp-native-delta-ingestion", Verdict::Unbuilt, ""),
     ("promql-binop-fill-modifiers", Verdict::Built, ""),
-    ("promql-delayed-name-removal", Verdict::Unbuilt, ""),
+    ("promql-delayed-name-removal", Verdict::Built, ""),
     ("promql-duration-expr", Verdict::Settled, PERMANENT),
     ("promql-experimental-functions", Verdict::Built, ""),
     ("promql-extended-range-selectors", Verdict::Built, ""),

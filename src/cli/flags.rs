@@ -2,7 +2,8 @@
 //!
 //! Names, types, defaults and modes are those of Prometheus 3.14, in its order; ours follow. Hidden flags are
 //! accepted and shown in `/api/v1/status/flags`, but not in the help. An unbuilt flag is refused by name when
-//! it is set to anything but its default.
+//! it is set to anything but its default; an inert one, which bounds or tunes what is not there, is warned
+//! about.
 
 /// What a flag is.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +24,8 @@ pub struct FlagSpec {
     pub is_hidden: bool,
     /// Whether what it asks for is not there yet.
     pub is_unbuilt: bool,
+    /// Whether it bounds or tunes what is not there, so that it is accepted with a warning.
+    pub is_inert: bool,
 }
 
 /// What a flag's value is.
@@ -129,6 +132,11 @@ impl FlagSpec {
         self
     }
 
+    const fn inert(mut self) -> Self {
+        self.is_inert = true;
+        self
+    }
+
     const fn unbuilt(mut self) -> Self {
         self.is_unbuilt = true;
         self
@@ -151,6 +159,7 @@ const fn flag(
         placeholder: "",
         is_hidden: false,
         is_unbuilt: false,
+        is_inert: false,
     }
 }
 
@@ -175,25 +184,25 @@ pub static FLAGS: &[FlagSpec] = &[
     any("config.auto-reload", Kind::Bool, &["false"], "Reload by itself when the configuration or a file that it names changes."),
     any("config.auto-reload-interval", Kind::Duration, &["30s"], "How often to look for changes, with --config.auto-reload."),
     any("web.listen-address", Kind::Texts, &["0.0.0.0:9090"], "Where to listen for UI, API and own metrics. Can be repeated."),
-    any("auto-gomaxprocs", Kind::Bool, &["true"], "Accepted for compatibility: the number of CPUs that the container may use always counts."),
-    any("auto-gomemlimit", Kind::Bool, &["true"], "Accepted for compatibility: there is no garbage collector whose limit could be set."),
-    any("auto-gomemlimit.ratio", Kind::Float, &["0.9"], "Accepted for compatibility, see --auto-gomemlimit."),
-    any("auto-gomemlimit.refresh-interval", Kind::Duration, &["0s"], "Accepted for compatibility, see --auto-gomemlimit."),
+    any("auto-gomaxprocs", Kind::Bool, &["true"], "Accepted for compatibility: the number of CPUs that the container may use always counts.").inert(),
+    any("auto-gomemlimit", Kind::Bool, &["true"], "Accepted for compatibility: there is no garbage collector whose limit could be set.").inert(),
+    any("auto-gomemlimit.ratio", Kind::Float, &["0.9"], "Accepted for compatibility, see --auto-gomemlimit.").inert(),
+    any("auto-gomemlimit.refresh-interval", Kind::Duration, &["0s"], "Accepted for compatibility, see --auto-gomemlimit.").inert(),
     any("web.config.file", Kind::Text, &[""], "File that switches on TLS, users and headers of the HTTP server. Read anew when it changes."),
     any("web.read-timeout", Kind::Duration, &["5m"], "How long reading a request may take, and how long an idle connection is kept."),
     any("web.max-connections", Kind::Int, &["512"], "Most connections at once, over all addresses."),
-    any("web.max-notifications-subscribers", Kind::Int, &["16"], "Most browsers that may wait for live notifications at once."),
+    any("web.max-notifications-subscribers", Kind::Int, &["16"], "Most browsers that may wait for live notifications at once.").inert(),
     any("web.external-url", Kind::Text, &[], "The URL under which others reach this server, for links back to it. Its path is put before all of the server's own. By default made of host name and port.").shown_as("<URL>"),
     any("web.route-prefix", Kind::Text, &[], "What stands before all paths of the server. By default the path of --web.external-url.").shown_as("<path>"),
-    any("web.user-assets", Kind::Text, &[], "Directory of files served below /user.").shown_as("<path>"),
+    any("web.user-assets", Kind::Text, &[], "Directory of files served below /user.").shown_as("<path>").unbuilt(),
     any("web.enable-lifecycle", Kind::Bool, &["false"], "Allow reload and shutdown by HTTP."),
     any("web.enable-admin-api", Kind::Bool, &["false"], "Allow deletion and snapshots by HTTP.").unbuilt(),
     any("web.enable-remote-write-receiver", Kind::Bool, &["false"], "Accept samples by remote write.").unbuilt(),
     any("web.remote-write-receiver.accepted-protobuf-messages", Kind::WriteMessages, &["prometheus.WriteRequest", "io.prometheus.write.v2.Request"], "Which remote-write messages to accept. Can be repeated.").unbuilt(),
     any("web.enable-otlp-receiver", Kind::Bool, &["false"], "Accept samples by OTLP.").unbuilt(),
-    any("web.console.templates", Kind::Text, &["consoles"], "Directory of console templates, served below /consoles."),
-    any("web.console.libraries", Kind::Text, &["console_libraries"], "Directory of what console templates share."),
-    any("web.page-title", Kind::Text, &["Prometheus Time Series Collection and Processing Server"], "Title of the pages."),
+    any("web.console.templates", Kind::Text, &["consoles"], "Directory of console templates, served below /consoles.").inert(),
+    any("web.console.libraries", Kind::Text, &["console_libraries"], "Directory of what console templates share.").inert(),
+    any("web.page-title", Kind::Text, &["Prometheus Time Series Collection and Processing Server"], "Title of the pages.").unbuilt(),
     any("web.cors.origin", Kind::Text, &[".*"], "Regular expression of the origins whose pages may ask, matched as a whole."),
     server("storage.tsdb.path", Kind::Text, &["data/"], "The data directory."),
     server("storage.tsdb.min-block-duration", Kind::Duration, &["2h"], "Span of the smallest block. For tests.").hidden(),
@@ -203,12 +212,12 @@ pub static FLAGS: &[FlagSpec] = &[
     server("storage.tsdb.retention.time", Kind::Duration, &[], "How long to keep samples, unless storage.tsdb.retention in the configuration says it; 15d if neither this nor a size is given. Units: y, w, d, h, m, s, ms."),
     server("storage.tsdb.retention.size", Kind::Bytes, &[], "How many bytes of blocks to keep, unless storage.tsdb.retention in the configuration says it. Units: B, KB, MB, GB, TB, PB, EB, in powers of 1024."),
     server("storage.tsdb.no-lockfile", Kind::Bool, &["false"], "Put no lock file into the data directory."),
-    server("storage.tsdb.allow-overlapping-compaction", Kind::Bool, &["true"], "Merge blocks whose time ranges overlap.").hidden(),
+    server("storage.tsdb.allow-overlapping-compaction", Kind::Bool, &["true"], "Merge blocks whose time ranges overlap.").hidden().unbuilt(),
     server("storage.tsdb.wal-compression", Kind::Bool, &["true"], "Compress the write-ahead log.").hidden(),
     server("storage.tsdb.wal-compression-type", Kind::Enum(&COMPRESSION), &["snappy"], "How to compress the write-ahead log.").hidden(),
-    server("storage.tsdb.head-chunks-write-queue-size", Kind::Int, &["0"], "Accepted for compatibility: closed chunks are written without a queue."),
-    server("storage.tsdb.samples-per-chunk", Kind::Int, &["120"], "How many samples a chunk of the head is meant to hold.").hidden(),
-    server("storage.tsdb.delayed-compaction.max-percent", Kind::Int, &["10"], "Longest delay of a compaction, with the feature delayed-compaction.").hidden(),
+    server("storage.tsdb.head-chunks-write-queue-size", Kind::Int, &["0"], "Accepted for compatibility: closed chunks are written without a queue.").inert(),
+    server("storage.tsdb.samples-per-chunk", Kind::Int, &["120"], "How many samples a chunk of the head is meant to hold.").hidden().unbuilt(),
+    server("storage.tsdb.delayed-compaction.max-percent", Kind::Int, &["10"], "Longest delay of a compaction, with the feature delayed-compaction.").hidden().inert(),
     server("storage.tsdb.delay-compact-file.path", Kind::Text, &[""], "File that lists uploaded blocks; others are not compacted further.").unbuilt(),
     server("storage.tsdb.block-reload-interval", Kind::Duration, &["1m"], "How often to look for blocks that others added or removed.").hidden(),
     agent("storage.agent.path", Kind::Text, &["data-agent/"], "The data directory.").unbuilt(),
@@ -221,17 +230,17 @@ pub static FLAGS: &[FlagSpec] = &[
     agent("storage.agent.checkpoint-from-in-memory-series", Kind::Bool, &["false"], "Write checkpoints from memory.").unbuilt(),
     agent("storage.agent.checkpoint-batch-size", Kind::Int, &["1000"], "How many series a checkpoint writes at once.").unbuilt(),
     agent("storage.agent.no-lockfile", Kind::Bool, &["false"], "Put no lock file into the data directory.").unbuilt(),
-    any("storage.remote.flush-deadline", Kind::Duration, &["1m"], "How long a shutdown waits for samples on their way to remote storage.").shown_as("<duration>"),
-    server("storage.remote.read-sample-limit", Kind::Int, &["5e7"], "Most samples of an answer to a remote read that is not streamed, 0 for any."),
-    server("storage.remote.read-concurrent-limit", Kind::Int, &["10"], "Most remote reads at once, 0 for any."),
-    server("storage.remote.read-max-bytes-in-frame", Kind::Int, &["1048576"], "Largest frame of a streamed remote read."),
-    server("web.search.max-limit", Kind::Int, &["10000"], "Largest limit that the search API takes, 0 for any."),
+    any("storage.remote.flush-deadline", Kind::Duration, &["1m"], "How long a shutdown waits for samples on their way to remote storage.").shown_as("<duration>").inert(),
+    server("storage.remote.read-sample-limit", Kind::Int, &["5e7"], "Most samples of an answer to a remote read that is not streamed, 0 for any.").inert(),
+    server("storage.remote.read-concurrent-limit", Kind::Int, &["10"], "Most remote reads at once, 0 for any.").inert(),
+    server("storage.remote.read-max-bytes-in-frame", Kind::Int, &["1048576"], "Largest frame of a streamed remote read.").inert(),
+    server("web.search.max-limit", Kind::Int, &["10000"], "Largest limit that the search API takes, 0 for any.").inert(),
     server("rules.alert.for-outage-tolerance", Kind::Duration, &["1h"], "How long an outage may be for pending alerts to be restored after it."),
     server("rules.alert.for-grace-period", Kind::Duration, &["10m"], "How long a restored alert is pending at least."),
     server("rules.alert.resend-delay", Kind::Duration, &["1m"], "How long to wait before an alert is sent again."),
     server("rules.max-concurrent-evals", Kind::Int64, &["4"], "How many independent rules may run at once, with the feature concurrent-rule-eval."),
-    any("scrape.adjust-timestamps", Kind::Bool, &["true"], "Move timestamps of scrapes to their schedule if they are close.").hidden(),
-    any("scrape.timestamp-tolerance", Kind::GoDuration, &["2ms"], "How close is close, see --scrape.adjust-timestamps.").hidden(),
+    any("scrape.adjust-timestamps", Kind::Bool, &["true"], "Move timestamps of scrapes to their schedule if they are close.").hidden().unbuilt(),
+    any("scrape.timestamp-tolerance", Kind::GoDuration, &["2ms"], "How close is close, see --scrape.adjust-timestamps.").hidden().unbuilt(),
     server("alertmanager.notification-queue-capacity", Kind::Int, &["10000"], "Most alerts that wait to be sent."),
     server("alertmanager.notification-batch-size", Kind::Int, &["256"], "Most alerts sent at once."),
     server("alertmanager.drain-notification-queue-on-shutdown", Kind::Bool, &["true"], "Send what waits before the server stops."),

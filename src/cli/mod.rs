@@ -165,6 +165,11 @@ impl Flags {
         };
         self.features = features;
         self.warnings = warnings;
+        let inert: Vec<String> = self
+            .changed(|spec| spec.is_inert)
+            .map(|spec| format!("--{} has no effect", spec.name))
+            .collect();
+        self.warnings.extend(inert);
         let foreign = self.flags_of(if self.bool("agent") {
             Mode::Server
         } else {
@@ -183,7 +188,7 @@ impl Flags {
                 format!("The following flag(s) {rule} in agent mode: [{names}]"),
             );
         }
-        if let Some(spec) = self.first_unbuilt() {
+        if let Some(spec) = self.changed(|spec| spec.is_unbuilt).next() {
             return refuse(1, format!("--{} is not supported by Deucalion yet\n", spec.name));
         }
         let ratio = self.float("auto-gomemlimit.ratio");
@@ -210,9 +215,10 @@ impl Flags {
         self.written.iter().filter(is_of).copied().collect()
     }
 
-    fn first_unbuilt(&self) -> Option<&'static FlagSpec> {
-        FLAGS.iter().find(|spec| {
-            spec.is_unbuilt
+    /// Flags of a kind that are written and not at their default.
+    fn changed(&self, is_wanted: fn(&FlagSpec) -> bool) -> impl Iterator<Item = &'static FlagSpec> {
+        FLAGS.iter().filter(move |spec| {
+            is_wanted(spec)
                 && self.written.contains(&spec.name)
                 && self.values.get(spec.name) != Some(&FlagValue::default_of(spec))
         })

@@ -71,8 +71,8 @@ fn values_are_shown_as_prometheus_shows_them() {
 fn switches_are_negated_and_repeated_flags_add_up() {
     check_shown(&["--web.enable-lifecycle"], "web.enable-lifecycle", "true");
     check_shown(
-        &["--no-scrape.adjust-timestamps"],
-        "scrape.adjust-timestamps",
+        &["--no-storage.tsdb.wal-compression"],
+        "storage.tsdb.wal-compression",
         "false",
     );
     check_shown(
@@ -179,6 +179,8 @@ fn what_is_not_built_is_refused_by_name_unless_it_is_the_default() {
         "--web.enable-admin-api is not supported by Deucalion yet\n",
     );
     assert!(parse_words(&["--no-web.enable-admin-api"]).is_ok());
+    let flags = parse_words(&["--web.console.templates=/x", "--auto-gomaxprocs"]).unwrap();
+    assert_eq!(flags.warnings, ["--web.console.templates has no effect"]);
 }
 
 #[test]

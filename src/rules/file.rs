@@ -62,27 +62,10 @@ pub fn load(files: &[PathBuf], loading: &Loading<'_>) -> Result<Vec<GroupSpec>, 
     }
 }
 
-/// The errors as Prometheus prints them: of one file, all mistakes of shape are one error.
+/// The errors as Prometheus prints them.
 pub fn as_prometheus(errors: &[RuleFileError]) -> Vec<String> {
-    let mut all: Vec<String> = Vec::new();
-    for error in errors {
-        let text = error.as_prometheus();
-        let more = text.split_once(SHAPE).and_then(|(file, line)| {
-            let last = all.last_mut()?;
-            last.starts_with(&format!("{file}{SHAPE}")).then(|| {
-                last.push('\n');
-                last.push_str(line);
-            })
-        });
-        if more.is_none() {
-            all.push(text);
-        }
-    }
-    all
+    errors.iter().filter_map(RuleFileError::as_prometheus).collect()
 }
-
-/// What begins an error about a file's shape.
-const SHAPE: &str = "yaml: unmarshal errors:\n";
 
 fn spec_of(file: &Path, group: RuleGroup, loading: &Loading<'_>) -> GroupSpec {
     let labels = group.labels;

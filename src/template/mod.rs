@@ -46,6 +46,7 @@ use tsdb::model::Labels;
 
 pub use error::TemplateError;
 pub(crate) use escape::table_link;
+pub(crate) use histogram::text as histogram_text;
 pub(crate) use print::quoted;
 pub use value::{AlertData, Value};
 

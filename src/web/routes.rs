@@ -241,7 +241,9 @@ async fn api_call(
         };
         let reply = reply.unwrap_or_else(|error| Reply::error(&error));
         let mut response = send(reply, compress::is_accepted(&headers));
-        cors::set(&state.options.cors_origin, &headers, response.headers_mut());
+        if endpoint.is_cross_origin() {
+            cors::set(&state.options.cors_origin, &headers, response.headers_mut());
+        }
         response
     };
     note(
@@ -401,7 +403,6 @@ async fn show(state: &Arc<WebState>, place: Place, query: &str, visitor: Visitor
     let page = |html: String| whole(StatusCode::OK, HTML, html);
     match place {
         Place::Root => redirect(&format!("{prefix}/query")),
-        Place::Graph if query.is_empty() => redirect(&format!("{prefix}/query")),
         Place::Graph => redirect(&format!("{prefix}/query?{query}")),
         Place::QueryPage => {
             let params = Params::parse(query, None);
@@ -420,6 +421,7 @@ async fn show(state: &Arc<WebState>, place: Place, query: &str, visitor: Visitor
         Place::Flags => page(pages::flags(prefix, views)),
         Place::Version => whole(StatusCode::OK, TEXT, api::build_info()),
         Place::Metrics => own_metrics(state, &visitor.headers),
+        Place::Healthy | Place::Ready if visitor.method == Method::HEAD => Response::new(Body::empty()),
         Place::Healthy => whole(StatusCode::OK, TEXT, "Prometheus Server is Healthy.\n"),
         Place::Ready => whole(StatusCode::OK, TEXT, "Prometheus Server is Ready.\n"),
         Place::Reload | Place::Quit => order(state, place, &visitor.method).await,

@@ -37,7 +37,6 @@ pub(crate) struct Samples {
 #[derive(Clone, Debug)]
 pub(crate) struct HistogramSample {
     pub(crate) t: i64,
-    pub(crate) start: i64,
     pub(crate) h: FloatHistogram,
 }
 
@@ -67,17 +66,16 @@ impl Samples {
         let starts = want_starts && !columns.start_ms.is_empty();
         let mut histograms = columns.histograms.iter().peekable();
         for (row, (&t, &v)) in columns.t_ms.iter().zip(&columns.v).enumerate() {
-            let start = if starts { columns.start_ms[row] } else { 0 };
             if let Some((_, histogram)) = histograms.next_if(|(at, _)| *at as usize == row) {
                 let h = float_histogram(histogram);
                 if !is_stale(h.sum) {
-                    self.h.push(HistogramSample { t, start, h });
+                    self.h.push(HistogramSample { t, h });
                 }
             } else if !is_stale(v) {
                 self.t.push(t);
                 self.v.push(v);
                 if starts {
-                    self.start.push(start);
+                    self.start.push(columns.start_ms[row]);
                 }
             }
         }
@@ -98,7 +96,6 @@ impl Samples {
             }
             self.h.push(HistogramSample {
                 t: grid.at_ms(*step as usize),
-                start: 0,
                 h,
             });
         }

@@ -29,6 +29,7 @@ use crate::queries::{Finished, Origin};
 pub(super) enum Endpoint {
     Query,
     QueryRange,
+    QueryExemplars,
     FormatQuery,
     ParseQuery,
     Labels,
@@ -53,6 +54,13 @@ pub(super) enum Endpoint {
     Otlp,
 }
 
+impl Endpoint {
+    /// Whether browsers of other origins are told that they may read the answer.
+    pub(super) fn is_cross_origin(self) -> bool {
+        !matches!(self, Self::RemoteWrite | Self::Otlp)
+    }
+}
+
 const GET: &[Method] = &[Method::GET];
 const POST: &[Method] = &[Method::POST];
 const GET_POST: &[Method] = &[Method::GET, Method::POST];
@@ -62,6 +70,7 @@ const POST_PUT: &[Method] = &[Method::POST, Method::PUT];
 pub(super) const ENDPOINTS: &[(&str, Endpoint, &[Method])] = &[
     ("/query", Endpoint::Query, GET_POST),
     ("/query_range", Endpoint::QueryRange, GET_POST),
+    ("/query_exemplars", Endpoint::QueryExemplars, GET_POST),
     ("/format_query", Endpoint::FormatQuery, GET_POST),
     ("/parse_query", Endpoint::ParseQuery, GET_POST),
     ("/labels", Endpoint::Labels, GET_POST),
@@ -142,6 +151,10 @@ pub(super) async fn answer(state: &WebState, call: Call) -> Result<Reply, ApiErr
             let (request, shape) = query::range(params, call.origin)?;
             Reply::Query(query::run(queries, request, shape).await?)
         }
+        Endpoint::QueryExemplars => match query::exemplars(queries, params)? {
+            Some(json) => data(json),
+            None => Reply::Whole(StatusCode::NO_CONTENT, JSON, String::new()),
+        },
         Endpoint::FormatQuery => data(&query::format_query(queries, params)?),
         Endpoint::ParseQuery => data(&query::parse_query(queries, params)?),
         Endpoint::Labels => {

@@ -129,6 +129,21 @@ pub(super) fn api_error(error: &QueryError) -> ApiError {
     }
 }
 
+/// `/api/v1/query_exemplars`: none, as in a Prometheus whose exemplar storage is off; `None` for a query without
+/// selectors.
+pub(super) fn exemplars(queries: &Queries, params: &Params) -> Result<Option<&'static str>, ApiError> {
+    let start_ms = params.time_or("start", super::params::MIN_TIME_MS)?;
+    let end_ms = params.time_or("end", super::params::MAX_TIME_MS)?;
+    if end_ms < start_ms {
+        return Err(ApiError::bad_data(
+            "end timestamp must not be before start timestamp",
+        ));
+    }
+    let expr = parser::parse_expr(params.get("query"), &queries.engine().options().parser)
+        .map_err(|e| ApiError::bad_data(e.to_string()))?;
+    Ok((!expr.selectors().is_empty()).then_some("[]"))
+}
+
 /// `/api/v1/format_query`
 pub(super) fn format_query(queries: &Queries, params: &Params) -> Result<String, ApiError> {
     let expr = parse(queries, params)?;

@@ -34,12 +34,15 @@ impl Head {
         }
         drop(data);
         let mut data = self.lanes[lane].data.write();
-        // Another batch may have made it in between.
-        if let Some(ordinal) = data.find(pairs.clone()) {
+        let next = self.last_ref.load(Ordering::Acquire) + 1;
+        let (ordinal, made) = data.find_or_create(pairs, next, PENDING);
+        if !made {
+            // Another batch made it in between.
             return Ok(SeriesRef(data.cold[ordinal].series));
         }
+        // Another lane may have taken the number meanwhile.
         let series = self.last_ref.fetch_add(1, Ordering::AcqRel) + 1;
-        let ordinal = data.create(pairs, series, PENDING);
+        data.cold[ordinal].series = series;
         self.refs.write().insert(series, Address::new(lane, ordinal));
         drop(data);
         Stats::add(&self.stats.series_created, 1);

@@ -130,7 +130,10 @@ impl Db {
                 }
             }
         }
-        let (min_ms, max_ms) = self.head.time_range_ms().unwrap_or((i64::MAX, i64::MIN));
+        // An empty head begins where the blocks end.
+        let blocks_end_ms = self.blocks().iter().map(|block| block.meta().max_ms).max();
+        let empty = blocks_end_ms.map_or((i64::MAX, i64::MIN), |end_ms| (end_ms, end_ms));
+        let (min_ms, max_ms) = self.head.time_range_ms().unwrap_or(empty);
         let mut values: HashMap<&str, (u64, u64)> = HashMap::new();
         for ((name, value), &count) in &pairs {
             let (number, bytes) = values.entry(name).or_default();

@@ -133,7 +133,8 @@ impl Head {
             }
             let cold = old.cold[ordinal];
             let hot = old.hot[ordinal];
-            let place = fresh.create(old.labels.labels(cold.labels_at), cold.series, hot.flags);
+            let labels = old.labels.labels(cold.labels_at);
+            let (place, _) = fresh.find_or_create(labels, cold.series, hot.flags);
             fresh.hot[place] = hot;
             fresh.cold[place].closed = cold.closed;
             moved[ordinal as usize] = place;

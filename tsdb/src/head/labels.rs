@@ -31,15 +31,17 @@ pub(crate) struct LabelSets {
 impl LabelSets {
     /// The pair of these words, made if need be.
     pub(crate) fn pair(&mut self, name: &str, value: &str) -> u32 {
-        let words = (self.symbols.intern(name), self.symbols.intern(value));
-        if let Some(found) = self.probe(words) {
+        let hash = self.hasher.hash_one((name, value));
+        if let Some(found) = self.probe(hash, name, value) {
             return found;
         }
+        let words = (self.symbols.intern(name), self.symbols.intern(value));
         let at = u32::try_from(self.pairs.len()).expect("a lane has fewer than 2^32 pairs");
         self.pairs.push(words);
-        let (pairs, hasher) = (&self.pairs, &self.hasher);
-        self.by_words.insert_unique(hasher.hash_one(words), at, |&at| {
-            hasher.hash_one(pairs[at as usize])
+        let (pairs, symbols, hasher) = (&self.pairs, &self.symbols, &self.hasher);
+        self.by_words.insert_unique(hash, at, |&at| {
+            let (name, value) = pairs[at as usize];
+            hasher.hash_one((symbols.word(name), symbols.word(value)))
         });
         self.by_name.entry(words.0).or_default().push(at);
         at
@@ -47,13 +49,12 @@ impl LabelSets {
 
     /// The pair of these words, if there is one.
     pub(crate) fn find_pair(&self, name: &str, value: &str) -> Option<u32> {
-        self.probe((self.symbols.find(name)?, self.symbols.find(value)?))
+        self.probe(self.hasher.hash_one((name, value)), name, value)
     }
 
-    fn probe(&self, words: (u32, u32)) -> Option<u32> {
-        let hash = self.hasher.hash_one(words);
+    fn probe(&self, hash: u64, name: &str, value: &str) -> Option<u32> {
         self.by_words
-            .find(hash, |&at| self.pairs[at as usize] == words)
+            .find(hash, |&at| self.words(at) == (name, value))
             .copied()
     }
 

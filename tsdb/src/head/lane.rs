@@ -40,6 +40,8 @@ pub(crate) struct LaneData {
     pub(crate) postings: Postings,
     by_labels: HashTable<u32>,
     hasher: foldhash::fast::RandomState,
+    /// A buffer for label sets that are looked up.
+    run: Vec<u8>,
     pub(crate) hot: Paged<Hot>,
     pub(crate) cold: Paged<Cold>,
     pub(crate) arena: Arena,
@@ -79,23 +81,30 @@ impl LaneData {
         self.by_labels.find(self.hasher.hash_one(run), same).copied()
     }
 
-    /// Makes a series that is not there yet; returns its ordinal.
-    pub(crate) fn create<'a>(
+    /// The series with these labels, made if need be; says whether it was.
+    pub(crate) fn find_or_create<'a>(
         &mut self,
         labels: impl Iterator<Item = (&'a str, &'a str)>,
         series: u64,
         flags: u8,
-    ) -> u32 {
+    ) -> (u32, bool) {
         let pairs: smallvec::SmallVec<[u32; 24]> = labels
             .map(|(name, value)| self.labels.pair(name, value))
             .collect();
-        let mut run = Vec::with_capacity(64);
+        let mut run = std::mem::take(&mut self.run);
         encode_run(&pairs, &mut run);
+        let found = self.probe(&run);
+        let ordinal = found.unwrap_or_else(|| self.create(&pairs, &run, series, flags));
+        self.run = run;
+        (ordinal, found.is_none())
+    }
+
+    fn create(&mut self, pairs: &[u32], run: &[u8], series: u64, flags: u8) -> u32 {
         let ordinal = self.count();
-        for &pair in &pairs {
+        for &pair in pairs {
             self.postings.push(pair, ordinal);
         }
-        let labels_at = self.labels.store(&run);
+        let labels_at = self.labels.store(run);
         let mut hot = Hot::default();
         hot.flags = flags;
         self.hot.push(hot);
@@ -111,7 +120,7 @@ impl LaneData {
             cold,
             ..
         } = self;
-        by_labels.insert_unique(hasher.hash_one(&run[..]), ordinal, |&o| {
+        by_labels.insert_unique(hasher.hash_one(run), ordinal, |&o| {
             hasher.hash_one(labels.stored(cold[o].labels_at))
         });
         ordinal
@@ -243,7 +252,7 @@ mod tests {
 
     fn chunk_sizes(times_ms: impl Iterator<Item = i64>) -> Vec<u16> {
         let mut lane = LaneData::default();
-        let series = lane.create([("__name__", "a")].into_iter(), 1, 0);
+        let (series, _) = lane.find_or_create([("__name__", "a")].into_iter(), 1, 0);
         for t_ms in times_ms {
             lane.append(series, t_ms, 1f64.to_bits(), 7_200_000);
         }
@@ -288,7 +297,7 @@ mod tests {
             let value = i.to_string();
             let labels = [("__name__", "a"), ("i", value.as_str())];
             assert_eq!(lane.find(labels.into_iter()), None);
-            lane.create(labels.into_iter(), i + 1, 0);
+            lane.find_or_create(labels.into_iter(), i + 1, 0);
         }
         let found = lane.find([("__name__", "a"), ("i", "77")].into_iter());
         assert_eq!(found, Some(77));
