@@ -11,9 +11,13 @@ fn rust_files(dir: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut open = vec![root().join(dir)];
     while let Some(dir) = open.pop() {
-        for entry in fs::read_dir(&dir).unwrap() {
-            let path = entry.unwrap().path();
-            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        for entry in fs::read_dir(&dir).expect("read a directory of the checkout") {
+            let path = entry.expect("read a directory of the checkout").path();
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
             if path.is_dir() && name != "target" && name != "fuzz" {
                 open.push(path);
             } else if name.ends_with(".rs") {
@@ -27,7 +31,7 @@ fn rust_files(dir: &str) -> Vec<PathBuf> {
 
 /// Code of a file without comments, so that prose may name what code may not.
 fn code(path: &Path) -> String {
-    let text = fs::read_to_string(path).unwrap();
+    let text = fs::read_to_string(path).expect("the checkout can be read");
     text.lines()
         .filter(|line| !line.trim_start().starts_with("//"))
         .collect::<Vec<_>>()

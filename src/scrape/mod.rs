@@ -38,6 +38,6 @@ mod tests;
 
 pub use clock::{Clock, SystemClock};
 pub use manager::{ScrapeError, ScrapeManager};
-pub use target::Target;
+pub use target::{Target, check_group};
 pub use url::Outside;
 pub use view::Targets;

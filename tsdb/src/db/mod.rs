@@ -19,6 +19,7 @@ mod open;
 mod options;
 mod query;
 mod reload;
+mod snapshot;
 mod stats;
 mod truncate;
 

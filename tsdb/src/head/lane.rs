@@ -77,7 +77,7 @@ impl LaneData {
     }
 
     fn probe(&self, run: &[u8]) -> Option<u32> {
-        let same = |&ordinal: &u32| self.labels.stored(self.cold[ordinal].labels_at) == run;
+        let same = |&ordinal: &u32| self.labels.is_run(self.cold[ordinal].labels_at, run);
         self.by_labels.find(self.hasher.hash_one(run), same).copied()
     }
 

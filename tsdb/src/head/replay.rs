@@ -182,7 +182,7 @@ impl Replayed {
         }
         self.refs.insert(number, Address::new(lane, ordinal));
         if made {
-            Stats::add(&self.stats.series_created, 1);
+            *self.stats.series_created.get_mut() += 1;
         } else {
             // The series left the head and came back under another number: what was replayed of it up to
             // now is in blocks. Its first number still names it, so both records must stay in the log.
