@@ -229,7 +229,7 @@ fn labels() -> Vec<Script> {
         ),
         text(
             "utf8_refused",
-            "metric_name_validation_scheme: legacy",
+            "metric_name_validation_scheme: legacy\n    metric_name_escaping_scheme: underscores",
             &["a 1\n", "{\"a.b\"} 1\n", "a 2\n", "a{\"l.m\"=\"n\"} 1\n", "a 3\n", "{\"a_b\"} 1\n", "{\"a:b\"} 1\n", "a 1\n"],
         ),
         text(
