@@ -2,5 +2,6 @@
 
 mod alerts;
 mod compatibility;
+mod stacks;
 mod support;
 mod tidy;
