@@ -1,3 +1,5 @@
+//! The database as a whole.
+
 mod concurrent;
 mod crash;
 mod model;
