@@ -247,3 +247,19 @@ fn cleaned_tombstones_leave_only_what_was_not_deleted() {
     drop(db);
     assert_eq!(everything(&open(&fs)), before);
 }
+
+#[test]
+fn closing_gives_up_a_block_that_is_being_written() {
+    let fs = memory();
+    let db = open(&fs);
+    fill(&db, 0, 300);
+    let before = everything(&db);
+    db.stopping.cancel(CancelReason::ShuttingDown);
+    assert!(db.maintain(5).is_err());
+    assert!(db.block_metas().is_empty());
+    assert_eq!(everything(&db), before);
+    drop(db);
+    let db = open(&fs);
+    assert_eq!(everything(&db), before);
+    assert_eq!(db.maintain(6).unwrap().head_compactions, 2);
+}
