@@ -78,7 +78,10 @@ pub(crate) fn request(
     let text = body.map_or(String::new(), |(_, text)| text.to_owned());
     let request = builder.body(text).map_err(|e| e.to_string())?;
     let agent = agent();
-    let request = agent.configure_request(request).allow_non_standard_methods(true).build();
+    let request = agent
+        .configure_request(request)
+        .allow_non_standard_methods(true)
+        .build();
     read(agent.run(request))
 }
 

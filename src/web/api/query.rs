@@ -135,7 +135,9 @@ pub(super) fn exemplars(queries: &Queries, params: &Params) -> Result<Option<&'s
     let start_ms = params.time_or("start", super::params::MIN_TIME_MS)?;
     let end_ms = params.time_or("end", super::params::MAX_TIME_MS)?;
     if end_ms < start_ms {
-        return Err(ApiError::bad_data("end timestamp must not be before start timestamp"));
+        return Err(ApiError::bad_data(
+            "end timestamp must not be before start timestamp",
+        ));
     }
     let expr = parser::parse_expr(params.get("query"), &queries.engine().options().parser)
         .map_err(|e| ApiError::bad_data(e.to_string()))?;
