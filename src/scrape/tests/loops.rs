@@ -329,7 +329,6 @@ async fn targets_are_scraped_over_http_and_shown() {
         Some("50ms")
     );
     assert_eq!(targets.metadata()[0].1, "a");
-    targets.refresh_metrics();
     let metric = "prometheus_target_metadata_cache_entries{scrape_job=\"test\"}";
     assert_eq!(own_metric(&server.registry, metric), "1");
     server.manager.stop().await;
