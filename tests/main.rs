@@ -2,5 +2,6 @@
 
 mod alerts;
 mod compatibility;
+mod promtool;
 mod support;
 mod tidy;
