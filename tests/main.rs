@@ -3,6 +3,10 @@
 mod alerts;
 mod binary;
 mod compatibility;
+<<<<<<< HEAD
 mod stacks;
+=======
+mod promtool;
+>>>>>>> wt-promtool
 mod support;
 mod tidy;

@@ -12,6 +12,7 @@ pub mod decode;
 pub mod fields;
 pub mod load;
 pub mod scalar;
+pub mod tell;
 pub mod tree;
 pub mod write;
 
