@@ -3,10 +3,7 @@
 mod alerts;
 mod binary;
 mod compatibility;
-<<<<<<< HEAD
-mod stacks;
-=======
 mod promtool;
->>>>>>> wt-promtool
+mod stacks;
 mod support;
 mod tidy;
