@@ -5,5 +5,6 @@ mod binary;
 mod compatibility;
 mod promtool;
 mod stacks;
+mod scraping;
 mod support;
 mod tidy;
