@@ -31,6 +31,10 @@ struct Prometheus {
 impl Prometheus {
     /// Starts it, unless it is not installed. `scrape` lets it scrape itself five times a second.
     fn start(data: &Path, scrape: bool) -> Option<Self> {
+        Self::start_with(data, scrape, &[])
+    }
+
+    fn start_with(data: &Path, scrape: bool, flags: &[&str]) -> Option<Self> {
         let program = peer("prometheus")?;
         let port = TcpListener::bind("127.0.0.1:0")
             .unwrap()
@@ -48,6 +52,7 @@ impl Prometheus {
             .arg(format!("--storage.tsdb.path={}", data.display()))
             .arg(format!("--web.listen-address=127.0.0.1:{port}"))
             .arg("--storage.tsdb.retention.time=100y")
+            .args(flags)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -293,4 +298,49 @@ fn we_read_what_prometheus_left_in_good_order() {
 #[test]
 fn we_read_what_a_killed_prometheus_left() {
     check_we_read_prometheus(false);
+}
+
+/// What stands in a directory: names and lengths of all files.
+fn listing(dir: &Path) -> BTreeMap<String, u64> {
+    let mut all = BTreeMap::new();
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            all.extend(listing(&path));
+        } else {
+            all.insert(path.display().to_string(), path.metadata().unwrap().len());
+        }
+    }
+    all
+}
+
+#[test]
+fn native_histograms_of_prometheus_are_refused_and_nothing_is_changed() {
+    let scratch = scratch();
+    let data = scratch.path().join("data");
+    let flags = ["--enable-feature=native-histograms,exemplar-storage"];
+    let Some(prometheus) = Prometheus::start_with(&data, true, &flags) else {
+        return;
+    };
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let (_, body) = prometheus
+            .get("/api/v1/query?query=histogram_count(prometheus_http_request_duration_seconds)")
+            .unwrap();
+        if body.contains("\"value\":") {
+            break;
+        }
+        assert!(Instant::now() < deadline, "no native histogram: {body}");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    prometheus.stop(true);
+    let before = listing(&data);
+    let error = Db::open(Arc::new(RealFs), &data, DbOptions::default(), MIDDAY_MS).unwrap_err();
+    assert!(error.is_foreign(), "{error}");
+    let text = error.to_string();
+    assert!(
+        text.contains("/wal/00000000: at offset ") && text.contains("histogram_samples"),
+        "{text}"
+    );
+    assert_eq!(listing(&data), before);
 }

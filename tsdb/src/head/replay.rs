@@ -15,9 +15,13 @@ use super::lane::{LANES, Lane, LaneData, lane_of};
 use super::lookup::{Address, RefTable};
 use super::slab::LOGGED;
 use super::{Head, HeadOptions, Stats, chunks_dir, wal_dir};
+use crate::encoding::DecodeError;
 use crate::fs::Vfs;
 use crate::wal::record::{samples, series, tombstones};
 use crate::wal::{Kind, SegmentReader, WalError, Writer, repair, segment};
+
+/// Numbers of series are below this: places of chunks hold them in five bytes.
+const REFS_END: u64 = 1 << 40;
 
 /// How far a start has come; shared with whoever shows it.
 #[derive(Debug, Default)]
@@ -122,7 +126,18 @@ impl Replayed {
         while let Some(record) = reader.next()? {
             let applied = match Kind::of(record) {
                 Some(Kind::Series) => {
-                    series::decode(record, |number, labels| self.apply_series(number, labels))
+                    let mut wrong = false;
+                    let decoded = series::decode(record, |number, labels| {
+                        if (1..REFS_END).contains(&number) {
+                            self.apply_series(number, labels);
+                        } else {
+                            wrong = true;
+                        }
+                    });
+                    decoded.and(match wrong {
+                        true => Err(DecodeError::new(1, "series numbers from 1 to 2^40")),
+                        false => Ok(()),
+                    })
                 }
                 Some(Kind::Samples) => {
                     rows.clear();
@@ -222,7 +237,9 @@ impl Replayed {
     }
 
     fn apply_tombstone(&mut self, number: u64, from_ms: i64, through_ms: i64) {
-        self.last_ref = self.last_ref.max(number);
+        if number < REFS_END {
+            self.last_ref = self.last_ref.max(number);
+        }
         if through_ms < self.min_valid_ms {
             return;
         }

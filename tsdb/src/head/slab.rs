@@ -226,7 +226,7 @@ impl ClosedChunks {
         let base = *self
             .base_ms
             .get_or_insert(chunk.min_ms.saturating_sub(i64::from(u32::MAX / 2)));
-        let offset = |t_ms: i64| u32::try_from(t_ms.wrapping_sub(base)).ok().filter(|&o| o < WIDE);
+        let offset = |t_ms: i64| u32::try_from(t_ms.checked_sub(base)?).ok().filter(|&o| o < WIDE);
         let (min, max) = match (offset(chunk.min_ms), offset(chunk.max_ms)) {
             (Some(min), Some(max)) => (min, max),
             _ => (WIDE, WIDE),
@@ -363,10 +363,20 @@ mod tests {
     #[test]
     fn chunks_of_any_time_come_back_newest_first() {
         let mut chunks = ClosedChunks::default();
-        let all = [chunk(i64::MIN, -5), chunk(0, 10), chunk(11, i64::MAX)];
+        let all = [
+            chunk(i64::MIN, i64::MIN + 1),
+            chunk(-9, -5),
+            chunk(0, 10),
+            chunk(11, i64::MAX),
+        ];
         let newest = all.iter().fold(NO_CHUNK, |older, &c| chunks.push(older, c));
         let back: Vec<_> = chunks.list(newest).map(|(_, c)| c).collect();
-        assert_eq!(back, [all[2], all[1], all[0]]);
+        assert_eq!(back, [all[3], all[2], all[1], all[0]]);
+        // The base is that of the first, as far ahead as it gets.
+        let mut chunks = ClosedChunks::default();
+        let late = chunks.push(NO_CHUNK, chunk(i64::MAX, i64::MAX));
+        let early = chunks.push(late, chunk(i64::MIN, i64::MIN + 5));
+        assert_eq!(chunks.get(early), chunk(i64::MIN, i64::MIN + 5));
     }
 
     #[test]
