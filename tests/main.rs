@@ -2,5 +2,7 @@
 
 mod alerts;
 mod compatibility;
+mod crash;
+mod exchange;
 mod support;
 mod tidy;
