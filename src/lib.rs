@@ -16,6 +16,7 @@ pub mod discovery;
 pub mod exposition;
 pub mod http_client;
 pub mod notifier;
+pub mod promtool;
 pub mod queries;
 pub mod relabel;
 pub mod rules;

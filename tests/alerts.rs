@@ -36,12 +36,18 @@ impl Drop for Process {
 fn node_exporter(binary: &Path, dir: &Path, port: u16) -> Process {
     let process = Process::start(binary, dir, &[format!("--web.listen-address=127.0.0.1:{port}")]);
     let url = format!("http://127.0.0.1:{port}/metrics");
-    wait_for("node_exporter", 20, || http::get(&url).ok().filter(|answer| answer.status == 200));
+    wait_for("node_exporter", 20, || {
+        http::get(&url).ok().filter(|answer| answer.status == 200)
+    });
     process
 }
 
 fn alertmanager(binary: &Path, dir: &Path, port: u16) -> Process {
-    std::fs::write(dir.join("alertmanager.yml"), "route: {receiver: none}\nreceivers: [{name: none}]\n").expect("write");
+    std::fs::write(
+        dir.join("alertmanager.yml"),
+        "route: {receiver: none}\nreceivers: [{name: none}]\n",
+    )
+    .expect("write");
     let args = [
         "--config.file=alertmanager.yml".to_owned(),
         format!("--storage.path={}", dir.join("alertmanager").display()),
@@ -50,17 +56,24 @@ fn alertmanager(binary: &Path, dir: &Path, port: u16) -> Process {
     ];
     let process = Process::start(binary, dir, &args);
     let url = format!("http://127.0.0.1:{port}/-/ready");
-    wait_for("Alertmanager", 20, || http::get(&url).ok().filter(|answer| answer.status == 200));
+    wait_for("Alertmanager", 20, || {
+        http::get(&url).ok().filter(|answer| answer.status == 200)
+    });
     process
 }
 
 /// Names of the alerts that Alertmanager holds, as its own tool tells them.
 fn told(amtool: &Path, port: u16) -> Vec<String> {
     let url = format!("--alertmanager.url=http://127.0.0.1:{port}");
-    let out = Command::new(amtool).args(["alert", "query", "-o", "json", &url]).output().expect("run amtool");
+    let out = Command::new(amtool)
+        .args(["alert", "query", "-o", "json", &url])
+        .output()
+        .expect("run amtool");
     let alerts: Value = serde_json::from_slice(&out.stdout).unwrap_or(Value::Null);
     let all = alerts.as_array().map(Vec::as_slice).unwrap_or_default();
-    all.iter().filter_map(|alert| Some(alert["labels"]["alertname"].as_str()?.to_owned())).collect()
+    all.iter()
+        .filter_map(|alert| Some(alert["labels"]["alertname"].as_str()?.to_owned()))
+        .collect()
 }
 
 #[test]
@@ -96,19 +109,31 @@ scrape_configs:
     std::fs::write(dir.path().join("prometheus.yml"), config).expect("write");
     let rules = "groups: [{name: g, rules: [{alert: ServiceDown, expr: 'up == 0', for: 1s, labels: {severity: critical}}]}]\n";
     std::fs::write(dir.path().join("rules.yml"), rules).expect("write");
-    let ours = Start::new(&deucalion(), dir.path()).arg("--rules.alert.resend-delay=1s").ready();
+    let ours = Start::new(&deucalion(), dir.path())
+        .arg("--rules.alert.resend-delay=1s")
+        .ready();
 
     wait_for("both exporters to be scraped", 20, || {
         let up = ours.query("sum(up)", "");
         (up["result"][0]["value"][1] == "2").then_some(())
     });
-    let seen = ours.query("count({job='node'}) > 300 and count({job='prometheus'}) > 300", "");
-    assert!(seen["result"].as_array().is_some_and(|all| all.len() == 1), "real pages are stored whole: {seen}");
+    let seen = ours.query(
+        "count({job='node'}) > 300 and count({job='prometheus'}) > 300",
+        "",
+    );
+    assert!(
+        seen["result"].as_array().is_some_and(|all| all.len() == 1),
+        "real pages are stored whole: {seen}"
+    );
     assert_eq!(told(&amtool, manager_port), Vec::<String>::new());
     drop(node);
-    wait_for("the alert to arrive", 30, || (told(&amtool, manager_port) == ["ServiceDown"]).then_some(()));
+    wait_for("the alert to arrive", 30, || {
+        (told(&amtool, manager_port) == ["ServiceDown"]).then_some(())
+    });
     let _back = node_exporter(&exporter, dir.path(), node_port);
-    wait_for("the alert to be resolved", 30, || told(&amtool, manager_port).is_empty().then_some(()));
+    wait_for("the alert to be resolved", 30, || {
+        told(&amtool, manager_port).is_empty().then_some(())
+    });
 }
 
 /// One alert that always holds, with this `for`.
@@ -144,14 +169,23 @@ fn restart(binary: &Path, dir: &Path, flags: &[&str]) -> (f64, f64) {
     std::thread::sleep(std::time::Duration::from_secs(4));
     let server = start.ready();
     let away_s = away.elapsed().as_secs_f64();
+    // The state is stored again once the restore is over.
+    let recently = format!(
+        "timestamp(ALERTS_FOR_STATE) > {}",
+        jiff::Timestamp::now().as_second()
+    );
     wait_for("the state to be stored again", 30, || {
-        let stored = server.query("ALERTS_FOR_STATE", "");
-        stored["result"].as_array().is_some_and(|all| !all.is_empty()).then_some(())
+        let stored = server.query(&recently, "");
+        stored["result"]
+            .as_array()
+            .is_some_and(|all| !all.is_empty())
+            .then_some(())
     });
-    // Once the state is stored again, the restore is over.
-    std::thread::sleep(std::time::Duration::from_millis(1500));
     let after = active_since(&server).expect("the alert is still there");
-    ((after.as_millisecond() - before.as_millisecond()) as f64 / 1000.0, away_s)
+    (
+        (after.as_millisecond() - before.as_millisecond()) as f64 / 1000.0,
+        away_s,
+    )
 }
 
 fn check_restart(hold: &str, flags: &'static [&'static str], is_kept: bool) {
@@ -170,9 +204,15 @@ fn check_restart(hold: &str, flags: &'static [&'static str], is_kept: bool) {
         let (moved_s, away_s) = run.join().expect("the run ends well");
         if is_kept {
             // Shifted by the downtime: what is measured from outside is a little more or less.
-            assert!((moved_s - away_s).abs() < 3.0, "{name}: moved by {moved_s} s over {away_s} s of downtime");
+            assert!(
+                (moved_s - away_s).abs() < 3.0,
+                "{name}: moved by {moved_s} s over {away_s} s of downtime"
+            );
         } else {
-            assert!(moved_s > away_s + 2.0, "{name}: moved by {moved_s} s over {away_s} s of downtime");
+            assert!(
+                moved_s > away_s + 2.0,
+                "{name}: moved by {moved_s} s over {away_s} s of downtime"
+            );
         }
     }
 }

@@ -1,8 +1,10 @@
 //! The server seen from outside, and the shape of the tree.
 
 mod alerts;
+mod binary;
 mod compatibility;
 mod crash;
 mod exchange;
+mod stacks;
 mod support;
 mod tidy;

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Brings the real counterparts (Prometheus, promtool, Alertmanager, node_exporter, VictoriaMetrics) for the
-# side-by-side tests and benches, unpacked from Debian packages; nothing is installed on the machine.
+# side-by-side tests and benches, unpacked from Debian packages; of the machine only a link for Alertmanager's
+# templates changes.
 #
 #   tests/peers.sh [DIR] [PACKAGE ...]
 #
@@ -18,7 +19,7 @@ packages=("$@")
 command -v apt-get >/dev/null && command -v dpkg >/dev/null ||
   { echo "peers: apt-get and dpkg are needed to unpack Debian packages" >&2; exit 1; }
 mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources 2>/dev/null |
-  awk '!/^[[:space:]]*#/ { for (i = 1; i <= NF; i++) if (!m && $i ~ /^https?:.*\/debian\/?$/) m = $i } END { print m }')
+  awk '!/^[[:space:]]*#/ { for (i = 1; i <= NF; i++) if (!m && $i ~ /^https?:.*\/debian\/?$/) m = $i } END { print m }' || true)
 [ -n "$mirror" ] || { echo "peers: no Debian mirror in the apt sources" >&2; exit 1; }
 
 mkdir -p "$dir/bin" "$dir/apt/lists/partial" "$dir/apt/cache/archives/partial" "$dir/unpacked"
@@ -44,4 +45,11 @@ fi
 for binary in "$dir"/unpacked/*/usr/bin/* "$dir"/unpacked/*/usr/sbin/*; do
   [ -f "$binary" ] && ln -sf "$binary" "$dir/bin/$(basename "$binary")"
 done
+# Debian's Alertmanager reads its templates from a fixed place, wherever its binary lies: they are linked there,
+# if that place is free and may be written.
+templates=$(readlink -f "$dir/unpacked/prometheus-alertmanager/usr/share/prometheus/alertmanager" || true)
+if [ -d "$templates" ] && [ ! -e /usr/share/prometheus/alertmanager ]; then
+  { mkdir -p /usr/share/prometheus && ln -sfn "$templates" /usr/share/prometheus/alertmanager; } 2>/dev/null ||
+    echo "peers: /usr/share/prometheus/alertmanager cannot be made, so Alertmanager will not start" >&2
+fi
 ls "$dir/bin"

@@ -35,6 +35,7 @@ use tsdb::db::DbOptions;
 use tsdb::query::{Budget, Cancel, CancelReason};
 
 use crate::cli::{CliExit, Flags};
+use crate::config::OwnConfig;
 use crate::discovery::{self, DiscoveryMetrics};
 use crate::notifier::{self, NotifierManager};
 use crate::queries::{Queries, QueriesOptions};
@@ -86,6 +87,9 @@ struct Plan {
     cors_origin: tsdb::model::Regex,
     data_dir: PathBuf,
     is_demo: bool,
+    /// Bytes that all queries may hold, rules' too.
+    budget: Budget,
+    own: OwnConfig,
 }
 
 impl Plan {
@@ -101,7 +105,7 @@ impl Plan {
                 data_dir = dir.join("data");
             }
         }
-        read_own_file(&flags)?;
+        let own = read_own_file(&flags)?;
         let listen = flags
             .texts("web.listen-address")
             .first()
@@ -143,6 +147,8 @@ impl Plan {
             cors_origin,
             data_dir,
             is_demo,
+            budget: Budget::new("all queries'", bytes(own.query.bytes_max)),
+            own,
         })
     }
 
@@ -248,18 +254,19 @@ fn start_log(flags: &Flags) -> Result<(), CliExit> {
     Ok(())
 }
 
-fn read_own_file(flags: &Flags) -> Result<(), CliExit> {
-    let file = flags.text("deucalion.config.file");
-    if file.is_empty() {
-        return Ok(());
+/// `--deucalion.config.file`: settings that Prometheus does not have.
+fn read_own_file(flags: &Flags) -> Result<OwnConfig, CliExit> {
+    match flags.text("deucalion.config.file") {
+        "" => Ok(OwnConfig::default()),
+        file => OwnConfig::load(Path::new(file)).map_err(|error| refuse(2, error)),
     }
-    let own = crate::config::OwnConfig::load(Path::new(file)).map_err(|e| refuse(2, e))?;
-    debug_assert_eq!(
-        own,
-        crate::config::OwnConfig::default(),
-        "no setting of our own exists yet"
-    );
-    Ok(())
+}
+
+/// A limit, if there is one.
+fn bytes(limit: Option<u64>) -> usize {
+    limit
+        .and_then(|bytes| usize::try_from(bytes).ok())
+        .unwrap_or(usize::MAX)
 }
 
 fn parser_options(flags: &Flags) -> ParserOptions {
@@ -311,7 +318,8 @@ fn rule_options(
     let evaluate = EngineEvaluate::new(
         Arc::clone(engine),
         Arc::new(storage.late.clone()),
-        Budget::new("rules'", usize::MAX),
+        plan.budget
+            .child("rule's", bytes(plan.own.query.bytes_max_per_query)),
         cancel.clone(),
     );
     let concurrent = flags.features.has("concurrent-rule-eval");
@@ -461,7 +469,8 @@ fn queries(
         timeout: Duration::from_millis(plan.flags.duration_ms("query.timeout").unsigned_abs()),
         max_concurrency: usize::try_from(plan.flags.int("query.max-concurrency")).unwrap_or(1),
         threads: QUERY_THREADS,
-        budget_bytes: usize::MAX,
+        budget: plan.budget.clone(),
+        budget_bytes_per_query: bytes(plan.own.query.bytes_max_per_query),
     };
     let queries = Queries::new(
         Arc::clone(engine),

@@ -79,7 +79,9 @@ impl StatusView for Status {
                 parts.push(duration::format_ms(options.retention_ms));
             }
             if options.retention_bytes > 0 {
-                parts.push(size::format_bytes(i64::try_from(options.retention_bytes).unwrap_or(i64::MAX)));
+                parts.push(size::format_bytes(
+                    i64::try_from(options.retention_bytes).unwrap_or(i64::MAX),
+                ));
             }
             parts.join(" or ")
         });

@@ -1,11 +1,9 @@
 //! What a mechanism of discovery is, and which there are.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 
 use tokio::sync::mpsc;
-use tsdb::model::Labels;
 
 use super::file::FileProvider;
 use super::fixed::FixedProvider;
@@ -80,15 +78,13 @@ impl ProviderConfig {
 }
 
 /// A written group with a source and one more label.
-pub(super) fn named_group(written: StaticGroup, source: String, meta: Option<(&str, &str)>) -> TargetGroup {
-    let address = |target: &String| Labels::from_pairs([("__address__", target.as_str())]);
-    let mut labels: BTreeMap<String, String> = written.labels;
+pub(super) fn named_group(
+    mut written: StaticGroup,
+    source: String,
+    meta: Option<(&str, &str)>,
+) -> TargetGroup {
     if let Some((name, value)) = meta {
-        labels.insert(name.to_owned(), value.to_owned());
+        written.labels.insert(name.to_owned(), value.to_owned());
     }
-    TargetGroup {
-        source,
-        targets: written.targets.iter().map(address).collect(),
-        labels: Labels::from_pairs(labels.iter().map(|(n, v)| (n.as_str(), v.as_str()))),
-    }
+    TargetGroup::from_written(&written, source)
 }

@@ -27,7 +27,9 @@ mod token;
 mod tests;
 
 pub use error::ParseError;
+pub(crate) use number::parse_float;
 pub use parser::{Parser, RawLabel};
+pub(crate) use quote::Quoted;
 
 /// Which grammar a page follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use super::quote::Quoted;
 
 /// A number that cannot be read, in Go's words.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum NumberError {
+pub(crate) enum NumberError {
     /// It holds `p`, `P` or `_`, which only newer floats of Go's do.
     Unsupported,
     Syntax(Box<[u8]>),
@@ -27,7 +27,7 @@ impl fmt::Display for NumberError {
 }
 
 /// Reads a whole token. Every NaN comes out as the one that Prometheus stores.
-pub(super) fn parse_float(token: &[u8]) -> Result<f64, NumberError> {
+pub(crate) fn parse_float(token: &[u8]) -> Result<f64, NumberError> {
     if token.iter().any(|b| matches!(b, b'p' | b'P' | b'_')) {
         return Err(NumberError::Unsupported);
     }

@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 use tsdb::model::labels::write_quoted;
 
 /// Displays bytes in double quotes; what is not UTF-8 becomes `\xNN`.
-pub(super) struct Quoted<'a>(pub(super) &'a [u8]);
+pub(crate) struct Quoted<'a>(pub(crate) &'a [u8]);
 
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -135,6 +135,14 @@ pub(super) fn relabelled(
     alerts.iter().filter_map(one).collect()
 }
 
+/// Whether all entries of `group` can be Alertmanagers or are dropped.
+///
+/// # Errors
+/// What is wrong with the first that cannot.
+pub fn check_group(group: &TargetGroup, config: &AlertmanagerConfig) -> Result<(), String> {
+    of_group(group, config).map(drop)
+}
+
 /// The Alertmanagers of a group; an address that is a URL spoils the group, as it does to Prometheus.
 fn of_group(group: &TargetGroup, config: &AlertmanagerConfig) -> Result<Found, String> {
     let mut found = Found::default();

@@ -19,6 +19,7 @@ mod wire;
 
 use tsdb::model::Labels;
 
+pub use alertmanager::check_group;
 pub use manager::{NotifierManager, Options};
 
 /// An alert that fires, or has ceased to.

@@ -34,7 +34,9 @@ pub struct QueriesOptions {
     /// Threads that evaluate.
     pub threads: usize,
     /// Bytes that all queries together may hold.
-    pub budget_bytes: usize,
+    pub budget: Budget,
+    /// Bytes that one query may hold.
+    pub budget_bytes_per_query: usize,
 }
 
 /// One query.
@@ -99,7 +101,6 @@ pub struct Queries {
     options: QueriesOptions,
     gate: Semaphore,
     pool: Pool,
-    budget: Budget,
     log: QueryLog,
     metrics: Metrics,
 }
@@ -176,7 +177,6 @@ impl Queries {
             storage,
             gate: Semaphore::new(options.max_concurrency.max(1)),
             pool: Pool::start(options.threads)?,
-            budget: Budget::new("all queries'", options.budget_bytes),
             log: QueryLog::default(),
             metrics: Metrics::new(registry, options.max_concurrency),
             options,
@@ -275,7 +275,10 @@ impl Queries {
     ) -> oneshot::Receiver<Result<Finished, QueryError>> {
         let (done, running) = oneshot::channel();
         let (engine, storage) = (Arc::clone(&self.engine), Arc::clone(&self.storage));
-        let budget = self.budget.child("query", usize::MAX);
+        let budget = self
+            .options
+            .budget
+            .child("query's", self.options.budget_bytes_per_query);
         let (times, options) = (request.times, request.options.clone());
         self.pool.submit(request.class, move || {
             let queued = began.elapsed();
@@ -312,7 +315,10 @@ impl Queries {
     ) -> Result<T, QueryError> {
         let (done, mut running) = oneshot::channel();
         let storage = Arc::clone(&self.storage);
-        let budget = self.budget.child("query", usize::MAX);
+        let budget = self
+            .options
+            .budget
+            .child("query's", self.options.budget_bytes_per_query);
         let watch = Watch {
             cancel: Cancel::new(),
         };

@@ -63,6 +63,15 @@ mod tests {
     }
 
     #[test]
+    fn offsets_are_those_of_prometheus() {
+        // Seen in the timestamps that Prometheus 3.5.3 recorded.
+        let offset_ms =
+            |name, interval_ms| Schedule::new("/tmp/slot/r.yml", name, interval_ms).offset_ns / MS_NS;
+        assert_eq!(offset_ms("first group", 3_000), 1_045);
+        assert_eq!(offset_ms("zweite", 7_000), 4_221);
+    }
+
+    #[test]
     fn groups_of_different_names_or_files_have_slots_of_their_own() {
         let offset = |file, name| Schedule::new(file, name, 60_000).offset_ns;
         assert_ne!(offset("a", "x"), offset("a", "y"));

@@ -30,6 +30,9 @@ impl AlertSink for Sent {
     }
 }
 
+/// Minutes and values; a marker is `None`.
+type Points = Vec<(i64, Option<f64>)>;
+
 /// A store, what was sent, and the options that groups get.
 struct Server {
     store: MemoryStore,
@@ -110,7 +113,7 @@ impl Server {
     }
 
     /// Samples of the series that all `matchers` select, markers as `None`.
-    fn samples(&self, name: &str) -> Vec<(String, Vec<(i64, Option<f64>)>)> {
+    fn samples(&self, name: &str) -> Vec<(String, Points)> {
         let want = Selection {
             sorted: true,
             ..Selection::new(vec![Matcher::equal("__name__", name)], 0, i64::MAX)

@@ -12,6 +12,7 @@
 //!
 //! Start with [`ScrapeManager`]; for the work itself with `cycle`.
 
+mod answer;
 mod cache;
 pub mod clock;
 mod cycle;
@@ -38,6 +39,6 @@ mod tests;
 
 pub use clock::{Clock, SystemClock};
 pub use manager::{ScrapeError, ScrapeManager};
-pub use target::Target;
+pub use target::{Target, check_group};
 pub use url::Outside;
 pub use view::Targets;

@@ -81,6 +81,19 @@ impl Built {
     }
 }
 
+/// Whether all entries of `group` can be scraped or are dropped.
+///
+/// # Errors
+/// What is wrong with the first that cannot.
+pub fn check_group(group: &TargetGroup, config: &ScrapeConfig) -> Result<(), String> {
+    let mut built = Built::default();
+    built.add(group, config);
+    match built.failures.into_iter().next() {
+        Some(failure) => Err(failure),
+        None => Ok(()),
+    }
+}
+
 fn discovered(target: &Labels, group: &Labels, config: &ScrapeConfig) -> LabelsBuilder {
     let mut labels = LabelsBuilder::from_labels(group);
     for (name, value) in target.iter() {

@@ -7,7 +7,7 @@ use tsdb::model::FloatHistogram;
 use tsdb::model::histogram::{CUSTOM_BUCKETS_SCHEMA, Span};
 
 /// All buckets that hold something, from the lowest up.
-pub(super) fn text(histogram: &FloatHistogram) -> String {
+pub(crate) fn text(histogram: &FloatHistogram) -> String {
     let mut out = format!(
         "{{count:{}, sum:{}",
         general(histogram.count),

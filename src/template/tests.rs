@@ -11,6 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use promql::value::{SampleValue, VectorSample};
+use proptest::strategy::Strategy;
 use tsdb::model::Labels;
 
 use super::{AlertData, AlertTemplate, Environment};
@@ -170,3 +171,104 @@ fn nesting_beyond_reason_is_refused() {
             .ends_with("max expression depth exceeded")
     );
 }
+
+proptest::proptest! {
+    /// Whatever is written, it either expands or says why not.
+    #[test]
+    fn no_template_breaks_the_engine(
+        pieces in proptest::collection::vec(
+            proptest::prop_oneof![
+                proptest::sample::select(PIECES).prop_map(str::to_owned),
+                proptest::prelude::any::<char>().prop_map(String::from),
+            ],
+            0..12,
+        )
+    ) {
+        let inside = format!("{{{{ {} }}}}", pieces.join(" "));
+        drop(expand(&inside, 1.5));
+        drop(expand(&pieces.concat(), 1.5));
+    }
+}
+
+const PIECES: &[&str] = &[
+    "{{",
+    "}}",
+    "{{-",
+    "-}}",
+    "/*",
+    "*/",
+    "(",
+    ")",
+    "|",
+    "$",
+    "$x",
+    ":=",
+    "=",
+    ",",
+    ".",
+    ".Labels",
+    ".Value",
+    "$value",
+    "$labels",
+    ".job",
+    "if",
+    "else",
+    "end",
+    "range",
+    "with",
+    "define",
+    "block",
+    "template",
+    "break",
+    "continue",
+    "nil",
+    "true",
+    "1",
+    "-1",
+    "1.5",
+    "0x1p-2",
+    "1i",
+    "'a'",
+    "\"a\"",
+    "`b`",
+    "\"é\"",
+    "printf",
+    "\"%5.2f|%-3d|%[2]*v\"",
+    "\"%x %q %U %c %+v %#v\"",
+    "print",
+    "len",
+    "index",
+    "slice",
+    "eq",
+    "lt",
+    "and",
+    "or",
+    "not",
+    "html",
+    "js",
+    "query",
+    "\"up\"",
+    "first",
+    "value",
+    "label",
+    "humanize",
+    "humanizeDuration",
+    "humanizeTimestamp",
+    "toTime",
+    "toDuration",
+    ".Format",
+    "\"_2006 Jan __2 .000,999 Z07:00\"",
+    ".AddDate",
+    ".Add",
+    "title",
+    "match",
+    "reReplaceAll",
+    "args",
+    "call",
+    "stripPort",
+    "stripDomain",
+    "parseDuration",
+    "sortByLabel",
+    "\n",
+    "\\",
+];

@@ -3,7 +3,8 @@
 use promql::format::{Layout, plain, push_float};
 use promql::value::MatrixSeries;
 
-use super::{alerts, expressions, histogram};
+use super::{alerts, expressions};
+use crate::template::histogram_text;
 
 /// Alerts, one below the other, indented to stand in a failure.
 pub(super) fn alerts(alerts: &[alerts::Shown]) -> String {
@@ -51,7 +52,7 @@ fn sample(sample: &expressions::Shown) -> String {
 pub(super) fn matrix_series(series: &MatrixSeries) -> String {
     let mut points: Vec<(i64, String)> = series.floats.iter().map(|&(t_ms, v)| (t_ms, plain(v))).collect();
     let histograms = series.histograms.iter();
-    points.extend(histograms.map(|(t_ms, histogram)| (*t_ms, histogram::notation(histogram))));
+    points.extend(histograms.map(|(t_ms, histogram)| (*t_ms, histogram_text(histogram))));
     let lines: Vec<String> = points
         .into_iter()
         .map(|(t_ms, value)| format!("{value} @[{t_ms}]"))

@@ -242,11 +242,7 @@ async fn api_call(
         let reply = reply.unwrap_or_else(|error| Reply::error(&error));
         let mut response = send(reply, compress::is_accepted(&headers));
         if endpoint.is_cross_origin() {
-            cors::set(
-                &state.options.cors_origin,
-                &headers,
-                response.headers_mut(),
-            );
+            cors::set(&state.options.cors_origin, &headers, response.headers_mut());
         }
         response
     };

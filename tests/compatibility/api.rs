@@ -53,14 +53,38 @@ fn start(binary: &Path, data: &Path, dir: &Path, port: u16) -> Server {
     data::copy(data, &dir.join("data"));
     std::fs::write(dir.join("prometheus.yml"), CONFIG).expect("write");
     std::fs::write(dir.join("rules.yml"), RULES).expect("write");
-    Start::new(binary, dir).port(port).arg("--storage.tsdb.retention.time=100y").ready()
+    Start::new(binary, dir)
+        .port(port)
+        .arg("--storage.tsdb.retention.time=100y")
+        .ready()
 }
 
 /// Members whose values are moments, durations or the program's own.
 const VOLATILE: [&str; 24] = [
-    "lastScrape", "lastScrapeDuration", "lastError", "health", "evaluationTime", "lastEvaluation", "activeAt", "startTime",
-    "CWD", "serverTime", "lastConfigTime", "goroutineCount", "GOMEMLIMIT", "GOMAXPROCS", "GOGC", "GODEBUG", "timings",
-    "version", "revision", "branch", "buildUser", "buildDate", "goVersion", "peakSamples",
+    "lastScrape",
+    "lastScrapeDuration",
+    "lastError",
+    "health",
+    "evaluationTime",
+    "lastEvaluation",
+    "activeAt",
+    "startTime",
+    "CWD",
+    "serverTime",
+    "lastConfigTime",
+    "goroutineCount",
+    "GOMEMLIMIT",
+    "GOMAXPROCS",
+    "GOGC",
+    "GODEBUG",
+    "timings",
+    "version",
+    "revision",
+    "branch",
+    "buildUser",
+    "buildDate",
+    "goVersion",
+    "peakSamples",
 ];
 
 fn mask(value: &mut Value) {
@@ -103,8 +127,17 @@ struct Request<'a> {
 impl<'a> Request<'a> {
     fn parse(line: &'a str) -> Self {
         let mut parts = line.split(" | ");
-        let (method, path) = parts.next().and_then(|first| first.split_once(' ')).expect("method and path");
-        let mut request = Self { line, method, path, form: None, headers: Vec::new() };
+        let (method, path) = parts
+            .next()
+            .and_then(|first| first.split_once(' '))
+            .expect("method and path");
+        let mut request = Self {
+            line,
+            method,
+            path,
+            form: None,
+            headers: Vec::new(),
+        };
         for part in parts {
             match part.split_once(": ") {
                 Some(header) => request.headers.push(header),
@@ -124,7 +157,9 @@ impl<'a> Request<'a> {
 #[test]
 fn every_endpoint_answers_good_and_bad_requests_as_prometheus_does() {
     let skipped = "every endpoint of the API beside the real Prometheus";
-    let (Some(prometheus), Some(promtool)) = (peers::prometheus(skipped), peers::promtool(skipped)) else { return };
+    let (Some(prometheus), Some(promtool)) = (peers::prometheus(skipped), peers::promtool(skipped)) else {
+        return;
+    };
     let dir = tempfile::tempdir().expect("a directory");
     let data = data::make(&promtool, dir.path());
     let (our_port, their_port) = (crate::support::free_port(), crate::support::free_port());
@@ -136,10 +171,14 @@ fn every_endpoint_answers_good_and_bad_requests_as_prometheus_does() {
             (targets["data"]["activeTargets"].as_array()?.len() == 1).then_some(())
         });
     }
-    let text = std::fs::read_to_string(root().join("testdata/compatibility/requests.txt")).expect("read requests");
+    let text =
+        std::fs::read_to_string(root().join("testdata/compatibility/requests.txt")).expect("read requests");
     let known = listed("Requests");
     let mut failures = Vec::new();
-    for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+    for line in text
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+    {
         let request = Request::parse(line);
         let a = essence(&request.ask(&ours), our_port);
         let b = essence(&request.ask(&theirs), their_port);
@@ -149,5 +188,10 @@ fn every_endpoint_answers_good_and_bad_requests_as_prometheus_does() {
             _ => {}
         }
     }
-    assert!(failures.is_empty(), "{} requests differ:\n{}", failures.len(), failures.join("\n"));
+    assert!(
+        failures.is_empty(),
+        "{} requests differ:\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
 }

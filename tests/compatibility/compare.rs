@@ -9,7 +9,9 @@ fn same_number(a: &str, b: &str) -> bool {
     if a == b {
         return true;
     }
-    let (Ok(a), Ok(b)) = (a.parse::<f64>(), b.parse::<f64>()) else { return false };
+    let (Ok(a), Ok(b)) = (a.parse::<f64>(), b.parse::<f64>()) else {
+        return false;
+    };
     (a.is_nan() && b.is_nan()) || a == b || (a - b).abs() <= TOLERANCE * a.abs().max(b.abs())
 }
 
@@ -18,18 +20,23 @@ pub(super) fn difference(ours: &Value, theirs: &Value, path: &str) -> Option<Str
     match (ours, theirs) {
         (Value::Object(a), Value::Object(b)) => {
             let names: std::collections::BTreeSet<&String> = a.keys().chain(b.keys()).collect();
-            names.into_iter().find_map(|name| match (a.get(name), b.get(name)) {
-                (Some(a), Some(b)) => difference(a, b, &format!("{path}.{name}")),
-                (Some(a), None) => Some(format!("{path}.{name}: only ours has it: {a}")),
-                (None, Some(b)) => Some(format!("{path}.{name}: only theirs has it: {b}")),
-                (None, None) => None,
-            })
+            names
+                .into_iter()
+                .find_map(|name| match (a.get(name), b.get(name)) {
+                    (Some(a), Some(b)) => difference(a, b, &format!("{path}.{name}")),
+                    (Some(a), None) => Some(format!("{path}.{name}: only ours has it: {a}")),
+                    (None, Some(b)) => Some(format!("{path}.{name}: only theirs has it: {b}")),
+                    (None, None) => None,
+                })
         }
         (Value::Array(a), Value::Array(b)) => {
             if a.len() != b.len() {
                 return Some(format!("{path}: {} entries, theirs has {}", a.len(), b.len()));
             }
-            a.iter().zip(b).enumerate().find_map(|(at, (a, b))| difference(a, b, &format!("{path}[{at}]")))
+            a.iter()
+                .zip(b)
+                .enumerate()
+                .find_map(|(at, (a, b))| difference(a, b, &format!("{path}[{at}]")))
         }
         (Value::String(a), Value::String(b)) => {
             (!same_number(a, b)).then(|| format!("{path}: ours {a:?}, theirs {b:?}"))

@@ -74,12 +74,19 @@ fn histograms(out: &mut String, dice: &mut Dice) {
             for (total, bound) in totals.iter_mut().zip(bounds) {
                 below += dice.roll(9) as f64;
                 *total += below;
-                let series = format!("request_duration_seconds_bucket{{job=\"api\",instance=\"{instance}\",le=\"{bound}\"}}");
+                let series = format!(
+                    "request_duration_seconds_bucket{{job=\"api\",instance=\"{instance}\",le=\"{bound}\"}}"
+                );
                 put(out, &series, *total, at);
             }
             sum += below * 0.3;
             let labels = format!("{{job=\"api\",instance=\"{instance}\"}}");
-            put(out, &format!("request_duration_seconds_count{labels}"), totals[6], at);
+            put(
+                out,
+                &format!("request_duration_seconds_count{labels}"),
+                totals[6],
+                at,
+            );
             put(out, &format!("request_duration_seconds_sum{labels}"), sum, at);
         }
     }
@@ -88,7 +95,10 @@ fn histograms(out: &mut String, dice: &mut Dice) {
 fn gauges(out: &mut String, dice: &mut Dice) {
     out.push_str("# TYPE temperature_celsius gauge\n");
     for room in ["kitchen", "attic", "cellar"] {
-        let series = format!("temperature_celsius{{room=\"{room}\",floor=\"{}\"}}", room.len() % 3);
+        let series = format!(
+            "temperature_celsius{{room=\"{room}\",floor=\"{}\"}}",
+            room.len() % 3
+        );
         for at in 0..SAMPLES {
             let swing = (at as f64 / 20.0).sin() * 7.5;
             let value = match (room, at) {
@@ -113,13 +123,23 @@ fn gauges(out: &mut String, dice: &mut Dice) {
     out.push_str("# TYPE limit_bytes gauge\n");
     for job in ["api", "web"] {
         for at in 0..SAMPLES {
-            put(out, &format!("limit_bytes{{job=\"{job}\",team=\"{job}-team\"}}"), 2e6, at);
+            put(
+                out,
+                &format!("limit_bytes{{job=\"{job}\",team=\"{job}-team\"}}"),
+                2e6,
+                at,
+            );
         }
     }
     out.push_str("# TYPE build info\n");
     for (instance, version) in [("api-0", "1.2"), ("api-1", "1.3"), ("web-0", "1.2")] {
         for at in 0..SAMPLES {
-            put(out, &format!("build_info{{instance=\"{instance}\",version=\"{version}\"}}"), 1.0, at);
+            put(
+                out,
+                &format!("build_info{{instance=\"{instance}\",version=\"{version}\"}}"),
+                1.0,
+                at,
+            );
         }
     }
 }

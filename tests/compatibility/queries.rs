@@ -23,7 +23,9 @@ fn essence(answer: &Answer, ordered: bool) -> Value {
 
 /// Whether the order of an instant vector is part of the answer.
 fn is_ordered(query: &str) -> bool {
-    ["sort", "topk", "bottomk"].iter().any(|word| query.starts_with(word))
+    ["sort", "topk", "bottomk"]
+        .iter()
+        .any(|word| query.starts_with(word))
 }
 
 fn compare(ours: &Server, theirs: &Server, path: &str, params: &[(&str, &str)]) -> Option<String> {
@@ -36,19 +38,24 @@ fn compare(ours: &Server, theirs: &Server, path: &str, params: &[(&str, &str)]) 
 fn start(binary: &std::path::Path, data: &std::path::Path, dir: &std::path::Path) -> Server {
     data::copy(data, &dir.join("data"));
     std::fs::write(dir.join("prometheus.yml"), "global: {evaluation_interval: 1m}\n").expect("write");
-    Start::new(binary, dir).arg("--storage.tsdb.retention.time=100y").ready()
+    Start::new(binary, dir)
+        .arg("--storage.tsdb.retention.time=100y")
+        .ready()
 }
 
 #[test]
 fn queries_over_one_directory_are_answered_as_prometheus_answers_them() {
     let skipped = "several hundred queries beside the real Prometheus";
-    let (Some(prometheus), Some(promtool)) = (peers::prometheus(skipped), peers::promtool(skipped)) else { return };
+    let (Some(prometheus), Some(promtool)) = (peers::prometheus(skipped), peers::promtool(skipped)) else {
+        return;
+    };
     let dir = tempfile::tempdir().expect("a directory");
     let data = data::make(&promtool, dir.path());
     let theirs = start(&prometheus, &data, &dir.path().join("theirs"));
     let ours = start(&deucalion(), &data, &dir.path().join("ours"));
 
-    let queries = std::fs::read_to_string(root().join("testdata/compatibility/queries.txt")).expect("read queries");
+    let queries =
+        std::fs::read_to_string(root().join("testdata/compatibility/queries.txt")).expect("read queries");
     let known = listed("Queries");
     let instant = (START_S + 2 * 3600 + 17).to_string();
     let (from, to) = ((START_S + 600).to_string(), (START_S + 9000).to_string());
@@ -57,7 +64,12 @@ fn queries_over_one_directory_are_answered_as_prometheus_answers_them() {
     for query in queries.lines().filter(|line| !line.is_empty()) {
         asked += 1;
         let instant = [("query", query), ("time", instant.as_str())];
-        let range = [("query", query), ("start", from.as_str()), ("end", to.as_str()), ("step", "137")];
+        let range = [
+            ("query", query),
+            ("start", from.as_str()),
+            ("end", to.as_str()),
+            ("step", "137"),
+        ];
         let found = compare(&ours, &theirs, "/api/v1/query", &instant)
             .or_else(|| compare(&ours, &theirs, "/api/v1/query_range", &range));
         match (found, known.iter().any(|case| case == query)) {
@@ -67,5 +79,10 @@ fn queries_over_one_directory_are_answered_as_prometheus_answers_them() {
         }
     }
     assert!(asked >= 300, "{asked} queries are fewer than promised");
-    assert!(failures.is_empty(), "{} of {asked} queries differ:\n{}", failures.len(), failures.join("\n"));
+    assert!(
+        failures.is_empty(),
+        "{} of {asked} queries differ:\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
 }

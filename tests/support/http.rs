@@ -78,23 +78,16 @@ pub(crate) fn request(
     let text = body.map_or(String::new(), |(_, text)| text.to_owned());
     let request = builder.body(text).map_err(|e| e.to_string())?;
     let agent = agent();
-    let request = agent.configure_request(request).allow_non_standard_methods(true).build();
+    let request = agent
+        .configure_request(request)
+        .allow_non_standard_methods(true)
+        .build();
     read(agent.run(request))
 }
 
 /// GET, with every status an answer.
 pub(crate) fn get(url: &str) -> Result<Answer, String> {
     request("GET", url, &[], None)
-}
-
-/// A form as a POST.
-pub(crate) fn post_form(url: &str, form: &[(&str, &str)]) -> Result<Answer, String> {
-    request(
-        "POST",
-        url,
-        &[],
-        Some(("application/x-www-form-urlencoded", &encode(form))),
-    )
 }
 
 /// `a=b&c=d`, encoded.

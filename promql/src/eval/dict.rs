@@ -149,7 +149,7 @@ impl Dict {
     }
 
     /// A set from text.
-    pub(crate) fn from_text<'t>(&mut self, pairs: impl IntoIterator<Item = (&'t str, &'t str)>) -> SetId {
+    pub(crate) fn set_of<'t>(&mut self, pairs: impl IntoIterator<Item = (&'t str, &'t str)>) -> SetId {
         let mut set = SetId::EMPTY;
         for (name, value) in pairs {
             let (name, value) = (self.words.intern(name), self.words.intern(value));
@@ -186,17 +186,17 @@ mod tests {
     #[test]
     fn equal_sets_have_equal_numbers_however_they_came_about() {
         let mut dict = dict();
-        let all = dict.from_text([("__name__", "up"), ("job", "node"), ("a", "1")]);
-        let bare = dict.from_text([("a", "1"), ("job", "node")]);
+        let all = dict.set_of([("__name__", "up"), ("job", "node"), ("a", "1")]);
+        let bare = dict.set_of([("a", "1"), ("job", "node")]);
         assert_eq!(dict.drop_metadata(all), bare);
         let job = dict.words.intern("job");
-        assert_eq!(dict.keep(all, &[job]), dict.from_text([("job", "node")]));
+        assert_eq!(dict.keep(all, &[job]), dict.set_of([("job", "node")]));
     }
 
     #[test]
     fn setting_a_label_keeps_the_order_of_names_and_an_empty_value_removes() {
         let mut dict = dict();
-        let set = dict.from_text([("b", "1")]);
+        let set = dict.set_of([("b", "1")]);
         let (a, x) = (dict.words.intern("a"), dict.words.intern("x"));
         let both = dict.with(set, a, x);
         assert_eq!(dict.labels(both).to_string(), r#"{a="x", b="1"}"#);

@@ -37,7 +37,6 @@ pub(crate) struct Samples {
 #[derive(Clone, Debug)]
 pub(crate) struct HistogramSample {
     pub(crate) t: i64,
-    pub(crate) start: i64,
     pub(crate) h: FloatHistogram,
 }
 
@@ -67,17 +66,16 @@ impl Samples {
         let starts = want_starts && !columns.start_ms.is_empty();
         let mut histograms = columns.histograms.iter().peekable();
         for (row, (&t, &v)) in columns.t_ms.iter().zip(&columns.v).enumerate() {
-            let start = if starts { columns.start_ms[row] } else { 0 };
             if let Some((_, histogram)) = histograms.next_if(|(at, _)| *at as usize == row) {
                 let h = float_histogram(histogram);
                 if !is_stale(h.sum) {
-                    self.h.push(HistogramSample { t, start, h });
+                    self.h.push(HistogramSample { t, h });
                 }
             } else if !is_stale(v) {
                 self.t.push(t);
                 self.v.push(v);
                 if starts {
-                    self.start.push(start);
+                    self.start.push(columns.start_ms[row]);
                 }
             }
         }
@@ -98,7 +96,6 @@ impl Samples {
             }
             self.h.push(HistogramSample {
                 t: grid.at_ms(*step as usize),
-                start: 0,
                 h,
             });
         }
@@ -139,6 +136,24 @@ impl Windows {
     #[inline]
     pub(crate) fn right_ms(&self, step: usize) -> i64 {
         self.shift.apply(self.grid.at_ms(step))
+    }
+
+    /// The range's left edge at `step`, which it does not hold.
+    #[inline]
+    pub(crate) fn left_ms(&self, step: usize) -> i64 {
+        self.right_ms(step).saturating_sub(self.range_ms)
+    }
+
+    /// The time after which samples belong to the window at `step`.
+    #[inline]
+    pub(crate) fn opens_ms(&self, step: usize) -> i64 {
+        self.left_ms(step).saturating_sub(self.before_ms)
+    }
+
+    /// The time up to which they do.
+    #[inline]
+    pub(crate) fn closes_ms(&self, step: usize) -> i64 {
+        self.right_ms(step).saturating_add(self.after_ms)
     }
 }
 
@@ -204,8 +219,8 @@ impl<'r> Eval<'r> {
             }
             RangeSource::Selector(selector) => {
                 let windows = Windows::new(range, grid, self.settings.lookback_ms);
-                let from_ms = windows.right_ms(0) - windows.range_ms - windows.before_ms + 1;
-                let through_ms = windows.right_ms(grid.len() - 1) + windows.after_ms;
+                let from_ms = windows.opens_ms(0).saturating_add(1);
+                let through_ms = windows.closes_ms(grid.len() - 1);
                 let mut held = self.limits.holding()?;
                 let mut columns = Columns::default();
                 let read = self.read;
@@ -214,7 +229,7 @@ impl<'r> Eval<'r> {
                 for index in 0..roster.len() {
                     self.cancel.check()?;
                     cursor.read(selector.selection, index, from_ms, through_ms, &mut columns)?;
-                    held.set(0, columns.held_bytes())?;
+                    held.set(0, columns.held_bytes() + grid.len() * size_of::<f64>())?;
                     samples.take(&mut columns, want_starts);
                     if samples.is_empty() {
                         continue;
@@ -252,7 +267,7 @@ impl<'r> Eval<'r> {
         }
         let windows = Windows::new(range, grid, self.settings.lookback_ms);
         let right_ms = windows.right_ms(0);
-        let left_ms = right_ms - windows.range_ms;
+        let left_ms = windows.left_ms(0);
         let mut held = self.limits.holding()?;
         let mut found = Vec::new();
         self.each_windowed(range, grid, false, &mut |eval, windowed| {

@@ -57,7 +57,7 @@ fn strike(missing: &mut [f64], series: &Series) {
 
 fn fixed_labels(eval: &mut Eval<'_>, selector: &Selector) -> SetId {
     let labels = selector.absent_labels.iter();
-    eval.dict.from_text(labels.map(|(n, v)| (n.as_str(), v.as_str())))
+    eval.dict.set_of(labels.map(|(n, v)| (n.as_str(), v.as_str())))
 }
 
 fn finish<'r>(

@@ -14,7 +14,9 @@ mod over_time;
 mod predict;
 mod range;
 mod rate;
+mod sliding;
 mod sort;
+mod sums;
 
 use crate::annotations::{Annotations, Level};
 use crate::parser::Span;

@@ -3,6 +3,8 @@
 use hashbrown::HashSet;
 
 use super::rate::{self, RateKind, Resets, Window};
+use super::sliding::Sliding;
+use super::sums::Sums;
 use super::{Function, absent, extended, mixed, note_quantile, over_time, predict};
 use crate::annotations::{Annotations, Level};
 use crate::engine::QueryError;
@@ -214,26 +216,48 @@ fn floats(
         });
         return Ok(());
     }
-    match (call.function, call.windows.extension) {
-        (Function::Rate | Function::Increase | Function::Delta, None) => {
-            let kind = rate_kind(call.function);
-            let mut resets = if kind.is_counter {
-                Resets::find(samples)
-            } else {
-                Resets::default()
-            };
-            let range_ms = call.windows.range_ms;
-            slide(call, samples, counted, out, |window| {
-                if kind.is_counter && resets.overlap_within(window.lo, window.hi) {
-                    notes.add_overlap(name, call.first_span);
-                }
-                rate::extrapolated(samples, window, range_ms, kind, &mut resets)
-            });
-        }
-        _ => slide(call, samples, counted, out, |window| {
+    if call.windows.extension.is_some() {
+        slide(call, samples, counted, out, |window| {
             of_window(call, samples, window)
-        }),
+        });
+        return Ok(());
     }
+    if matches!(
+        call.function,
+        Function::Rate | Function::Increase | Function::Delta
+    ) {
+        let kind = rate_kind(call.function);
+        let mut resets = if kind.is_counter {
+            Resets::find(samples)
+        } else {
+            Resets::default()
+        };
+        let range_ms = call.windows.range_ms;
+        slide(call, samples, counted, out, |window| {
+            if kind.is_counter && resets.overlap_within(window.lo, window.hi) {
+                notes.add_overlap(name, call.first_span);
+            }
+            rate::extrapolated(samples, window, range_ms, kind, &mut resets)
+        });
+        return Ok(());
+    }
+    if let Some(mut sliding) = Sliding::over(call.function, samples) {
+        slide(call, samples, counted, out, |window| {
+            Some(sliding.value(samples, window))
+        });
+        return Ok(());
+    }
+    if matches!(call.function, Function::SumOverTime | Function::AvgOverTime) {
+        let mut sums = Sums::new(&samples.v, call.function == Function::AvgOverTime);
+        each_window(call, samples, counted, out.len(), |window| {
+            sums.push(*window, out)
+        });
+        sums.flush(out);
+        return Ok(());
+    }
+    slide(call, samples, counted, out, |window| {
+        of_window(call, samples, window)
+    });
     Ok(())
 }
 
@@ -279,7 +303,7 @@ pub(super) fn of_window(call: &RangeCall<'_>, samples: &Samples, window: &Window
     }
 }
 
-/// Moves a window over the samples; counts what it holds and takes `of` as the value where it holds any.
+/// Moves a window over the samples and takes `of` as the value where it holds any.
 #[inline]
 fn slide(
     call: &RangeCall<'_>,
@@ -288,27 +312,37 @@ fn slide(
     out: &mut [f64],
     mut of: impl FnMut(&Window) -> Option<f64>,
 ) {
+    let steps = out.len();
+    each_window(call, samples, counted, steps, |window| {
+        out[window.step] = of(window).unwrap_or(ABSENT);
+    });
+}
+
+/// Moves a window over the samples; counts what it holds and hands on those that hold any.
+#[inline]
+fn each_window(
+    call: &RangeCall<'_>,
+    samples: &Samples,
+    counted: &mut SampleCount,
+    steps: usize,
+    mut each: impl FnMut(&Window),
+) {
     let windows = &call.windows;
     let mut slider = Slider::default();
-    for (step, value) in out.iter_mut().enumerate() {
+    for step in 0..steps {
         let right_ms = windows.right_ms(step);
-        let left_ms = right_ms - windows.range_ms;
-        let (lo, hi) = slider.advance(
-            &samples.t,
-            left_ms - windows.before_ms,
-            right_ms + windows.after_ms,
-        );
+        let left_ms = windows.left_ms(step);
+        let (lo, hi) = slider.advance(&samples.t, windows.opens_ms(step), windows.closes_ms(step));
         if lo == hi {
             continue;
         }
         counted.add(step, (hi - lo) as u64);
-        let window = Window {
+        each(&Window {
             step,
             lo,
             hi,
             left_ms,
             right_ms,
-        };
-        *value = of(&window).unwrap_or(ABSENT);
+        });
     }
 }

@@ -12,7 +12,7 @@ pub(crate) struct Context {
 }
 
 /// The most seconds that Prometheus' durations of 64-bit nanoseconds can hold.
-const SECONDS_MAX: f64 = 9_223_372_036.854_775_807;
+const SECONDS_MAX: f64 = 9_223_372_036.854_776;
 
 impl Context {
     /// The length in milliseconds; a range or a step must be above zero, an offset need not.

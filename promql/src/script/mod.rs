@@ -24,6 +24,7 @@ mod nhcb;
 mod parse;
 mod report;
 mod run;
+mod starts;
 mod store;
 
 use std::io::{self, Write};

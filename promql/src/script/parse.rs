@@ -2,8 +2,9 @@
 
 use tsdb::model::{Labels, Regex};
 
+use super::starts::{Starts, start_line};
 use crate::parser::literal::duration_ns;
-use crate::parser::series::{SequenceValue, parse_metric, parse_series};
+use crate::parser::series::{SequenceValue, parse_series};
 
 /// A command and the line it begins on, counted from one.
 #[derive(Debug)]
@@ -180,7 +181,7 @@ fn load(line: &str, block: &[&str]) -> Result<Load, String> {
     };
     let gap_ms = duration_ms(step).map_err(|e| format!("invalid step definition \"{step}\": {e}"))?;
     let mut series = Vec::new();
-    let mut pending: Option<(Labels, Vec<Option<i64>>)> = None;
+    let mut pending: Option<Starts> = None;
     for line in block {
         if let Some(starts) = start_line(line)? {
             if pending.replace(starts).is_some() {
@@ -219,56 +220,6 @@ fn load(line: &str, block: &[&str]) -> Result<Load, String> {
         with_nhcb,
         series,
     })
-}
-
-/// `metric@st -1m -2mx3`: since when the samples of the next line count.
-fn start_line(line: &str) -> Result<Option<(Labels, Vec<Option<i64>>)>, String> {
-    let (metric, values) = split_word(line);
-    let Some(metric) = metric.strip_suffix("@st") else {
-        return Ok(None);
-    };
-    let labels = parse_metric(metric).map_err(|e| format!("invalid @st line metric \"{metric}\": {e}"))?;
-    let mut starts = Vec::new();
-    for item in values.split_whitespace() {
-        start_item(item, &mut starts)
-            .map_err(|e| format!("invalid @st sequence: invalid ST item \"{item}\": {e}"))?;
-    }
-    Ok(Some((labels, starts)))
-}
-
-/// `_`, `_x3`, `-1m`, `-1mx3`, `-1m+10sx3`
-fn start_item(item: &str, into: &mut Vec<Option<i64>>) -> Result<(), String> {
-    let count = |text: &str| {
-        text.parse::<usize>()
-            .map_err(|_| "invalid repeat count".to_owned())
-    };
-    if let Some(times) = item.strip_prefix('_') {
-        let times = if times.is_empty() {
-            1
-        } else {
-            count(times.strip_prefix('x').ok_or("expected x<count>")?)?
-        };
-        into.extend(std::iter::repeat_n(None, times));
-        return Ok(());
-    }
-    let (item, times) = match item.split_once('x') {
-        Some((item, times)) => (item, count(times)? + 1),
-        None => (item, 1),
-    };
-    let signed = |text: &str| -> Result<i64, String> {
-        let (sign, text) = match text.strip_prefix('-') {
-            Some(rest) => (-1, rest),
-            None => (1, text.strip_prefix('+').unwrap_or(text)),
-        };
-        Ok(sign * duration_ms(text)?)
-    };
-    let step_at = item.char_indices().skip(1).find(|(_, c)| matches!(c, '+' | '-'));
-    let (base, step) = match step_at {
-        Some((at, _)) => (signed(&item[..at])?, signed(&item[at..])?),
-        None => (signed(item)?, 0),
-    };
-    into.extend((0..times).map(|i| Some(base + step * i64::try_from(i).unwrap_or(0))));
-    Ok(())
 }
 
 /// Reads an `eval` command; also tells how many lines of the block belong to it.
@@ -400,7 +351,7 @@ fn expect(expect: &mut Expect, line: &str) -> Result<(), String> {
 }
 
 /// The first word, and what follows the spaces after it.
-fn split_word(text: &str) -> (&str, &str) {
+pub(super) fn split_word(text: &str) -> (&str, &str) {
     let text = text.trim_start();
     match text.find([' ', '\t']) {
         Some(end) => (&text[..end], text[end..].trim_start()),
@@ -408,7 +359,7 @@ fn split_word(text: &str) -> (&str, &str) {
     }
 }
 
-fn duration_ms(text: &str) -> Result<i64, String> {
+pub(super) fn duration_ms(text: &str) -> Result<i64, String> {
     Ok(duration_ns(text)? / 1_000_000)
 }
 

@@ -62,7 +62,12 @@ pub(super) fn each(
         let is_any_many = sides.many.iter().any(|s| s.is_present(step));
         let is_any_one = sides.one.iter().any(|s| s.is_present(step));
         let can_fill = sides.fill_many.is_some() || sides.fill_one.is_some();
-        if !(is_any_many || is_any_one) || (!can_fill && !(is_any_many && is_any_one)) {
+        let can_meet = if can_fill {
+            is_any_many || is_any_one
+        } else {
+            is_any_many && is_any_one
+        };
+        if !can_meet {
             continue;
         }
         find_ones(eval, matching, sides, &mut state, step)?;

@@ -95,16 +95,23 @@ impl Labels {
         })
     }
 
-    /// Prometheus' hash of a label set: XXH64 over `name 0xff value 0xff …` (`labels.Labels.Hash`).
+    /// Prometheus' hash of a label set: XXH64 over its names and values, each behind its length.
     ///
-    /// Visible outside: scrape offsets and `limit_ratio` depend on it.
+    /// Visible outside: slots of rule groups, scrape offsets and `limit_ratio` depend on it. A length below
+    /// 255 takes one byte; a longer one takes 255 and three bytes, the lowest first (`labels_stringlabels.go`,
+    /// what Prometheus is built with).
     pub fn hash_xxh64(&self) -> u64 {
         let mut bytes = Vec::with_capacity(256);
-        for (name, value) in self.iter() {
-            bytes.extend_from_slice(name.as_bytes());
-            bytes.push(0xff);
-            bytes.extend_from_slice(value.as_bytes());
-            bytes.push(0xff);
+        for part in self.iter().flat_map(|(name, value)| [name, value]) {
+            match u8::try_from(part.len()) {
+                Ok(length) if length < 255 => bytes.push(length),
+                _ => {
+                    let length = (part.len() as u64).to_le_bytes();
+                    bytes.push(255);
+                    bytes.extend_from_slice(&length[..3]);
+                }
+            }
+            bytes.extend_from_slice(part.as_bytes());
         }
         xxhash_rust::xxh64::xxh64(&bytes, 0)
     }
