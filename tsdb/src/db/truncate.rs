@@ -2,6 +2,7 @@
 
 use super::{Db, MaintainError};
 use crate::head::Stats;
+use crate::head::lookup::Address;
 use crate::wal::{checkpoint, segment};
 
 impl Db {
@@ -41,13 +42,18 @@ impl Db {
             return Ok(());
         }
         let keep_series = |number: u64| {
-            let gone_since = || {
-                head.expiries
+            let place = head.refs.read().get(number);
+            // A number of former days leads to its series too, but is not needed for long.
+            let is_its_name = |place: Address| {
+                let data = head.lanes[place.lane()].data.read();
+                data.cold[place.ordinal()].series == number
+            };
+            place.is_some_and(is_its_name)
+                || head
+                    .expiries
                     .lock()
                     .get(&number)
                     .is_some_and(|&until| until >= from_ms)
-            };
-            head.refs.read().get(number).is_some() || gone_since()
         };
         let keep = checkpoint::Keep {
             from_ms,

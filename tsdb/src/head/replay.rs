@@ -197,8 +197,12 @@ impl Replayed {
             *self.stats.series_created.get_mut() += 1;
         } else {
             // The series left the head and came back under another number: what was replayed of it up to
-            // now is in blocks. Its first number still names it, so both records must stay in the log.
-            self.expiries.insert(number, i64::MAX);
+            // now is in blocks. The newest number is its name from here on; the record of the one before
+            // stays in the log as long as samples under it may.
+            let cold = &mut data.cold[ordinal];
+            let before = std::mem::replace(&mut cold.series, number);
+            self.expiries.insert(before, i64::MAX);
+            data.tombstones.remove(&ordinal);
             let hot = &mut data.hot[ordinal];
             let slot = std::mem::replace(&mut hot.slot, super::arena::Slot::NONE);
             (hot.samples, hot.last_t_ms) = (0, i64::MIN);

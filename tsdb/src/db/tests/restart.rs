@@ -287,3 +287,29 @@ fn a_record_that_is_damaged_inside_leaves_no_trace() {
     assert_eq!(everything(&db), before);
     assert_eq!(db.head_stats().wal_corruptions.load(Ordering::Relaxed), 1);
 }
+
+#[test]
+fn a_series_that_came_back_keeps_its_newest_number_over_restarts() {
+    let fs = memory();
+    let mut db = open(&fs);
+    let comes_and_goes = labels("gone", "a");
+    for round in 0..6i64 {
+        let from_ms = round * 6_000;
+        // Enough for closed chunks, then nothing until it has left the head.
+        for t in (0..150).map(|i| from_ms + i * 10) {
+            append(&db, &[(&comes_and_goes, t, 1.5)]);
+        }
+        db.maintain(round).unwrap();
+        drop(db);
+        db = open(&fs);
+        fill(&db, from_ms + 1_500, 440);
+        db.maintain(round).unwrap();
+        assert_eq!(db.head_series(), 3, "round {round}");
+        let before = everything(&db);
+        drop(db);
+        db = open(&fs);
+        assert_eq!(everything(&db), before, "round {round}");
+        assert_eq!(db.head_stats().chunk_corruptions.load(Ordering::Relaxed), 0);
+    }
+    assert_eq!(everything(&db)[&comes_and_goes.to_string()].len(), 900);
+}
