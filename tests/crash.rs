@@ -8,6 +8,7 @@
 //!
 //! `CRASH_ROUNDS=100` runs more rounds, `CRASH_SEED=7` others.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -41,7 +42,11 @@ fn page(exporter: u64, scrape: u64) -> String {
     }
     for i in 0..10 {
         let generation = (scrape + i * 2) / 20;
-        writeln!(out, "load_churn{{n=\"{i}\",generation=\"{generation}\"}} {scrape}").expect("strings take all");
+        writeln!(
+            out,
+            "load_churn{{n=\"{i}\",generation=\"{generation}\"}} {scrape}"
+        )
+        .expect("strings take all");
     }
     out
 }
@@ -72,10 +77,6 @@ struct Figures {
 
 impl Figures {
     fn look(&mut self, data: &Path) {
-        let names = |dir: &Path| -> Vec<String> {
-            let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
-            entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
-        };
         let at_top = names(data);
         let ends = |end: &str| usize::from(at_top.iter().any(|name| name.ends_with(end)));
         self.kills += 1;
@@ -84,7 +85,10 @@ impl Figures {
         let in_log = names(&data.join("wal"));
         let checkpoints = in_log.iter().filter(|name| name.starts_with("checkpoint."));
         let (half, whole): (Vec<_>, Vec<_>) = checkpoints.partition(|name| name.ends_with(".tmp"));
-        let newest = whole.iter().max().and_then(|name| name["checkpoint.".len()..].parse().ok());
+        let newest = whole
+            .iter()
+            .max()
+            .and_then(|name| name["checkpoint.".len()..].parse().ok());
         let covered = |name: &String| name.parse().is_ok_and(|segment: u32| Some(segment) <= newest);
         let is_cut_off = !half.is_empty() || whole.len() > 1 || in_log.iter().any(covered);
         self.during_checkpoint += usize::from(is_cut_off);
@@ -96,48 +100,88 @@ impl Figures {
 enum Moment {
     /// After a while.
     After(Duration),
-    /// As soon as a name with this end is there, or after a while.
-    Sight(&'static str, Duration),
+    /// As soon as something new is there, and a little later.
+    New(Sight, Duration),
 }
+
+/// What is new in the directory.
+#[derive(Clone, Copy, Debug)]
+enum Sight {
+    HalfABlock,
+    Block,
+    BlockThatGoes,
+    HalfACheckpoint,
+    Checkpoint,
+}
+
+impl Sight {
+    fn is(self, name: &str) -> bool {
+        match self {
+            Self::HalfABlock => name.ends_with(".tmp-for-creation"),
+            Self::Block => name.starts_with("01") && name.len() == 26,
+            Self::BlockThatGoes => name.ends_with(".tmp-for-deletion"),
+            Self::HalfACheckpoint => name.starts_with("checkpoint.") && name.ends_with(".tmp"),
+            Self::Checkpoint => name.starts_with("checkpoint.") && !name.ends_with(".tmp"),
+        }
+    }
+
+    fn all(self, data: &Path) -> BTreeSet<String> {
+        let mut all = names(data);
+        all.extend(names(&data.join("wal")));
+        all.into_iter().filter(|name| self.is(name)).collect()
+    }
+}
+
+/// A sight that does not come in this time is not waited for any longer.
+const SIGHT_MAX: Duration = Duration::from_secs(5);
 
 impl Moment {
     fn roll(dice: &mut Dice) -> Self {
-        let while_ms = 300 + dice.roll(1_700);
-        let longest = Duration::from_millis(4_000);
-        match dice.roll(8) {
+        let later = Duration::from_micros([0, 0, 200, 1_000, 5_000][dice.roll(5) as usize]);
+        match dice.roll(10) {
             0 => Self::After(Duration::from_millis(dice.roll(300))),
-            1 | 2 => Self::Sight(".tmp-for-creation", longest),
-            3 => Self::Sight(".tmp-for-deletion", longest),
-            4 | 5 => Self::Sight(".tmp", longest),
-            _ => Self::After(Duration::from_millis(while_ms)),
+            1 | 2 => Self::After(Duration::from_millis(300 + dice.roll(1_700))),
+            3 => Self::New(Sight::HalfABlock, later),
+            4 => Self::New(Sight::Block, later),
+            5 => Self::New(Sight::BlockThatGoes, later),
+            6 | 7 => Self::New(Sight::HalfACheckpoint, later),
+            _ => Self::New(Sight::Checkpoint, later),
         }
     }
 
     fn wait(self, data: &Path) {
         match self {
             Self::After(time) => std::thread::sleep(time),
-            Self::Sight(end, longest) => {
-                let began = Instant::now();
-                // What the last server left may still be there.
-                std::thread::sleep(Duration::from_millis(600));
-                while began.elapsed() < longest {
-                    let dirs = [data.to_owned(), data.join("wal")];
-                    let mut names = dirs.iter().filter_map(|dir| std::fs::read_dir(dir).ok()).flatten().flatten();
-                    if names.any(|entry| entry.file_name().to_string_lossy().ends_with(end)) {
-                        return;
-                    }
-                    std::thread::sleep(Duration::from_micros(300));
+            Self::New(sight, later) => {
+                let (began, before) = (Instant::now(), sight.all(data));
+                while began.elapsed() < SIGHT_MAX && sight.all(data).is_subset(&before) {
+                    std::thread::sleep(Duration::from_micros(100));
                 }
+                std::thread::sleep(later);
             }
         }
     }
 }
 
+fn names(dir: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    entries
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect()
+}
+
 /// Other settings each time: they may change from one start to the next.
-fn flags(dice: &mut Dice) -> [String; 3] {
+fn flags(dice: &mut Dice, moment: Moment) -> [String; 3] {
     let pick = |dice: &mut Dice, of: &[&str]| of[dice.roll(of.len() as u64) as usize].to_owned();
-    let block = pick(dice, &["1s", "1s", "2s", "10m"]);
-    let longest = if block == "10m" { "1h".to_owned() } else { pick(dice, &["9s", "30s"]) };
+    let block = match moment {
+        Moment::After(_) => pick(dice, &["1s", "2s", "10m"]),
+        Moment::New(..) => pick(dice, &["1s", "2s"]),
+    };
+    let longest = if block == "10m" {
+        "1h".to_owned()
+    } else {
+        pick(dice, &["3s", "9s"])
+    };
     let compression = pick(dice, &["snappy", "zstd"]);
     [
         format!("--storage.tsdb.min-block-duration={block}"),
@@ -187,8 +231,13 @@ fn what_a_query_has_returned_survives_kills() {
     let mut dice = Dice(seed);
     let dir = tempfile::tempdir().expect("a directory");
     let (dir, data) = (dir.path(), dir.path().join("data"));
-    let exporters: Vec<Exporter> = (0..3).map(|i| Exporter::start(TEXT, move |scrape| page(i, scrape))).collect();
-    let targets: Vec<String> = exporters.iter().map(|exporter| format!("'127.0.0.1:{}'", exporter.port)).collect();
+    let exporters: Vec<Exporter> = (0..3)
+        .map(|i| Exporter::start(TEXT, move |scrape| page(i, scrape)))
+        .collect();
+    let targets: Vec<String> = exporters
+        .iter()
+        .map(|exporter| format!("'127.0.0.1:{}'", exporter.port))
+        .collect();
     let config = format!(
         "global: {{scrape_interval: 100ms, scrape_timeout: 100ms}}
 scrape_configs: [{{job_name: load, static_configs: [{{targets: [{}]}}]}}]\n",
@@ -199,12 +248,13 @@ scrape_configs: [{{job_name: load, static_configs: [{{targets: [{}]}}]}}]\n",
     let port = Start::new(&deucalion(), dir);
     let (mut told, mut figures) = (Samples::new(), Figures::default());
     for round in 0..rounds {
-        let flags = flags(&mut dice);
+        let moment = Moment::roll(&mut dice);
+        let flags = flags(&mut dice, moment);
         let start = flags.iter().fold(port.clone(), |start, flag| start.arg(flag));
         let when = format!("CRASH_SEED={seed}, round {round} with {}", flags.join(" "));
         let began = Instant::now();
         let mut server = start.spawn();
-        if dice.roll(6) == 0 {
+        if dice.roll(8) == 0 {
             // Not even ready.
             std::thread::sleep(Duration::from_millis(dice.roll(150)));
             server.kill();
@@ -215,9 +265,12 @@ scrape_configs: [{{job_name: load, static_configs: [{{targets: [{}]}}]}}]\n",
         server.wait_ready();
         let took = began.elapsed();
         figures.slowest_start = figures.slowest_start.max(took);
-        assert!(took < READY_MAX, "{when}: ready after {took:?}\n{}", tail(&server));
+        assert!(
+            took < READY_MAX,
+            "{when}: ready after {took:?}\n{}",
+            tail(&server)
+        );
         check(&server, &mut told, begin_ms.max(now_ms() - CHECKED_MS), &when);
-        let moment = Moment::roll(&mut dice);
         let is_over = AtomicBool::new(false);
         let shared = Mutex::new((&mut told, &mut figures));
         std::thread::scope(|scope| {
@@ -226,19 +279,30 @@ scrape_configs: [{{job_name: load, static_configs: [{{targets: [{}]}}]}}]\n",
                 query_until(&server, &is_over, told, figures);
             });
             moment.wait(&data);
-            server.signal("KILL");
+            server.kill_now();
             is_over.store(true, Ordering::Relaxed);
         });
         server.kill();
         figures.look(&data);
         let known = samples::count(&told);
-        eprintln!("{when}: ready after {} ms, killed {moment:?}, {known} samples told", took.as_millis());
+        eprintln!(
+            "{when}: ready after {} ms, killed {moment:?}, {known} samples told",
+            took.as_millis()
+        );
     }
     let mut server = port.spawn();
     server.wait_ready();
-    check(&server, &mut told, begin_ms, &format!("CRASH_SEED={seed}, at the end"));
+    check(
+        &server,
+        &mut told,
+        begin_ms,
+        &format!("CRASH_SEED={seed}, at the end"),
+    );
     assert_eq!(server.stop(), Some(0));
     let known = samples::count(&told);
     eprintln!("nothing lost of {known} samples told: {figures:?}");
-    assert!(known > rounds as usize * 300, "too few samples were told to mean anything: {known}");
+    assert!(
+        known > rounds as usize * 300,
+        "too few samples were told to mean anything: {known}"
+    );
 }

@@ -28,14 +28,32 @@ fn page(scrape: u64) -> String {
     for i in 0..40 {
         writeln!(out, "load_value{{n=\"{i}\"}} {}", scrape * 1_000 + i * i).expect("strings take all");
     }
-    let hard = ["NaN", "+Inf", "-Inf", "5e-324", "1.7976931348623157e+308", "0.1", "-0", "1e-7", "3"];
-    writeln!(out, "load_hard{{of=\"é \\\"quoted\\\" \\\\ \\n\"}} {}", hard[scrape as usize % hard.len()])
-        .expect("strings take all");
+    let hard = [
+        "NaN",
+        "+Inf",
+        "-Inf",
+        "5e-324",
+        "1.7976931348623157e+308",
+        "0.1",
+        "-0",
+        "1e-7",
+        "3",
+    ];
+    writeln!(
+        out,
+        "load_hard{{of=\"é \\\"quoted\\\" \\\\ \\n\"}} {}",
+        hard[scrape as usize % hard.len()]
+    )
+    .expect("strings take all");
     writeln!(out, "load_fraction {}", scrape as f64 / 7.0).expect("strings take all");
     // Each generation of series lives for eight scrapes, and every third comes back later.
     let generation = scrape / 8;
     for i in 0..5 {
-        writeln!(out, "load_churn{{generation=\"{generation}\",n=\"{i}\"}} {scrape}").expect("strings take all");
+        writeln!(
+            out,
+            "load_churn{{generation=\"{generation}\",n=\"{i}\"}} {scrape}"
+        )
+        .expect("strings take all");
     }
     writeln!(out, "load_returning{{third=\"{}\"}} {scrape}", generation % 3).expect("strings take all");
     out
@@ -45,6 +63,7 @@ fn start(binary: &Path, dir: &Path) -> Start {
     Start::new(binary, dir)
         .arg("--storage.tsdb.min-block-duration=10s")
         .arg("--storage.tsdb.max-block-duration=1m")
+        .arg("--scrape.discovery-reload-interval=500ms")
         .arg("--log.level=debug")
 }
 
@@ -63,7 +82,10 @@ impl Answers {
         let all = samples::of_matrix(&server.query(&window, &time(through_ms)));
         let mut instants = Vec::new();
         for at_ms in (begin_ms..=through_ms).rev().step_by(7_300).take(20) {
-            for query in ["count({__name__=~\".+\"})", "sum by (__name__) ({__name__=~\"load_value|load_churn|up\"})"] {
+            for query in [
+                "count({__name__=~\".+\"})",
+                "sum by (__name__) ({__name__=~\"load_value|load_churn|up\"})",
+            ] {
                 let mut data = server.query(query, &time(at_ms));
                 if let Some(all) = data["result"].as_array_mut() {
                     all.sort_by_cached_key(|series| series["metric"].to_string());
@@ -71,7 +93,11 @@ impl Answers {
                 instants.push(data);
             }
         }
-        Self { through_ms, all, instants }
+        Self {
+            through_ms,
+            all,
+            instants,
+        }
     }
 
     #[track_caller]
@@ -91,12 +117,20 @@ impl Answers {
 /// Our directory as the real promtool tells it.
 #[track_caller]
 fn dump(promtool: &Path, data: &Path) -> Samples {
-    let out = Command::new(promtool).args(["tsdb", "dump"]).arg(data).output().expect("run promtool");
+    let out = Command::new(promtool)
+        .args(["tsdb", "dump"])
+        .arg(data)
+        .output()
+        .expect("run promtool");
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     let mut all = Samples::new();
     for line in String::from_utf8_lossy(&out.stdout).lines() {
-        let (labels, rest) = line.rsplit_once("} ").unwrap_or_else(|| panic!("a series and a sample: {line}"));
-        let (value, at_ms) = rest.split_once(' ').unwrap_or_else(|| panic!("a value and a time: {line}"));
+        let (labels, rest) = line
+            .rsplit_once("} ")
+            .unwrap_or_else(|| panic!("a series and a sample: {line}"));
+        let (value, at_ms) = rest
+            .split_once(' ')
+            .unwrap_or_else(|| panic!("a value and a time: {line}"));
         let points = all.entry(labels_as_json(labels)).or_default();
         let other = points.insert(at_ms.parse().expect("a time"), samples::bits(value));
         assert!(other.is_none(), "twice: {line}");
@@ -138,16 +172,33 @@ fn numbers(all: &Samples, through_ms: i64) -> Samples {
 
 fn block_names(data: &Path) -> BTreeSet<String> {
     let entries = std::fs::read_dir(data).expect("read the directory");
-    let names = entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
-    names.filter(|name| name.len() == 26 && name.starts_with("01")).collect()
+    let names = entries.map(|entry| {
+        entry
+            .expect("an entry")
+            .file_name()
+            .to_string_lossy()
+            .into_owned()
+    });
+    names
+        .filter(|name| name.len() == 26 && name.starts_with("01"))
+        .collect()
 }
 
 #[track_caller]
 fn check_promtool(promtool: &Path, data: &Path, told: &Answers) {
-    let out = Command::new(promtool).args(["tsdb", "list"]).arg(data).output().expect("run promtool");
+    let out = Command::new(promtool)
+        .args(["tsdb", "list"])
+        .arg(data)
+        .output()
+        .expect("run promtool");
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     let text = String::from_utf8_lossy(&out.stdout).into_owned();
-    let listed: BTreeSet<String> = text.lines().skip(1).filter_map(|line| line.split(' ').next()).map(str::to_owned).collect();
+    let listed: BTreeSet<String> = text
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split(' ').next())
+        .map(str::to_owned)
+        .collect();
     assert_eq!(listed, block_names(data), "{text}");
     let dumped = numbers(&dump(promtool, data), told.through_ms);
     let told = numbers(&told.all, told.through_ms);
@@ -162,16 +213,25 @@ fn check_promtool(promtool: &Path, data: &Path, told: &Answers) {
 /// Each page that was served is there, but those that met a server's end or a slow moment of the machine.
 #[track_caller]
 fn check_serials(all: &Samples, hand_overs: usize) {
-    let of = |name: &str| all.iter().find(|(key, _)| key.contains(&format!("\"__name__\":\"{name}\"")));
+    let of = |name: &str| {
+        all.iter()
+            .find(|(key, _)| key.contains(&format!("\"__name__\":\"{name}\"")))
+    };
     let (_, points) = of("load_serial").expect("the exporter was scraped");
     let serials: Vec<u64> = points.values().map(|bits| f64::from_bits(*bits) as u64).collect();
-    assert!(serials.windows(2).all(|pair| pair[0] < pair[1]), "scrapes in order, none twice: {serials:?}");
+    assert!(
+        serials.windows(2).all(|pair| pair[0] < pair[1]),
+        "scrapes in order, none twice: {serials:?}"
+    );
     let (_, up) = of("up").expect("the target was up");
     let failed = up.values().filter(|bits| f64::from_bits(**bits) == 0.0).count();
     let served = (serials[serials.len() - 1] - serials[0] + 1) as usize;
     let lost = served - serials.len();
     eprintln!("{served} pages served, {lost} met {hand_overs} ends of servers or {failed} failed scrapes");
-    assert!(lost <= hand_overs + failed, "{lost} pages are missing after {hand_overs} hand-overs: {serials:?}");
+    assert!(
+        lost <= hand_overs + failed,
+        "{lost} pages are missing after {hand_overs} hand-overs: {serials:?}"
+    );
 }
 
 #[test]
@@ -206,12 +266,18 @@ scrape_configs: [{{job_name: load, static_configs: [{{targets: ['127.0.0.1:{}']}
         }
         std::thread::sleep(TURN);
         let answers = Answers::of(&server, now_ms() - SETTLED_MS, begin_ms);
-        let (known, settled_ms) = before.as_ref().map_or((Samples::new(), begin_ms), |b| (b.all.clone(), b.through_ms));
+        let (known, settled_ms) = before
+            .as_ref()
+            .map_or((Samples::new(), begin_ms), |b| (b.all.clone(), b.through_ms));
         if let Some(lost) = samples::missing(&known, &answers.all) {
             panic!("{when}, at its end: lost {lost}");
         }
         let fresh = samples::between(&answers.all, settled_ms + 1, i64::MAX);
-        assert!(samples::count(&fresh) > 100, "{when}: nothing was scraped\n{}", server.log());
+        assert!(
+            samples::count(&fresh) > 100,
+            "{when}: nothing was scraped\n{}",
+            server.log()
+        );
         kinds = match is_kill {
             true => format!(" {name} was killed"),
             false => format!(" {name} was stopped"),
@@ -224,7 +290,11 @@ scrape_configs: [{{job_name: load, static_configs: [{{targets: ['127.0.0.1:{}']}
         if is_ours {
             check_promtool(&promtool, &data, &answers);
         }
-        eprintln!("{when}: {} samples, {} blocks", samples::count(&answers.all), block_names(&data).len());
+        eprintln!(
+            "{when}: {} samples, {} blocks",
+            samples::count(&answers.all),
+            block_names(&data).len()
+        );
         before = Some(answers);
     }
     let last = before.expect("there was a round");
@@ -237,6 +307,9 @@ scrape_configs: [{{job_name: load, static_configs: [{{targets: ['127.0.0.1:{}']}
 fn wait_for_result(server: &Server, query: &str) {
     wait_for(query, 30, || {
         let data = server.query(query, "");
-        data["result"].as_array().is_some_and(|all| !all.is_empty()).then_some(())
+        data["result"]
+            .as_array()
+            .is_some_and(|all| !all.is_empty())
+            .then_some(())
     });
 }

@@ -28,7 +28,10 @@ struct Shared {
 
 impl Exporter {
     /// Serves `page(1)`, `page(2)` and so on, one a request.
-    pub(crate) fn start(content_type: &'static str, page: impl Fn(u64) -> String + Send + Sync + 'static) -> Self {
+    pub(crate) fn start(
+        content_type: &'static str,
+        page: impl Fn(u64) -> String + Send + Sync + 'static,
+    ) -> Self {
         let socket = TcpListener::bind("127.0.0.1:0").expect("bind a port of the system's choice");
         let port = socket.local_addr().expect("a bound socket has an address").port();
         let is_over = Arc::new(AtomicBool::new(false));
@@ -64,7 +67,8 @@ impl Shared {
             if line.trim_end().is_empty() {
                 let body = (self.page)(self.served.fetch_add(1, Ordering::Relaxed) + 1);
                 let (kind, len) = (self.content_type, body.len());
-                let head = format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {len}\r\n\r\n");
+                let head =
+                    format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {len}\r\n\r\n");
                 connection.write_all((head + &body).as_bytes())?;
             }
         }

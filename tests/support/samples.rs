@@ -13,8 +13,14 @@ pub(crate) type Samples = BTreeMap<String, Points>;
 /// The bits of a value as it is written in answers and by promtool.
 #[track_caller]
 pub(crate) fn bits(text: &str) -> u64 {
-    let value: f64 = text.parse().unwrap_or_else(|e| panic!("{text:?} is not a number: {e}"));
-    if value.is_nan() { f64::NAN.to_bits() } else { value.to_bits() }
+    let value: f64 = text
+        .parse()
+        .unwrap_or_else(|e| panic!("{text:?} is not a number: {e}"));
+    if value.is_nan() {
+        f64::NAN.to_bits()
+    } else {
+        value.to_bits()
+    }
 }
 
 /// The samples of a range selector's answer; each time of a series must be there once and in order.
@@ -49,7 +55,11 @@ pub(crate) fn learn(known: &mut Samples, seen: &Samples) {
         let known = known.entry(series.clone()).or_default();
         for (&at_ms, &bits) in points {
             let before = *known.entry(at_ms).or_insert(bits);
-            assert_eq!(f64::from_bits(before).to_bits(), bits, "{series} at {at_ms} has changed");
+            assert_eq!(
+                f64::from_bits(before).to_bits(),
+                bits,
+                "{series} at {at_ms} has changed"
+            );
         }
     }
 }
@@ -77,7 +87,10 @@ pub(crate) fn missing(expected: &Samples, found: &Samples) -> Option<String> {
 /// The samples in `from_ms ..= through_ms`.
 pub(crate) fn between(all: &Samples, from_ms: i64, through_ms: i64) -> Samples {
     let cut = |points: &Points| -> Points {
-        points.range(from_ms..=through_ms).map(|(at_ms, bits)| (*at_ms, *bits)).collect()
+        points
+            .range(from_ms..=through_ms)
+            .map(|(at_ms, bits)| (*at_ms, *bits))
+            .collect()
     };
     let parts = all.iter().map(|(series, points)| (series.clone(), cut(points)));
     parts.filter(|(_, points)| !points.is_empty()).collect()

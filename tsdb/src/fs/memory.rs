@@ -87,7 +87,10 @@ struct MemoryLock {
     path: PathBuf,
 }
 
-impl VfsLock for MemoryLock {}
+impl VfsLock for MemoryLock {
+    /// A lock in memory is never left behind.
+    fn leave_as_found(&mut self) {}
+}
 
 impl Drop for MemoryLock {
     fn drop(&mut self) {
