@@ -4,6 +4,8 @@ mod alerts;
 mod binary;
 mod compatibility;
 mod promtool;
+mod crash;
+mod exchange;
 mod stacks;
 mod scraping;
 mod support;

@@ -153,6 +153,15 @@ impl Server {
         answer.json()["data"].clone()
     }
 
+    /// kill -9 without a process between; the process remains to be waited for.
+    pub(crate) fn kill_now(&self) {
+        let pid = i32::try_from(self.pid())
+            .ok()
+            .and_then(rustix::process::Pid::from_raw);
+        let pid = pid.expect("a process id is a positive number");
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("kill the server");
+    }
+
     /// kill -9
     pub(crate) fn kill(mut self) {
         self.child.kill().expect("kill the server");
@@ -164,6 +173,15 @@ impl Server {
     pub(crate) fn stop(mut self) -> Option<i32> {
         self.signal("TERM");
         let code = wait_for("the server to stop", 60, || {
+            self.child.try_wait().expect("wait for the server")
+        });
+        code.code()
+    }
+
+    /// Waits for a process that ends by itself; its exit code.
+    #[track_caller]
+    pub(crate) fn ended(mut self) -> Option<i32> {
+        let code = wait_for("the server to end by itself", 30, || {
             self.child.try_wait().expect("wait for the server")
         });
         code.code()
