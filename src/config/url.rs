@@ -45,8 +45,9 @@ pub fn split(text: &str) -> Result<UrlParts<'_>, String> {
         Some((user, host)) => (Some(user), host),
         None => (None, authority),
     };
-    if host.contains([' ', '"', '<', '>', '\\', '^', '`', '{', '}', '|']) {
-        return refuse("invalid character in host name".into());
+    if let Some(at) = host.find([' ', '"', '<', '>', '\\', '^', '`', '{', '}', '|']) {
+        let character = quoted(&host[at..=at]);
+        return refuse(format!("invalid character {character} in host name"));
     }
     let after_name = match host.strip_prefix('[') {
         Some(inside) => match inside.split_once(']') {

@@ -15,8 +15,9 @@ use tokio::time::{Interval, MissedTickBehavior, interval_at, sleep};
 use tracing::debug;
 use tsdb::batch::Appendable;
 
+use super::answer::Answer;
 use super::clock::Clock;
-use super::cycle::{Answer, Outcome, Recorder, Setting, Workbench};
+use super::cycle::{Outcome, Recorder, Setting, Workbench};
 use super::failure_log::FailureLog;
 use super::fetch::Fetch;
 use super::ingest::IngestPool;

@@ -35,6 +35,7 @@ pub(crate) struct Start {
     dir: PathBuf,
     port: u16,
     args: Vec<String>,
+    variables: Vec<(String, String)>,
     scheme: &'static str,
 }
 
@@ -46,6 +47,7 @@ impl Start {
             dir: dir.to_owned(),
             port: free_port(),
             args: Vec::new(),
+            variables: Vec::new(),
             scheme: "http",
         }
     }
@@ -53,6 +55,12 @@ impl Start {
     /// Adds a flag.
     pub(crate) fn arg(mut self, arg: impl Into<String>) -> Self {
         self.args.push(arg.into());
+        self
+    }
+
+    /// Sets a variable of the environment.
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -77,6 +85,7 @@ impl Start {
             .arg("--storage.tsdb.path=data")
             .arg(format!("--web.listen-address=127.0.0.1:{}", self.port))
             .args(&self.args)
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(out.try_clone().expect("share the log"))
             .stderr(out)

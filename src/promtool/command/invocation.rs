@@ -209,14 +209,11 @@ impl Matched {
             return Err(format!("required flag(s) {} not provided", missing.join(", ")));
         }
         let args = self.path.last().map_or(&[][..], |command| command.args);
-        for arg in args
-            .iter()
-            .skip(self.arg_values.len())
-            .filter(|arg| arg.is_required)
-        {
-            return Err(format!("required argument '{}' not provided", arg.name));
+        let mut left_out = args.iter().skip(self.arg_values.len());
+        match left_out.find(|arg| arg.is_required) {
+            Some(arg) => Err(format!("required argument '{}' not provided", arg.name)),
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 

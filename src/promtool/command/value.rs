@@ -82,6 +82,7 @@ fn existing_file(path: &str) -> Result<(), String> {
     match std::fs::metadata(path) {
         Ok(found) if found.is_dir() => {
             let name = path.trim_end_matches('/').rsplit('/').next().unwrap_or(path);
+            let name = if name.is_empty() { "/" } else { name };
             Err(format!("'{name}' is a directory"))
         }
         Ok(_) => Ok(()),

@@ -8,7 +8,7 @@ use http::StatusCode;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 use tokio::runtime::Runtime;
-use url::Url;
+use url::{ParseError, Url};
 
 use crate::config::document::{self, Reading};
 use crate::config::errors::ConfigErrors;
@@ -106,7 +106,7 @@ impl Api {
 
     /// Asks with a POST, or with a GET where that is not allowed.
     pub(super) fn post(&self, path: &str, form: &[(String, String)]) -> Told {
-        let url = match self.url(path, &[]) {
+        let url = match self.url("Post", path, &[]) {
             Ok(url) => url,
             Err(error) => return error.into(),
         };
@@ -124,7 +124,7 @@ impl Api {
 
     /// Asks with a GET.
     pub(super) fn get(&self, path: &str, form: &[(String, String)]) -> Told {
-        let sent = self.url(path, form).and_then(|url| {
+        let sent = self.url("Get", path, form).and_then(|url| {
             let mut request = Request::get(url, TIMEOUT);
             request.headers.extend(self.headers.clone());
             self.send(request)
@@ -135,9 +135,24 @@ impl Api {
         }
     }
 
-    fn url(&self, path: &str, form: &[(String, String)]) -> Result<Url, ApiError> {
-        let mut url = Url::parse(&self.server)
-            .map_err(|error| ApiError::from(format!("parse \"{}\": {error}", self.server)))?;
+    /// The address to ask; `verb` begins what is told if there is none.
+    fn url(&self, verb: &str, path: &str, form: &[(String, String)]) -> Result<Url, ApiError> {
+        let mut url = Url::parse(&self.server).map_err(|error| {
+            let server = self.server.trim_end_matches('/');
+            // Go takes such a URL and fails when it dials.
+            let problem = match (error, server.rsplit_once(':')) {
+                (ParseError::EmptyHost, _) => "http: no Host in request URL".to_owned(),
+                (ParseError::InvalidPort, Some((_, port))) => {
+                    format!("dial tcp: address {port}: invalid port")
+                }
+                _ => error.to_string(),
+            };
+            let slashes = if server.ends_with(':') { "//" } else { "" };
+            ApiError::from(format!("{verb} \"{server}{slashes}{path}\": {problem}"))
+        })?;
+        if url.cannot_be_a_base() {
+            return Ok(url);
+        }
         let joined = format!("{}{path}", url.path().trim_end_matches('/'));
         url.set_path(&joined);
         if !form.is_empty() {

@@ -14,6 +14,7 @@ use crate::block::{find_unsupported, remove_leftovers};
 use crate::fs::{FileError, Vfs};
 use crate::head::replay::Replayed;
 use crate::head::{HeadOptions, wal_dir};
+use crate::query::Cancel;
 use crate::wal::{SegmentReader, WalError, segment};
 
 /// A directory that cannot be opened. Nothing in it was changed.
@@ -160,6 +161,7 @@ impl Db {
             maintaining: Mutex::default(),
             truncated_ms: Mutex::new(i64::MIN),
             lock: Mutex::new(lock),
+            stopping: Cancel::new(),
             stats: Stats::default(),
             ulids: AtomicU64::new(now_ms.cast_unsigned()),
         };

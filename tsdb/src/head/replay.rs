@@ -125,29 +125,23 @@ impl Replayed {
         let (mut rows, mut places) = (Vec::new(), Vec::new());
         while let Some(record) = reader.next()? {
             let applied = match Kind::of(record) {
-                Some(Kind::Series) => {
-                    let mut wrong = false;
-                    let decoded = series::decode(record, |number, labels| {
-                        if (1..REFS_END).contains(&number) {
-                            self.apply_series(number, labels);
-                        } else {
-                            wrong = true;
-                        }
-                    });
-                    decoded.and(match wrong {
-                        true => Err(DecodeError::new(1, "series numbers from 1 to 2^40")),
-                        false => Ok(()),
-                    })
-                }
+                Some(Kind::Series) => self.apply_series_record(record),
                 Some(Kind::Samples) => {
                     rows.clear();
                     let decoded =
                         samples::decode(record, |number, t_ms, bits| rows.push((number, t_ms, bits)));
                     decoded.map(|()| self.apply_samples(&rows, &mut places))
                 }
-                Some(Kind::Tombstones) => tombstones::decode(record, |number, from_ms, through_ms| {
-                    self.apply_tombstone(number, from_ms, through_ms);
-                }),
+                Some(Kind::Tombstones) => {
+                    let mut buried = Vec::new();
+                    let decoded =
+                        tombstones::decode(record, |id, from, through| buried.push((id, from, through)));
+                    decoded.map(|()| {
+                        for (number, from_ms, through_ms) in buried {
+                            self.apply_tombstone(number, from_ms, through_ms);
+                        }
+                    })
+                }
                 // A list without entries says nothing, whatever it is a list of.
                 _ if record.len() <= 1 => Ok(()),
                 Some(kind) => {
@@ -167,6 +161,24 @@ impl Replayed {
             before = reader.offset();
         }
         Stats::add(&self.stats.replay_segments, 1);
+        Ok(())
+    }
+
+    /// A record is decoded to its end before any of it is applied: one that is damaged leaves no trace.
+    fn apply_series_record(&mut self, record: &[u8]) -> Result<(), DecodeError> {
+        let (mut all, mut ends) = (Vec::new(), Vec::new());
+        series::decode(record, |number, labels| {
+            all.extend_from_slice(labels);
+            ends.push((number, all.len()));
+        })?;
+        if ends.iter().any(|(number, _)| !(1..REFS_END).contains(number)) {
+            return Err(DecodeError::new(1, "series numbers from 1 to 2^40"));
+        }
+        let mut from = 0;
+        for (number, end) in ends {
+            self.apply_series(number, &all[from..end]);
+            from = end;
+        }
         Ok(())
     }
 
