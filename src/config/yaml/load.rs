@@ -348,13 +348,15 @@ fn mark(at: libyaml_safer::Mark) -> Mark {
 
 fn scan_error(error: &libyaml_safer::Error, break_added_at: Option<u64>) -> LoadError {
     let (problem, context) = (error.problem_mark(), error.context_mark());
-    // The line after a line break of ours is no line of the text.
-    let is_beyond = |at: &libyaml_safer::Mark| break_added_at.is_some_and(|end| at.index > end);
+    let is_scanner = error.kind() == ErrorKind::Scanner;
+    // The line after a line break of ours is no line of the text, but the parser counts it in Go too.
+    let is_beyond =
+        |at: &libyaml_safer::Mark| is_scanner && break_added_at.is_some_and(|end| at.index >= end);
     let line_of = |at: Option<libyaml_safer::Mark>| {
         let line = at.map_or(0, |at| at.line - u64::from(is_beyond(&at)));
         u32::try_from(line).unwrap_or(u32::MAX)
     };
-    let from_one = |line: u32| line.saturating_add(u32::from(error.kind() == ErrorKind::Scanner));
+    let from_one = |line: u32| line.saturating_add(u32::from(is_scanner));
     let (line_of_v2, line_of_v3) = match (line_of(problem), line_of(context)) {
         (0, 0) => (0, 0),
         (0, context) => (context, from_one(context)),
