@@ -163,7 +163,8 @@ fn own_times() -> Vec<Script> {
         "a 5 @-10800000\nold 5 @-10800000\nold 6 @-10700000\n",
         "a 6 @541000\nb 6\n",
         "b 7 @-1800000\nolder 1 @-1800000\nolder 2 @-1700000\n",
-        "a 8 0\nb 8 -1\nc 8 9223372036854775807\n",
+        "a 8 0\nb 8\nc 8 9223372036854775807\n",
+        "b 8\nd 8 -1\n",
         "b 9\n",
     ];
     vec![
@@ -360,21 +361,23 @@ fn metrics() -> Vec<Script> {
             "metadata",
             "",
             &[
-                "# HELP a Old help.\n# TYPE a counter\na 1\n",
-                "# HELP a New help with \\\\ and \\n in it.\n# TYPE a gauge\na 1\n# TYPE lonely counter\n",
-                "# HELP  b   spaced\n# TYPE\tb\tsummary\nb 1\n",
-                "# TYPE c histogram\n# TYPE c untyped\nc 1\n",
-                "# TYPE d unknown\nd 1\n",
-                "# HELP e\ne 1\n",
-                "# HELP f \n# TYPE f gauge\nf 1\n#HELP g none\n#TYPE g gauge\ng 1\n# HELP\n",
-                "a 1\n",
+                "# HELP meta_a Old help.\n# TYPE meta_a counter\nmeta_a 1\n",
+                "# TYPE meta_a nonsense\nmeta_a 1\n",
+                "# TYPE meta_a\nmeta_a 1\n",
+                "# TYPE meta_a gauge more\nmeta_a 1\n",
+                "# HELP meta_a New help with \\\\ and \\n in it.\n# TYPE meta_a gauge\nmeta_a 1\n\
+                 # TYPE meta_lonely counter\n# HELP  meta_b   spaced\n# TYPE\tmeta_b\tsummary\nmeta_b 1\n\
+                 # TYPE meta_c histogram\n# TYPE meta_c untyped\nmeta_c 1\n# TYPE meta_d unknown\nmeta_d 1\n\
+                 # HELP meta_e\nmeta_e 1\n# HELP meta_f \n# TYPE meta_f gauge\nmeta_f 1\n\
+                 #HELP meta_g none\n#TYPE meta_g gauge\nmeta_g 1\n# HELP\n# HELP \"meta_h.i\" quoted\n\
+                 # HELP meta_j trailing  \nmeta_j 1\n",
             ],
         ),
-        text("metadata_broken", "", &["a 1\n", "# TYPE a nonsense\na 1\n", "# TYPE a\na 1\n", "# TYPE a gauge more\na 1\n", "a 1\n"]),
         openmetrics(
             "metadata_openmetrics",
             "",
-            &["# TYPE om_seconds counter\n# UNIT om_seconds seconds\n# HELP om_seconds Help \\\"quoted\\\".\nom_seconds_total 1\n# TYPE info info\ninfo_info 1\n# EOF\n"],
+            &["# TYPE meta_seconds counter\n# UNIT meta_seconds seconds\n# HELP meta_seconds Help \\\"quoted\\\".\n\
+               meta_seconds_total 1\n# TYPE meta_of info\nmeta_of_info 1\n# EOF\n"],
         ),
     ]
 }

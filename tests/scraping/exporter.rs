@@ -9,6 +9,8 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use super::script::Script;
+
 /// An answer.
 #[derive(Clone, Debug)]
 pub(super) struct Page {
@@ -173,7 +175,8 @@ pub(super) struct Exporter {
 
 impl Exporter {
     /// Serves each script at the path of its name.
-    pub(super) fn start(scripts: HashMap<String, Vec<Page>>) -> Self {
+    pub(super) fn start(scripts: impl IntoIterator<Item = Script>) -> Self {
+        let scripts = scripts.into_iter().map(|script| (script.name, script.pages)).collect();
         let listener = TcpListener::bind("127.0.0.1:0").expect("bind a port of the system's choice");
         let port = listener.local_addr().expect("a bound socket has an address").port();
         let state = Arc::new(State { scripts, ..State::default() });

@@ -43,17 +43,14 @@ struct Scene<'a> {
     exporter: &'a Exporter,
     scripts: &'a [Script],
     changing: &'a [Changing],
-    out_of_order: &'a str,
 }
 
 impl Scene<'_> {
     /// The configuration of `server`, before or after the reload.
     fn config(&self, server: &str, is_after: bool) -> String {
-        let mut text = format!(
-            "global: {{scrape_interval: 1s, scrape_timeout: 1s, scrape_failure_log_file: failures.log}}\n\
-             storage: {{tsdb: {{out_of_order_time_window: {}}}}}\nscrape_configs:\n",
-            self.out_of_order
-        );
+        let mut text = "global: {scrape_interval: 1s, scrape_timeout: 1s, scrape_failure_log_file: failures.log}\n\
+             scrape_configs:\n"
+            .to_owned();
         let target = format!("'127.0.0.1:{}'", self.exporter.port);
         for script in self.scripts {
             let targets = format!("static_configs: [{{targets: [{target}]}}]");
@@ -104,7 +101,8 @@ impl Scene<'_> {
 
     fn wait_until_scraped(&self, runs: &[Run], count: impl Fn(&Script) -> usize) {
         let waiting = || {
-            let all = runs.iter().flat_map(|run| self.scripts.iter().map(move |script| (run, script)));
+            let scripts = || self.scripts.iter().chain(self.changing.iter().map(|job| &job.script));
+            let all = runs.iter().flat_map(|run| scripts().map(move |script| (run, script)));
             let mut late = all.filter(|(run, script)| self.asked(run.name, script) < count(script));
             late.next().is_none().then_some(())
         };
@@ -144,7 +142,10 @@ fn told(scene: &Scene<'_>, run: Run, observer: Observer, from_ms: i64) -> BTreeM
         told.insert(format!("request of {}", script.name), headers.collect::<Vec<_>>().join("\n    "));
     }
     told.extend(observe::metadata(&run.server));
-    told.extend(observe::counters(&run.server));
+    if scene.changing.is_empty() {
+        told.extend(observe::counters(&run.server));
+        told.extend(observe::warnings(&run.server));
+    }
     let said = observer.stop();
     run.server.stop();
     let stored = stored::read(&run.dir.join("data"));
@@ -178,49 +179,81 @@ fn differences(ours: &BTreeMap<String, String>, theirs: &BTreeMap<String, String
     found
 }
 
-fn check(out_of_order: &str, heading: &str) {
-    let Some(prometheus) = peers::prometheus("scraping beside the real Prometheus") else { return };
-    let dir = tempfile::tempdir().expect("a directory");
-    let from_ms = jiff::Timestamp::now().as_millisecond();
-    let scripts: Vec<_> = [transport::scripts(), contents::scripts()].concat().into_iter().map(|one| one.at(from_ms)).collect();
-    let changing = reloads::jobs();
-    let all = scripts.iter().cloned().chain(transport::aside()).chain(changing.iter().map(|job| job.script.clone()));
-    let exporter = Exporter::start(all.map(|script| (script.name, script.pages)).collect());
-    let scene = Scene { exporter: &exporter, scripts: &scripts, changing: &changing, out_of_order };
+/// Two servers that scrape the same.
+struct Pair {
+    runs: [Run; 2],
+    observers: [Observer; 2],
+}
 
-    let runs = [scene.start("theirs", &prometheus, dir.path()), scene.start("ours", &deucalion(), dir.path())];
-    let observers = [Observer::start(&runs[0].server), Observer::start(&runs[1].server)];
-    scene.wait_until_scraped(&runs, |_| 3);
-    for run in &runs {
-        std::fs::write(run.dir.join("prometheus.yml"), scene.config(run.name, true)).expect("write");
-        run.server.signal("HUP");
-        scene.write_targets(&run.dir, true);
+impl Pair {
+    fn start(scene: &Scene<'_>, prometheus: &Path, dir: &Path) -> Self {
+        let runs = [scene.start("theirs", prometheus, dir), scene.start("ours", &deucalion(), dir)];
+        let observers = [Observer::start(&runs[0].server), Observer::start(&runs[1].server)];
+        Self { runs, observers }
     }
-    // A target that is gone is marked so after two intervals and a tenth.
-    std::thread::sleep(Duration::from_millis(4500));
-    for run in &runs {
-        scene.write_targets(&run.dir, false);
-    }
-    std::thread::sleep(Duration::from_millis(4500));
-    scene.wait_until_scraped(&runs, |script| script.pages.len() + 1);
-    let [theirs, ours] = runs;
-    let [their_observer, our_observer] = observers;
-    let theirs = told(&scene, theirs, their_observer, from_ms);
-    let ours = told(&scene, ours, our_observer, from_ms);
 
-    let found = differences(&ours, &theirs);
-    let known = listed(heading);
-    let mut report = String::new();
-    for (key, text) in found.iter().filter(|(key, _)| !known.contains(key)) {
-        writeln!(report, "{key}\n{text}").expect("write to memory");
+    /// Stops both and compares what they have told and stored.
+    #[track_caller]
+    fn compare(self, scene: &Scene<'_>, from_ms: i64, heading: &str) {
+        let [theirs, ours] = self.runs;
+        let [their_observer, our_observer] = self.observers;
+        let theirs = told(scene, theirs, their_observer, from_ms);
+        let ours = told(scene, ours, our_observer, from_ms);
+        let found = differences(&ours, &theirs);
+        let known = listed(heading);
+        let mut report = String::new();
+        for (key, text) in found.iter().filter(|(key, _)| !known.contains(key)) {
+            writeln!(report, "{key}\n{text}").expect("write to memory");
+        }
+        for key in known.iter().filter(|key| !found.contains_key(*key)) {
+            writeln!(report, "{key}\n  is listed as a difference and is none").expect("write to memory");
+        }
+        let compared = ours.len();
+        assert!(report.is_empty(), "of {compared} things these are not the same:\n{report}");
+        eprintln!("{compared} things are the same, but for {} listed ones", known.len());
     }
-    for key in known.iter().filter(|key| !found.contains_key(*key)) {
-        writeln!(report, "{key}\n  is listed as a difference and is none").expect("write to memory");
-    }
-    assert!(report.is_empty(), "{} things are not the same:\n{report}", report.matches("\n  ours ").count());
+}
+
+/// The time that scripted times count from.
+fn now_ms() -> i64 {
+    jiff::Timestamp::now().as_millisecond()
 }
 
 #[test]
 fn scripted_pages_are_stored_as_prometheus_stores_them() {
-    check("0s", "Scraping\n");
+    let Some(prometheus) = peers::prometheus("scraping beside the real Prometheus") else { return };
+    let dir = tempfile::tempdir().expect("a directory");
+    let from_ms = now_ms();
+    let scripts = [transport::scripts(), contents::scripts()].concat();
+    let scripts: Vec<_> = scripts.into_iter().map(|script| script.at(from_ms)).collect();
+    let exporter = Exporter::start(scripts.iter().cloned().chain(transport::aside()));
+    let scene = Scene { exporter: &exporter, scripts: &scripts, changing: &[] };
+    let pair = Pair::start(&scene, &prometheus, dir.path());
+    scene.wait_until_scraped(&pair.runs, |script| script.pages.len() + 1);
+    pair.compare(&scene, from_ms, "Scraping\n");
+}
+
+#[test]
+fn reloads_begin_and_end_series_as_in_prometheus() {
+    let Some(prometheus) = peers::prometheus("reloads beside the real Prometheus") else { return };
+    let dir = tempfile::tempdir().expect("a directory");
+    let changing = reloads::jobs();
+    let exporter = Exporter::start(changing.iter().map(|job| job.script.clone()));
+    let scene = Scene { exporter: &exporter, scripts: &[], changing: &changing };
+    let pair = Pair::start(&scene, &prometheus, dir.path());
+    // A job with more targets than it may have is not scraped.
+    scene.wait_until_scraped(&pair.runs, |script| if script.config.contains("target_limit") { 0 } else { 3 });
+    for run in &pair.runs {
+        std::fs::write(run.dir.join("prometheus.yml"), scene.config(run.name, true)).expect("write");
+        run.server.signal("HUP");
+        scene.write_targets(&run.dir, true);
+    }
+    // What discovery finds is told every five seconds; a target that is gone is marked so after two intervals
+    // and a tenth.
+    std::thread::sleep(Duration::from_secs(9));
+    for run in &pair.runs {
+        scene.write_targets(&run.dir, false);
+    }
+    std::thread::sleep(Duration::from_secs(7));
+    pair.compare(&scene, now_ms(), "Reloads\n");
 }

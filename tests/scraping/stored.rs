@@ -77,6 +77,10 @@ impl Stored {
             if labels.get("of").or(labels.get("job")) != Some(job.name) {
                 continue;
             }
+            // For how long old targets go on after a reload depends on when discovery next tells of targets.
+            if job.scrapes.is_none() && labels.get("__name__") == Some("scrape_series_added") {
+                continue;
+            }
             let (_, instance) = target_of(labels);
             let times = self
                 .scrapes
@@ -86,7 +90,7 @@ impl Stored {
             let samples = samples.iter().map(|&(t_ms, bits)| (t_ms, show(bits, is_duration)));
             let samples = match job.scrapes {
                 Some(count) => counted(samples, times, count, from_ms),
-                None => collapsed(samples, times),
+                None => collapsed(samples),
             };
             if !samples.is_empty() {
                 text.insert(labels.to_string(), samples);
@@ -109,19 +113,22 @@ fn counted(
     words.collect::<Vec<_>>().join(" ")
 }
 
+/// No sample for longer than this is a gap.
+const GAP_MS: i64 = 2500;
+
 /// Values with repetitions left out, and where samples are missing.
-fn collapsed(samples: impl Iterator<Item = (i64, String)>, times: &[i64]) -> String {
+fn collapsed(samples: impl Iterator<Item = (i64, String)>) -> String {
     let mut words: Vec<String> = Vec::new();
-    let mut next = None;
+    let mut last_ms = None;
     for (t_ms, value) in samples {
-        let number = times.binary_search(&t_ms).ok();
-        match (number, next) {
-            (None, _) => words.push(format!("between scrapes {value}")),
-            (Some(number), Some(next)) if number > next => words.extend(["gap".to_owned(), value]),
-            _ if words.last() != Some(&value) => words.push(value),
-            _ => {}
+        let is_ended = words.last().is_some_and(|word| word == "stale");
+        if !is_ended && last_ms.is_some_and(|last_ms| t_ms - last_ms > GAP_MS) {
+            words.push("gap".to_owned());
         }
-        next = number.map(|number| number + 1);
+        if words.last() != Some(&value) {
+            words.push(value);
+        }
+        last_ms = Some(t_ms);
     }
     words.join(" ")
 }
