@@ -3,10 +3,10 @@
 mod alerts;
 mod binary;
 mod compatibility;
-mod promtool;
 mod crash;
 mod exchange;
-mod stacks;
+mod promtool;
 mod scraping;
+mod stacks;
 mod support;
 mod tidy;

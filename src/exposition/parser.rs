@@ -14,10 +14,10 @@ use std::ops::Range;
 use tsdb::model::{Exemplar, Labels, METRIC_NAME, MetricKind};
 
 use super::error::ParseError;
-use crate::template::parse_go_float;
 use super::number::format_openmetrics;
 use super::token::State;
 use super::{Entry, Format};
+use crate::template::parse_go_float;
 
 /// A label as it was read, empty values kept; borrowed from the page unless it held escapes.
 pub type RawLabel<'a> = (Cow<'a, str>, Cow<'a, str>);

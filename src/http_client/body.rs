@@ -43,7 +43,9 @@ fn broken_text(error: &hyper::Error) -> String {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = cause {
         let ended = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
-        let incomplete = error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_incomplete_message);
+        let incomplete = error
+            .downcast_ref::<hyper::Error>()
+            .is_some_and(hyper::Error::is_incomplete_message);
         if incomplete || ended == Some(std::io::ErrorKind::UnexpectedEof) {
             return "unexpected EOF".to_owned();
         }

@@ -7,7 +7,6 @@ mod refused;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
 use serde_json::Value;
 
@@ -16,9 +15,9 @@ use crate::support::samples::{self, Samples};
 use crate::support::server::{Server, Start, deucalion};
 use crate::support::{now_ms, number_from_env, peers, wait_for};
 
-/// How long a server is in charge. Blocks are ten seconds long and made from a head of fifteen.
-const TURN: Duration = Duration::from_secs(6);
-/// Scrapes before that are stored: the timeout is half a second.
+/// How many scrapes a server is in charge. Blocks are ten seconds long and made from a head of fifteen.
+const TURN_SCRAPES: u64 = 15;
+/// Scrapes before that are stored: the timeout is less than half a second.
 const SETTLED_MS: i64 = 2_000;
 
 /// Kept integers, so that sums do not depend on the order; values that are hard to write; series that end.
@@ -244,14 +243,14 @@ fn servers_in_turns_answer_the_same_from_one_directory() {
     let (dir, data) = (dir.path(), dir.path().join("data"));
     let exporter = Exporter::start(TEXT, page);
     let config = format!(
-        "global: {{scrape_interval: 500ms, scrape_timeout: 500ms}}
+        "global: {{scrape_interval: 400ms, scrape_timeout: 400ms}}
 scrape_configs: [{{job_name: load, static_configs: [{{targets: ['127.0.0.1:{}']}}]}}]\n",
         exporter.port
     );
     std::fs::write(dir.join("prometheus.yml"), config).expect("write");
     let ours = deucalion();
     let begin_ms = now_ms() - 1_000;
-    let rounds = number_from_env("EXCHANGE_ROUNDS", 9) as usize;
+    let rounds = number_from_env("EXCHANGE_ROUNDS", 7) as usize;
     let mut before: Option<Answers> = None;
     let mut kinds = String::new();
     for round in 0..rounds {
@@ -264,7 +263,8 @@ scrape_configs: [{{job_name: load, static_configs: [{{targets: ['127.0.0.1:{}']}
         if let Some(before) = &before {
             Answers::of(&server, before.through_ms, begin_ms).check_same(before, &when);
         }
-        std::thread::sleep(TURN);
+        let enough = exporter.served() + TURN_SCRAPES;
+        wait_for("scrapes", 60, || (exporter.served() >= enough).then_some(()));
         let answers = Answers::of(&server, now_ms() - SETTLED_MS, begin_ms);
         let (known, settled_ms) = before
             .as_ref()
@@ -274,7 +274,7 @@ scrape_configs: [{{job_name: load, static_configs: [{{targets: ['127.0.0.1:{}']}
         }
         let fresh = samples::between(&answers.all, settled_ms + 1, i64::MAX);
         assert!(
-            samples::count(&fresh) > 100,
+            samples::count(&fresh) > 200,
             "{when}: nothing was scraped\n{}",
             server.log()
         );

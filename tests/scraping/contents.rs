@@ -4,7 +4,16 @@ use super::exporter::Page;
 use super::script::{Script, between, openmetrics, text};
 
 pub(super) fn scripts() -> Vec<Script> {
-    [plain(), broken(), own_times(), labels(), limits(), relabelled(), metrics()].concat()
+    [
+        plain(),
+        broken(),
+        own_times(),
+        labels(),
+        limits(),
+        relabelled(),
+        metrics(),
+    ]
+    .concat()
 }
 
 fn plain() -> Vec<Script> {
@@ -12,7 +21,19 @@ fn plain() -> Vec<Script> {
         text(
             "empty_pages",
             "",
-            &["a 1\n", "\n", "a 1\n", "   \n", "a 1\n", "# only a comment\n", "a 1\n", "\n\n  \na 2\n\n", "a 3", "#", "a 1\n"],
+            &[
+                "a 1\n",
+                "\n",
+                "a 1\n",
+                "   \n",
+                "a 1\n",
+                "# only a comment\n",
+                "a 1\n",
+                "\n\n  \na 2\n\n",
+                "a 3",
+                "#",
+                "a 1\n",
+            ],
         ),
         text(
             "spelling",
@@ -128,11 +149,21 @@ fn broken() -> Vec<Script> {
     ];
     let mut jobs = between("broken", "", &Page::text("a 1\nb 1\n"), classic.map(Page::text));
     let good = Page::openmetrics("a 1\nb 1\n# EOF\n");
-    jobs.extend(between("broken_openmetrics", "", &good, openmetrics.map(Page::openmetrics)));
+    jobs.extend(between(
+        "broken_openmetrics",
+        "",
+        &good,
+        openmetrics.map(Page::openmetrics),
+    ));
     let latin = Page::bytes(b"a 1\nb{x=\"\xe9\"} 1\n".to_vec());
     let help = Page::bytes(b"a 1\n# HELP b \xe9\nb 1\n".to_vec());
     let zero = Page::bytes(b"a 1\nb{x=\"\0\"} 1\n".to_vec());
-    jobs.extend(between("broken_bytes", "", &Page::text("a 1\nb 1\n"), [latin, help, zero]));
+    jobs.extend(between(
+        "broken_bytes",
+        "",
+        &Page::text("a 1\nb 1\n"),
+        [latin, help, zero],
+    ));
     jobs
 }
 
@@ -190,11 +221,21 @@ fn labels() -> Vec<Script> {
     ];
     let named = |name: &'static str, config: &'static str| {
         let pages: Vec<String> = clashes.iter().map(|page| page.replace("OF", name)).collect();
-        text(name, config, &pages.iter().map(String::as_str).collect::<Vec<_>>())
+        text(
+            name,
+            config,
+            &pages.iter().map(String::as_str).collect::<Vec<_>>(),
+        )
     };
     vec![
-        named("clash", "relabel_configs: [{target_label: zone, replacement: here}]"),
-        named("clash_honored", "honor_labels: true\n    relabel_configs: [{target_label: zone, replacement: here}]"),
+        named(
+            "clash",
+            "relabel_configs: [{target_label: zone, replacement: here}]",
+        ),
+        named(
+            "clash_honored",
+            "honor_labels: true\n    relabel_configs: [{target_label: zone, replacement: here}]",
+        ),
         text(
             "normalised",
             "",
@@ -231,7 +272,16 @@ fn labels() -> Vec<Script> {
         text(
             "utf8_refused",
             "metric_name_validation_scheme: legacy\n    metric_name_escaping_scheme: underscores",
-            &["a 1\n", "{\"a.b\"} 1\n", "a 2\n", "a{\"l.m\"=\"n\"} 1\n", "a 3\n", "{\"a_b\"} 1\n", "{\"a:b\"} 1\n", "a 1\n"],
+            &[
+                "a 1\n",
+                "{\"a.b\"} 1\n",
+                "a 2\n",
+                "a{\"l.m\"=\"n\"} 1\n",
+                "a 3\n",
+                "{\"a_b\"} 1\n",
+                "{\"a:b\"} 1\n",
+                "a 1\n",
+            ],
         ),
         text(
             "utf8_escaped",
@@ -276,7 +326,13 @@ fn limits() -> Vec<Script> {
         text(
             "label_name_length_limit",
             "label_name_length_limit: 10",
-            &["a{abcdefghij=\"1\"} 1\n", "b 2\na{abcdefghijk=\"1\"} 2\n", "b 3\n", "b{\"éééééé\"=\"1\"} 3\n", "b 1\n"],
+            &[
+                "a{abcdefghij=\"1\"} 1\n",
+                "b 2\na{abcdefghijk=\"1\"} 2\n",
+                "b 3\n",
+                "b{\"éééééé\"=\"1\"} 3\n",
+                "b 1\n",
+            ],
         ),
         text(
             "label_value_length_limit",
@@ -328,13 +384,14 @@ fn relabelled() -> Vec<Script> {
         text(
             "metric_relabel_labelmap",
             "metric_relabel_configs: [{action: labelmap, regex: x_(.+)}, {action: labelkeep, regex: __name__|job|instance|y}]",
-            &["a{x_y=\"1\",z=\"2\"} 1\n", "a{x_y=\"2\",y=\"3\"} 1\n", "a{x_job=\"other\",of=\"metric_relabel_labelmap\"} 1\n", "a 1\n"],
+            &[
+                "a{x_y=\"1\",z=\"2\"} 1\n",
+                "a{x_y=\"2\",y=\"3\"} 1\n",
+                "a{x_job=\"other\",of=\"metric_relabel_labelmap\"} 1\n",
+                "a 1\n",
+            ],
         ),
-        text(
-            "params",
-            "params: {module: [one, two], empty: ['']}",
-            &["a 1\n"],
-        ),
+        text("params", "params: {module: [one, two], empty: ['']}", &["a 1\n"]),
     ]
 }
 
@@ -376,8 +433,10 @@ fn metrics() -> Vec<Script> {
         openmetrics(
             "metadata_openmetrics",
             "",
-            &["# TYPE meta_seconds counter\n# UNIT meta_seconds seconds\n# HELP meta_seconds Help \\\"quoted\\\".\n\
-               meta_seconds_total 1\n# TYPE meta_of info\nmeta_of_info 1\n# EOF\n"],
+            &[
+                "# TYPE meta_seconds counter\n# UNIT meta_seconds seconds\n# HELP meta_seconds Help \\\"quoted\\\".\n\
+               meta_seconds_total 1\n# TYPE meta_of info\nmeta_of_info 1\n# EOF\n",
+            ],
         ),
     ]
 }

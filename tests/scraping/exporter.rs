@@ -53,7 +53,10 @@ impl Page {
 
     /// No answer: the connection is closed.
     pub(super) fn silence() -> Self {
-        Self { silent: true, ..Self::text("") }
+        Self {
+            silent: true,
+            ..Self::text("")
+        }
     }
 
     pub(super) fn status(mut self, status: u16) -> Self {
@@ -121,7 +124,11 @@ impl Page {
         if self.silent {
             return Ok(());
         }
-        let mut head = format!("HTTP/1.1 {} {}\r\nConnection: close\r\n", self.status, reason(self.status));
+        let mut head = format!(
+            "HTTP/1.1 {} {}\r\nConnection: close\r\n",
+            self.status,
+            reason(self.status)
+        );
         for (name, value) in &self.headers {
             head += &format!("{name}: {value}\r\n");
         }
@@ -152,7 +159,10 @@ pub(super) fn gzip(body: &[u8]) -> Vec<u8> {
 }
 
 fn reason(status: u16) -> &'static str {
-    http::StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or("")
+    http::StatusCode::from_u16(status)
+        .ok()
+        .and_then(|status| status.canonical_reason())
+        .unwrap_or("")
 }
 
 /// One server's asking for one path with its query.
@@ -176,10 +186,19 @@ pub(super) struct Exporter {
 impl Exporter {
     /// Serves each script at the path of its name.
     pub(super) fn start(scripts: impl IntoIterator<Item = Script>) -> Self {
-        let scripts = scripts.into_iter().map(|script| (script.name, script.pages)).collect();
+        let scripts = scripts
+            .into_iter()
+            .map(|script| (script.name, script.pages))
+            .collect();
         let listener = TcpListener::bind("127.0.0.1:0").expect("bind a port of the system's choice");
-        let port = listener.local_addr().expect("a bound socket has an address").port();
-        let state = Arc::new(State { scripts, ..State::default() });
+        let port = listener
+            .local_addr()
+            .expect("a bound socket has an address")
+            .port();
+        let state = Arc::new(State {
+            scripts,
+            ..State::default()
+        });
         let shared = Arc::clone(&state);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -193,36 +212,55 @@ impl Exporter {
     /// How many times `server` asked for the path and query.
     pub(super) fn count(&self, server: &str, path: &str) -> usize {
         let counts = self.state.counts.lock().expect("nobody panics with the lock");
-        counts.get(&(server.to_owned(), path.to_owned())).copied().unwrap_or(0)
+        counts
+            .get(&(server.to_owned(), path.to_owned()))
+            .copied()
+            .unwrap_or(0)
     }
 
     /// What `server` said on its first request.
     pub(super) fn headers(&self, server: &str, path: &str) -> Vec<String> {
         let headers = self.state.headers.lock().expect("nobody panics with the lock");
-        headers.get(&(server.to_owned(), path.to_owned())).cloned().unwrap_or_default()
+        headers
+            .get(&(server.to_owned(), path.to_owned()))
+            .cloned()
+            .unwrap_or_default()
     }
 }
 
 impl State {
     fn serve(&self, mut stream: TcpStream) {
-        let Some(head) = read_head(&mut stream) else { return };
+        let Some(head) = read_head(&mut stream) else {
+            return;
+        };
         let mut lines = head.lines();
-        let Some(path) = lines.next().and_then(|line| line.split(' ').nth(1)) else { return };
+        let Some(path) = lines.next().and_then(|line| line.split(' ').nth(1)) else {
+            return;
+        };
         let mut headers: Vec<String> = lines
             .filter_map(|line| line.split_once(": "))
             .map(|(name, value)| format!("{}: {value}", name.to_ascii_lowercase()))
             .collect();
         headers.sort();
-        let server = headers.iter().find_map(|header| header.strip_prefix("x-server: ")).unwrap_or("");
+        let server = headers
+            .iter()
+            .find_map(|header| header.strip_prefix("x-server: "))
+            .unwrap_or("");
         let asked = (server.to_owned(), path.to_owned());
         let name = path.trim_start_matches('/').split('?').next().unwrap_or("");
-        let Some(script) = self.scripts.get(name) else { return };
+        let Some(script) = self.scripts.get(name) else {
+            return;
+        };
         let mut counts = self.counts.lock().expect("nobody panics with the lock");
         let count = counts.entry(asked.clone()).or_default();
         let page = &script[(*count).min(script.len() - 1)];
         *count += 1;
         drop(counts);
-        self.headers.lock().expect("nobody panics with the lock").entry(asked).or_insert(headers);
+        self.headers
+            .lock()
+            .expect("nobody panics with the lock")
+            .entry(asked)
+            .or_insert(headers);
         // A client that has gone, as after a timeout, is part of the script.
         drop(page.send(&mut stream));
     }

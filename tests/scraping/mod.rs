@@ -48,21 +48,28 @@ struct Scene<'a> {
 impl Scene<'_> {
     /// The configuration of `server`, before or after the reload.
     fn config(&self, server: &str, is_after: bool) -> String {
-        let mut text = "global: {scrape_interval: 1s, scrape_timeout: 1s, scrape_failure_log_file: failures.log}\n\
+        let mut text =
+            "global: {scrape_interval: 1s, scrape_timeout: 1s, scrape_failure_log_file: failures.log}\n\
              scrape_configs:\n"
-            .to_owned();
+                .to_owned();
         let target = format!("'127.0.0.1:{}'", self.exporter.port);
         for script in self.scripts {
             let targets = format!("static_configs: [{{targets: [{target}]}}]");
             add_job(&mut text, server, &script.name, script.config, &targets);
         }
         for job in self.changing {
-            let config = if is_after { job.after } else { Some(job.script.config) };
+            let config = if is_after {
+                job.after
+            } else {
+                Some(job.script.config)
+            };
             let Some(config) = config else { continue };
             let name = &job.script.name;
             let targets = match job.targets[usize::from(is_after)] {
                 Targets::Static(instances) => {
-                    let groups = instances.iter().map(|one| format!("{{targets: [{target}], labels: {{instance: {one}}}}}"));
+                    let groups = instances
+                        .iter()
+                        .map(|one| format!("{{targets: [{target}], labels: {{instance: {one}}}}}"));
                     format!("static_configs: [{}]", groups.collect::<Vec<_>>().join(", "))
                 }
                 Targets::File(_) => format!("file_sd_configs: [{{files: [{name}.json]}}]"),
@@ -75,7 +82,9 @@ impl Scene<'_> {
     /// Writes the files of targets.
     fn write_targets(&self, dir: &Path, is_late: bool) {
         for job in self.changing {
-            let Targets::File(instances) = job.targets[0] else { continue };
+            let Targets::File(instances) = job.targets[0] else {
+                continue;
+            };
             let groups: Vec<_> = instances[usize::from(is_late)]
                 .iter()
                 .map(|one| {
@@ -95,14 +104,22 @@ impl Scene<'_> {
         std::fs::create_dir_all(&dir).expect("make a directory");
         self.write_targets(&dir, false);
         std::fs::write(dir.join("prometheus.yml"), self.config(name, false)).expect("write");
-        let server = Start::new(binary, &dir).arg("--enable-feature=extra-scrape-metrics").ready();
+        let server = Start::new(binary, &dir)
+            .arg("--enable-feature=extra-scrape-metrics")
+            .ready();
         Run { name, dir, server }
     }
 
     fn wait_until_scraped(&self, runs: &[Run], count: impl Fn(&Script) -> usize) {
         let waiting = || {
-            let scripts = || self.scripts.iter().chain(self.changing.iter().map(|job| &job.script));
-            let all = runs.iter().flat_map(|run| scripts().map(move |script| (run, script)));
+            let scripts = || {
+                self.scripts
+                    .iter()
+                    .chain(self.changing.iter().map(|job| &job.script))
+            };
+            let all = runs
+                .iter()
+                .flat_map(|run| scripts().map(move |script| (run, script)));
             let mut late = all.filter(|(run, script)| self.asked(run.name, script) < count(script));
             late.next().is_none().then_some(())
         };
@@ -115,21 +132,33 @@ impl Scene<'_> {
 
     /// Every job, with how many of its scrapes are scripted.
     fn jobs(&self) -> Vec<Job<'_>> {
-        let scripted = self.scripts.iter().map(|script| Job { name: &script.name, scrapes: Some(script.pages.len()) });
-        let changing = self.changing.iter().map(|job| Job { name: &job.script.name, scrapes: None });
+        let scripted = self.scripts.iter().map(|script| Job {
+            name: &script.name,
+            scrapes: Some(script.pages.len()),
+        });
+        let changing = self.changing.iter().map(|job| Job {
+            name: &job.script.name,
+            scrapes: None,
+        });
         scripted.chain(changing).collect()
     }
 }
 
 /// What is asked for in a scrape of `script`.
 fn path_of(script: &Script) -> String {
-    let query = if script.config.contains("params:") { "?empty=&module=one&module=two" } else { "" };
+    let query = if script.config.contains("params:") {
+        "?empty=&module=one&module=two"
+    } else {
+        ""
+    };
     format!("/{}{query}", script.name)
 }
 
 fn add_job(text: &mut String, server: &str, name: &str, config: &str, targets: &str) {
     let header = format!("http_headers: {{X-Server: {{values: [{server}]}}}}");
-    let job = format!("  - job_name: {name}\n    metrics_path: /{name}\n    {header}\n    {targets}\n    {config}\n");
+    let job = format!(
+        "  - job_name: {name}\n    metrics_path: /{name}\n    {header}\n    {targets}\n    {config}\n"
+    );
     text.push_str(&job);
 }
 
@@ -138,8 +167,13 @@ fn told(scene: &Scene<'_>, run: Run, observer: Observer, from_ms: i64) -> BTreeM
     let mut told = BTreeMap::new();
     for script in scene.scripts {
         let headers = scene.exporter.headers(run.name, &path_of(script));
-        let headers = headers.into_iter().filter(|line| !line.starts_with("user-agent:") && !line.starts_with("x-server:"));
-        told.insert(format!("request of {}", script.name), headers.collect::<Vec<_>>().join("\n    "));
+        let headers = headers
+            .into_iter()
+            .filter(|line| !line.starts_with("user-agent:") && !line.starts_with("x-server:"));
+        told.insert(
+            format!("request of {}", script.name),
+            headers.collect::<Vec<_>>().join("\n    "),
+        );
     }
     told.extend(observe::metadata(&run.server));
     if scene.changing.is_empty() {
@@ -161,11 +195,16 @@ fn told(scene: &Scene<'_>, run: Run, observer: Observer, from_ms: i64) -> BTreeM
     }
     let exporter = format!("127.0.0.1:{}", scene.exporter.port);
     let without_port = |text: String| text.replace(&exporter, "exporter");
-    told.into_iter().map(|(key, value)| (without_port(key), without_port(value))).collect()
+    told.into_iter()
+        .map(|(key, value)| (without_port(key), without_port(value)))
+        .collect()
 }
 
 /// What is not the same: under its key, both.
-fn differences(ours: &BTreeMap<String, String>, theirs: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+fn differences(
+    ours: &BTreeMap<String, String>,
+    theirs: &BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     for key in ours.keys().chain(theirs.keys()) {
         let (a, b) = (ours.get(key), theirs.get(key));
@@ -174,7 +213,10 @@ fn differences(ours: &BTreeMap<String, String>, theirs: &BTreeMap<String, String
             continue;
         }
         let show = |text: Option<&String>| text.map_or("nothing", String::as_str).to_owned();
-        found.insert(key.clone(), format!("  ours    {}\n  theirs  {}", show(a), show(b)));
+        found.insert(
+            key.clone(),
+            format!("  ours    {}\n  theirs  {}", show(a), show(b)),
+        );
     }
     found
 }
@@ -187,7 +229,10 @@ struct Pair {
 
 impl Pair {
     fn start(scene: &Scene<'_>, prometheus: &Path, dir: &Path) -> Self {
-        let runs = [scene.start("theirs", prometheus, dir), scene.start("ours", &deucalion(), dir)];
+        let runs = [
+            scene.start("theirs", prometheus, dir),
+            scene.start("ours", &deucalion(), dir),
+        ];
         let observers = [Observer::start(&runs[0].server), Observer::start(&runs[1].server)];
         Self { runs, observers }
     }
@@ -209,8 +254,14 @@ impl Pair {
             writeln!(report, "{key}\n  is listed as a difference and is none").expect("write to memory");
         }
         let compared = ours.len();
-        assert!(report.is_empty(), "of {compared} things these are not the same:\n{report}");
-        eprintln!("{compared} things are the same, but for {} listed ones", known.len());
+        assert!(
+            report.is_empty(),
+            "of {compared} things these are not the same:\n{report}"
+        );
+        eprintln!(
+            "{compared} things are the same, but for {} listed ones",
+            known.len()
+        );
     }
 }
 
@@ -221,13 +272,19 @@ fn now_ms() -> i64 {
 
 #[test]
 fn scripted_pages_are_stored_as_prometheus_stores_them() {
-    let Some(prometheus) = peers::prometheus("scraping beside the real Prometheus") else { return };
+    let Some(prometheus) = peers::prometheus("scraping beside the real Prometheus") else {
+        return;
+    };
     let dir = tempfile::tempdir().expect("a directory");
     let from_ms = now_ms();
     let scripts = [transport::scripts(), contents::scripts()].concat();
     let scripts: Vec<_> = scripts.into_iter().map(|script| script.at(from_ms)).collect();
     let exporter = Exporter::start(scripts.iter().cloned().chain(transport::aside()));
-    let scene = Scene { exporter: &exporter, scripts: &scripts, changing: &[] };
+    let scene = Scene {
+        exporter: &exporter,
+        scripts: &scripts,
+        changing: &[],
+    };
     let pair = Pair::start(&scene, &prometheus, dir.path());
     scene.wait_until_scraped(&pair.runs, |script| script.pages.len() + 1);
     pair.compare(&scene, from_ms, "Scraping\n");
@@ -235,14 +292,26 @@ fn scripted_pages_are_stored_as_prometheus_stores_them() {
 
 #[test]
 fn reloads_begin_and_end_series_as_in_prometheus() {
-    let Some(prometheus) = peers::prometheus("reloads beside the real Prometheus") else { return };
+    let Some(prometheus) = peers::prometheus("reloads beside the real Prometheus") else {
+        return;
+    };
     let dir = tempfile::tempdir().expect("a directory");
     let changing = reloads::jobs();
     let exporter = Exporter::start(changing.iter().map(|job| job.script.clone()));
-    let scene = Scene { exporter: &exporter, scripts: &[], changing: &changing };
+    let scene = Scene {
+        exporter: &exporter,
+        scripts: &[],
+        changing: &changing,
+    };
     let pair = Pair::start(&scene, &prometheus, dir.path());
     // A job with more targets than it may have is not scraped.
-    scene.wait_until_scraped(&pair.runs, |script| if script.config.contains("target_limit") { 0 } else { 3 });
+    scene.wait_until_scraped(&pair.runs, |script| {
+        if script.config.contains("target_limit") {
+            0
+        } else {
+            3
+        }
+    });
     for run in &pair.runs {
         std::fs::write(run.dir.join("prometheus.yml"), scene.config(run.name, true)).expect("write");
         run.server.signal("HUP");

@@ -23,7 +23,10 @@ pub(super) struct Observer {
 impl Observer {
     pub(super) fn start(server: &Server) -> Self {
         let is_over = Arc::new(AtomicBool::new(false));
-        let (url, over) = (format!("{}/api/v1/targets?state=active", server.url), Arc::clone(&is_over));
+        let (url, over) = (
+            format!("{}/api/v1/targets?state=active", server.url),
+            Arc::clone(&is_over),
+        );
         let thread = std::thread::spawn(move || {
             let mut said = Said::new();
             while !over.load(Ordering::Relaxed) {
@@ -46,11 +49,15 @@ impl Observer {
 fn note(targets: &Value, said: &mut Said) {
     for target in targets.as_array().into_iter().flatten() {
         let text = |name: &str| target[name].as_str().unwrap_or("").to_owned();
-        let Ok(at) = text("lastScrape").parse::<jiff::Timestamp>() else { continue };
+        let Ok(at) = text("lastScrape").parse::<jiff::Timestamp>() else {
+            continue;
+        };
         // A target that was not scraped yet has the zero time.
         if at.as_millisecond() > 0 {
             let what = format!("{} {}", text("health"), text("lastError"));
-            said.entry(text("scrapePool")).or_default().insert(at.as_millisecond(), what);
+            said.entry(text("scrapePool"))
+                .or_default()
+                .insert(at.as_millisecond(), what);
         }
     }
 }
@@ -60,20 +67,28 @@ pub(super) fn metadata(server: &Server) -> BTreeMap<String, String> {
     let answer = server.get("/api/v1/metadata", &[]).json();
     let families = answer["data"].as_object().cloned().unwrap_or_default();
     // What other pages declare is forgotten ten scrapes later, which is not the same moment.
-    let lines = families.into_iter().filter(|(family, _)| family.starts_with("meta_")).map(|(family, mut said)| {
-        if let Some(said) = said.as_array_mut() {
-            said.sort_by_key(ToString::to_string);
-        }
-        (format!("metadata of {family}"), said.to_string())
-    });
+    let lines = families
+        .into_iter()
+        .filter(|(family, _)| family.starts_with("meta_"))
+        .map(|(family, mut said)| {
+            if let Some(said) = said.as_array_mut() {
+                said.sort_by_key(ToString::to_string);
+            }
+            (format!("metadata of {family}"), said.to_string())
+        });
     lines.collect()
 }
 
 /// Counters of what was refused: the same pages, the same counts.
 pub(super) fn counters(server: &Server) -> BTreeMap<String, String> {
     let page = server.get("/metrics", &[]).body;
-    let wanted = ["prometheus_target_scrapes_", "prometheus_target_scrape_pool_exceeded_label_limits_total"];
-    let lines = page.lines().filter(|line| wanted.iter().any(|name| line.starts_with(name)));
+    let wanted = [
+        "prometheus_target_scrapes_",
+        "prometheus_target_scrape_pool_exceeded_label_limits_total",
+    ];
+    let lines = page
+        .lines()
+        .filter(|line| wanted.iter().any(|name| line.starts_with(name)));
     lines
         .filter_map(|line| line.rsplit_once(' '))
         .map(|(series, value)| (series.to_owned(), value.to_owned()))
@@ -88,7 +103,9 @@ pub(super) fn warnings(server: &Server) -> BTreeMap<String, String> {
             let rest = line.split_once(name)?.1;
             rest.split(if name.ends_with('"') { '"' } else { ' ' }).next()
         };
-        if let (Some(what), Some(count), Some(target)) = (word("msg=\""), word("num_dropped="), word("target=")) {
+        if let (Some(what), Some(count), Some(target)) =
+            (word("msg=\""), word("num_dropped="), word("target="))
+        {
             let all = found.entry(format!("warnings of {target}")).or_default();
             *all += &format!("{count} {what}; ");
         }

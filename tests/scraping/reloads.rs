@@ -24,9 +24,18 @@ pub(super) enum Targets {
 const ONE: Targets = Targets::Static(&["one"]);
 const TWO: Targets = Targets::Static(&["one", "two"]);
 
-fn changing(name: &'static str, before: &'static str, after: Option<&'static str>, targets: [Targets; 2]) -> Changing {
+fn changing(
+    name: &'static str,
+    before: &'static str,
+    after: Option<&'static str>,
+    targets: [Targets; 2],
+) -> Changing {
     let body = format!("a{{of=\"{name}\"}} 1\nb{{of=\"{name}\",zone=\"z\"}} 2\n");
-    Changing { script: text(name, before, &[&body]), targets, after }
+    Changing {
+        script: text(name, before, &[&body]),
+        targets,
+        after,
+    }
 }
 
 pub(super) fn jobs() -> Vec<Changing> {
@@ -36,16 +45,51 @@ pub(super) fn jobs() -> Vec<Changing> {
         changing("job_removed", "", None, [ONE; 2]),
         changing("target_removed", "", Some(""), [TWO, ONE]),
         changing("target_added", "", Some(""), [ONE, TWO]),
-        changing("file_target_removed", "", Some(""), file(&["one", "two"], &["one"])),
+        changing(
+            "file_target_removed",
+            "",
+            Some(""),
+            file(&["one", "two"], &["one"]),
+        ),
         changing("file_emptied", "", Some(""), file(&["one"], &[])),
-        changing("target_limit", "target_limit: 1", Some("target_limit: 1"), file(&["one"], &["one", "two"])),
-        changing("target_limit_lifted", "target_limit: 1", Some("target_limit: 2"), [TWO; 2]),
+        changing(
+            "target_limit",
+            "target_limit: 1",
+            Some("target_limit: 1"),
+            file(&["one"], &["one", "two"]),
+        ),
+        changing(
+            "target_limit_lifted",
+            "target_limit: 1",
+            Some("target_limit: 2"),
+            [TWO; 2],
+        ),
         changing("target_limit_set", "", Some("target_limit: 1"), [TWO; 2]),
-        changing("timeout_changed", "scrape_timeout: 900ms", Some("scrape_timeout: 800ms"), [ONE; 2]),
-        changing("interval_changed", "", Some("scrape_interval: 500ms\n    scrape_timeout: 500ms"), [ONE; 2]),
-        changing("honor_changed", "honor_labels: true", Some("honor_labels: false"), [ONE; 2]),
+        changing(
+            "timeout_changed",
+            "scrape_timeout: 900ms",
+            Some("scrape_timeout: 800ms"),
+            [ONE; 2],
+        ),
+        changing(
+            "interval_changed",
+            "",
+            Some("scrape_interval: 500ms\n    scrape_timeout: 500ms"),
+            [ONE; 2],
+        ),
+        changing(
+            "honor_changed",
+            "honor_labels: true",
+            Some("honor_labels: false"),
+            [ONE; 2],
+        ),
         changing("times_changed", "", Some("honor_timestamps: false"), [ONE; 2]),
-        changing("limit_changed", "sample_limit: 5", Some("sample_limit: 1"), [ONE; 2]),
+        changing(
+            "limit_changed",
+            "sample_limit: 5",
+            Some("sample_limit: 1"),
+            [ONE; 2],
+        ),
         changing("label_limit_changed", "", Some("label_limit: 4"), [ONE; 2]),
         changing("body_limit_changed", "", Some("body_size_limit: 10B"), [ONE; 2]),
         changing(
@@ -60,7 +104,17 @@ pub(super) fn jobs() -> Vec<Changing> {
             Some(""),
             [ONE; 2],
         ),
-        changing("target_dropped", "", Some("relabel_configs: [{action: drop}]"), [ONE; 2]),
-        changing("label_added", "", Some("relabel_configs: [{target_label: zone, replacement: here}]"), [ONE; 2]),
+        changing(
+            "target_dropped",
+            "",
+            Some("relabel_configs: [{action: drop}]"),
+            [ONE; 2],
+        ),
+        changing(
+            "label_added",
+            "",
+            Some("relabel_configs: [{target_label: zone, replacement: here}]"),
+            [ONE; 2],
+        ),
     ]
 }

@@ -22,9 +22,17 @@ pub(super) fn openmetrics(name: &'static str, config: &'static str, pages: &[&st
 }
 
 /// A job with pages of all kinds.
-pub(super) fn mixed(name: &'static str, config: &'static str, pages: impl IntoIterator<Item = Page>) -> Script {
+pub(super) fn mixed(
+    name: &'static str,
+    config: &'static str,
+    pages: impl IntoIterator<Item = Page>,
+) -> Script {
     let pages = pages.into_iter().collect();
-    Script { name: name.to_owned(), config, pages }
+    Script {
+        name: name.to_owned(),
+        config,
+        pages,
+    }
 }
 
 /// How many bad pages one job gets, so that no job takes long.
@@ -43,7 +51,11 @@ pub(super) fn between(
         for page in bad {
             pages.extend([page.clone(), good.clone()]);
         }
-        Script { name: format!("{name}_{number}"), config, pages }
+        Script {
+            name: format!("{name}_{number}"),
+            config,
+            pages,
+        }
     });
     jobs.collect()
 }
@@ -62,8 +74,12 @@ fn times(body: &str, from_ms: i64) -> String {
     let mut pieces = body.split('@');
     let mut text = pieces.next().unwrap_or("").to_owned();
     for piece in pieces {
-        let (piece, in_seconds) = piece.strip_prefix('s').map_or((piece, false), |piece| (piece, true));
-        let end = piece.find(|c: char| !matches!(c, '-' | '+' | '0'..='9')).unwrap_or(piece.len());
+        let (piece, in_seconds) = piece
+            .strip_prefix('s')
+            .map_or((piece, false), |piece| (piece, true));
+        let end = piece
+            .find(|c: char| !matches!(c, '-' | '+' | '0'..='9'))
+            .unwrap_or(piece.len());
         let offset: i64 = piece[..end].parse().unwrap_or_else(|e| panic!("{e} in {piece}"));
         let written = match in_seconds {
             true => (from_ms / 1000 + offset).to_string(),

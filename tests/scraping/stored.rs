@@ -29,21 +29,33 @@ pub(super) struct Job<'a> {
 
 pub(super) fn read(dir: &Path) -> Stored {
     let now_ms = jiff::Timestamp::now().as_millisecond();
-    let db = Db::open(Arc::new(RealFs), dir, DbOptions::default(), now_ms).expect("open the stopped server's directory");
+    let db = Db::open(Arc::new(RealFs), dir, DbOptions::default(), now_ms)
+        .expect("open the stopped server's directory");
     let all = Matcher::new(MatchKind::Regex, "__name__", ".+").expect("a regular expression");
     let want = Selection::new(vec![all], i64::MIN, i64::MAX);
-    let read = db.open(&[want], &Budget::unlimited(), &Cancel::new()).expect("read everything");
+    let read = db
+        .open(&[want], &Budget::unlimited(), &Cancel::new())
+        .expect("read everything");
     let mut cursor = read.cursor();
     let mut columns = Columns::default();
     let mut series = Vec::new();
     for number in 0..read.rosters[0].len() {
         columns.clear();
-        cursor.read(0, number, i64::MIN, i64::MAX, &mut columns).expect("read a series");
-        let samples = columns.t_ms.iter().zip(&columns.v).map(|(&t_ms, v)| (t_ms, v.to_bits()));
+        cursor
+            .read(0, number, i64::MIN, i64::MAX, &mut columns)
+            .expect("read a series");
+        let samples = columns
+            .t_ms
+            .iter()
+            .zip(&columns.v)
+            .map(|(&t_ms, v)| (t_ms, v.to_bits()));
         series.push((read.labels(0, number), samples.collect::<Vec<_>>()));
     }
     let mut scrapes: HashMap<_, Vec<i64>> = HashMap::new();
-    for (labels, samples) in series.iter().filter(|(labels, _)| labels.get("__name__") == Some("up")) {
+    for (labels, samples) in series
+        .iter()
+        .filter(|(labels, _)| labels.get("__name__") == Some("up"))
+    {
         let times = scrapes.entry(target_of(labels)).or_default();
         times.extend(samples.iter().map(|&(t_ms, _)| t_ms));
         times.sort_unstable();
@@ -87,7 +99,9 @@ impl Stored {
                 .get(&(job.name.to_owned(), instance))
                 .map_or_else(|| self.times(job.name), Vec::as_slice);
             let is_duration = labels.get("__name__") == Some("scrape_duration_seconds");
-            let samples = samples.iter().map(|&(t_ms, bits)| (t_ms, show(bits, is_duration)));
+            let samples = samples
+                .iter()
+                .map(|&(t_ms, bits)| (t_ms, show(bits, is_duration)));
             let samples = match job.scrapes {
                 Some(count) => counted(samples, times, count, from_ms),
                 None => collapsed(samples),

@@ -17,11 +17,31 @@ pub(super) fn scripts() -> Vec<Script> {
         text(
             "vanishing",
             "",
-            &["a 1\nb 1\nc 1\n", "a 2\nc 2\n", "c 3\na 3\n", "b 4\n", "a 5\nb 5\nc 5\n", "", "b 7\n"],
+            &[
+                "a 1\nb 1\nc 1\n",
+                "a 2\nc 2\n",
+                "c 3\na 3\n",
+                "b 4\n",
+                "a 5\nb 5\nc 5\n",
+                "",
+                "b 7\n",
+            ],
         ),
-        mixed("failing_first", "", [good().status(500), good().status(500), good(), good()]),
-        mixed("uncompressed", "enable_compression: false", [good(), good().gzip(), good()]),
-        text("only_classic", "scrape_protocols: [PrometheusText0.0.4]", &["a 1\n"]),
+        mixed(
+            "failing_first",
+            "",
+            [good().status(500), good().status(500), good(), good()],
+        ),
+        mixed(
+            "uncompressed",
+            "enable_compression: false",
+            [good(), good().gzip(), good()],
+        ),
+        text(
+            "only_classic",
+            "scrape_protocols: [PrometheusText0.0.4]",
+            &["a 1\n"],
+        ),
         text(
             "openmetrics_first",
             "scrape_protocols: [OpenMetricsText0.0.1, PrometheusText1.0.0]",
@@ -31,15 +51,30 @@ pub(super) fn scripts() -> Vec<Script> {
     let slow = [good().after_ms(900), good().after_ms(10)];
     for jobs in [
         between("status", "", &good(), status()),
-        between("status_unfollowed", "follow_redirects: false", &good(), redirects()),
+        between(
+            "status_unfollowed",
+            "follow_redirects: false",
+            &good(),
+            redirects(),
+        ),
         between("slow", "scrape_timeout: 400ms", &good(), slow),
         between("silent", "", &good(), [Page::silence(), Page::silence()]),
         between("length", "", &good(), lengths()),
         between("compression", "", &good(), compression()),
         between("types", "", &good(), types()),
         between("types_fallback", fallback, &good(), types()),
-        between("types_fallback_openmetrics", fallback_openmetrics, &good(), types()),
-        between("body_size_limit", "body_size_limit: 20B", &Page::text("a 1\n"), body_sizes()),
+        between(
+            "types_fallback_openmetrics",
+            fallback_openmetrics,
+            &good(),
+            types(),
+        ),
+        between(
+            "body_size_limit",
+            "body_size_limit: 20B",
+            &Page::text("a 1\n"),
+            body_sizes(),
+        ),
     ] {
         scripts.extend(jobs);
     }
@@ -122,11 +157,18 @@ fn types() -> Vec<Page> {
         "/",
     ];
     let exact = ["a 1\nb 2\n# EOF\n", "a 1.5\n"];
-    let mut pages: Vec<_> = classic.into_iter().map(|kind| Page::text("a 3\n# EOF\n").content_type(kind)).collect();
+    let mut pages: Vec<_> = classic
+        .into_iter()
+        .map(|kind| Page::text("a 3\n# EOF\n").content_type(kind))
+        .collect();
     pages.extend(exact.map(|body| Page::text(body).content_type(OPENMETRICS)));
-    pages.extend(["application/openmetrics-text", "application/openmetrics-text; version=9.0.0"].map(|kind| {
-        Page::text("# TYPE a gauge\na 4\n# EOF\n").content_type(kind)
-    }));
+    pages.extend(
+        [
+            "application/openmetrics-text",
+            "application/openmetrics-text; version=9.0.0",
+        ]
+        .map(|kind| Page::text("# TYPE a gauge\na 4\n# EOF\n").content_type(kind)),
+    );
     pages.push(Page::text("a 6\n").header("Content-Type", TEXT));
     pages
 }

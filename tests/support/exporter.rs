@@ -16,14 +16,14 @@ type Page = dyn Fn(u64) -> String + Send + Sync;
 /// Dropping ends it.
 pub(crate) struct Exporter {
     pub(crate) port: u16,
-    is_over: Arc<AtomicBool>,
+    shared: Arc<Shared>,
 }
 
 struct Shared {
     page: Box<Page>,
     content_type: &'static str,
     served: AtomicU64,
-    is_over: Arc<AtomicBool>,
+    is_over: AtomicBool,
 }
 
 impl Exporter {
@@ -34,24 +34,29 @@ impl Exporter {
     ) -> Self {
         let socket = TcpListener::bind("127.0.0.1:0").expect("bind a port of the system's choice");
         let port = socket.local_addr().expect("a bound socket has an address").port();
-        let is_over = Arc::new(AtomicBool::new(false));
         let shared = Arc::new(Shared {
             page: Box::new(page),
             content_type,
             served: AtomicU64::new(0),
-            is_over: Arc::clone(&is_over),
+            is_over: AtomicBool::new(false),
         });
+        let serving = Arc::clone(&shared);
         std::thread::spawn(move || {
             for connection in socket.incoming().map_while(Result::ok) {
-                if shared.is_over.load(Ordering::Relaxed) {
+                if serving.is_over.load(Ordering::Relaxed) {
                     return;
                 }
-                let shared = Arc::clone(&shared);
+                let serving = Arc::clone(&serving);
                 // An error means that the server went away, as these tests have it.
-                std::thread::spawn(move || drop(shared.serve(connection)));
+                std::thread::spawn(move || drop(serving.serve(connection)));
             }
         });
-        Self { port, is_over }
+        Self { port, shared }
+    }
+
+    /// How many pages were asked for.
+    pub(crate) fn served(&self) -> u64 {
+        self.shared.served.load(Ordering::Relaxed)
     }
 }
 
@@ -77,7 +82,7 @@ impl Shared {
 
 impl Drop for Exporter {
     fn drop(&mut self) {
-        self.is_over.store(true, Ordering::Relaxed);
+        self.shared.is_over.store(true, Ordering::Relaxed);
         // Wakes the listener, so that it sees that it is over.
         drop(TcpStream::connect(("127.0.0.1", self.port)));
     }
