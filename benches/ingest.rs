@@ -189,10 +189,10 @@ fn serve(pages: Arc<Pages>) -> Result<u16> {
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             let pages = Arc::clone(&pages);
-            std::thread::Builder::new()
-                .stack_size(64 << 10)
-                .spawn(move || answer_all(stream, &pages))
-                .map_or((), drop);
+            let thread = std::thread::Builder::new().stack_size(64 << 10);
+            if let Err(error) = thread.spawn(move || answer_all(stream, &pages)) {
+                eprintln!("ingest: a connection is not served: {error}");
+            }
         }
     });
     Ok(port)
@@ -233,8 +233,8 @@ struct Server(Child);
 
 impl Drop for Server {
     fn drop(&mut self) {
-        if self.0.kill().is_ok() {
-            self.0.wait().map_or((), drop);
+        if let Err(error) = self.0.kill().and_then(|()| self.0.wait()) {
+            eprintln!("ingest: the server did not end: {error}");
         }
     }
 }

@@ -5,6 +5,8 @@ mod binary;
 mod compatibility;
 mod crash;
 mod exchange;
+mod promtool;
+mod scraping;
 mod stacks;
 mod support;
 mod tidy;

@@ -135,10 +135,11 @@ impl Recorder {
             body_bytes,
         };
         // In a steady state page and report are one commit. A page with new series is committed before,
-        // since the report tells how many of them were stored.
+        // since the report tells how many of them were stored. Markers come before the report: should a page have
+        // named a reported series and not any more, the first of the two samples stays, as in Prometheus.
         let mut reported = false;
         if page_rows > 0 {
-            if counts.added == 0 {
+            if counts.added == 0 && bench.stale.is_empty() {
                 self.push_report(setting, Some(&report), bench);
                 reported = true;
             }
@@ -147,6 +148,7 @@ impl Recorder {
             reported &= !report_missed;
         }
         if !reported {
+            self.mark_stale(setting, bench);
             bench.scratch.batch.clear(setting.at_ms);
             report.duration_s = started.elapsed().as_secs_f64();
             self.commit_report(setting, &report, bench);

@@ -50,6 +50,7 @@ use tsdb::model::Labels;
 pub use error::TemplateError;
 pub(crate) use escape::table_link;
 pub(crate) use histogram::text as histogram_text;
+pub(crate) use number::parse_float as parse_go_float;
 pub(crate) use print::quoted;
 pub use value::{AlertData, Value};
 

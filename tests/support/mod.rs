@@ -1,5 +1,6 @@
 //! What tests from outside need: the real binaries on free ports, requests, directories, peers.
 
+pub(crate) mod differences;
 pub(crate) mod exporter;
 pub(crate) mod http;
 pub(crate) mod peers;
