@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::errors::ConfigErrors;
 use super::expand::{Environment, ExpandEnv, expand_tree};
-use super::yaml::decode::Mistake;
+use super::yaml::decode::Dialect;
 use super::yaml::load::LoadError;
 use super::yaml::{self, Decoder, Node};
 
@@ -66,17 +66,5 @@ pub fn decode<T>(
 
 fn scan_errors(file: &Path, error: LoadError) -> ConfigErrors {
     let text = format!("yaml: {}", error.text);
-    let Some(mark) = error.mark else {
-        return ConfigErrors::of_file(file, text);
-    };
-    match ConfigErrors::check(
-        file,
-        vec![Mistake {
-            mark,
-            text: text.clone(),
-        }],
-    ) {
-        Err(errors) => errors,
-        Ok(()) => ConfigErrors::of_file(file, text),
-    }
+    ConfigErrors::of_scan(file, error.mark, text, error.as_go(Dialect::V2))
 }

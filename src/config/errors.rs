@@ -1,10 +1,12 @@
 //! What was wrong with a configuration: all of it, each with its place.
 
 use std::fmt;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::yaml::Mark;
 use super::yaml::decode::Mistake;
+use super::yaml::tell;
 
 /// One thing wrong with a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +17,16 @@ pub struct ConfigError {
     pub mark: Option<Mark>,
     /// What is wrong, in Prometheus' words where it has any.
     pub text: String,
+}
+
+impl ConfigError {
+    fn at(file: &Path, mistake: Mistake) -> Self {
+        Self {
+            file: file.to_owned(),
+            mark: (mistake.mark != Mark::default()).then_some(mistake.mark),
+            text: mistake.text,
+        }
+    }
 }
 
 impl fmt::Display for ConfigError {
@@ -31,17 +43,28 @@ impl fmt::Display for ConfigError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigErrors {
     errors: Vec<ConfigError>,
+    /// What go-yaml tells of them.
+    go: String,
+    /// Which of them that is.
+    told: Range<usize>,
 }
 
 impl ConfigErrors {
     /// One error about a file as a whole.
     pub fn of_file(file: &Path, text: impl Into<String>) -> Self {
+        Self::from(ConfigError {
+            file: file.to_owned(),
+            mark: None,
+            text: text.into(),
+        })
+    }
+
+    /// A text that is no YAML; `go` is what go-yaml says of it.
+    pub fn of_scan(file: &Path, mark: Option<Mark>, text: String, go: String) -> Self {
+        let file = file.to_owned();
         Self {
-            errors: vec![ConfigError {
-                file: file.to_owned(),
-                mark: None,
-                text: text.into(),
-            }],
+            go,
+            ..Self::from(ConfigError { file, mark, text })
         }
     }
 
@@ -55,24 +78,30 @@ impl ConfigErrors {
     /// # Errors
     /// The mistakes.
     pub fn check(file: &Path, mut mistakes: Vec<Mistake>) -> Result<(), Self> {
+        let end = tell::first_end(&mistakes).cloned();
         // An anchor used twice is decoded twice, its mistakes are one.
         mistakes.sort_by_key(|mistake| mistake.mark);
         let mut errors: Vec<ConfigError> = Vec::with_capacity(mistakes.len());
         for mistake in mistakes {
-            let error = ConfigError {
-                file: file.to_owned(),
-                mark: (mistake.mark != Mark::default()).then_some(mistake.mark),
-                text: mistake.text,
-            };
+            let error = ConfigError::at(file, mistake);
             if !errors.contains(&error) {
                 errors.push(error);
             }
         }
         if errors.is_empty() {
-            Ok(())
-        } else {
-            Err(Self { errors })
+            return Ok(());
         }
+        let end = end.map(|mistake| ConfigError::at(file, mistake));
+        let end = end.and_then(|end| errors.iter().position(|error| *error == end));
+        let (go, told) = match end {
+            Some(end) => (tell::told_alone(&errors[end].text), end..end + 1),
+            None => {
+                let line = |error: &ConfigError| error.mark.map_or(0, |mark| mark.line);
+                let shapes = errors.iter().map(|error| (line(error), error.text.as_str()));
+                (tell::told_together(shapes), 0..errors.len())
+            }
+        };
+        Err(Self { errors, go, told })
     }
 
     /// Adds those of another file.
@@ -84,6 +113,19 @@ impl ConfigErrors {
         }
     }
 
+    /// The errors of the first file as go-yaml tells them, without the name of the file: all of shape, or the
+    /// first of another kind.
+    pub fn as_go(&self) -> &str {
+        &self.go
+    }
+
+    /// The errors that [`ConfigErrors::as_go`] leaves out.
+    pub fn beyond_go(&self) -> impl Iterator<Item = &ConfigError> {
+        let all = self.errors.iter().enumerate();
+        all.filter(|(i, _)| !self.told.contains(i))
+            .map(|(_, error)| error)
+    }
+
     /// The errors one by one.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &ConfigError> {
         self.errors.iter()
@@ -92,7 +134,11 @@ impl ConfigErrors {
 
 impl From<ConfigError> for ConfigErrors {
     fn from(error: ConfigError) -> Self {
-        Self { errors: vec![error] }
+        Self {
+            go: tell::told_alone(&error.text),
+            errors: vec![error],
+            told: 0..1,
+        }
     }
 }
 

@@ -97,7 +97,7 @@ fn each_malformed_rule_file_is_refused_in_the_words_of_prometheus() {
             found += &without_directory(&error.to_string(), directory);
         }
         found.push('\n');
-        for error in errors.iter().filter_map(RuleFileError::as_prometheus) {
+        for error in errors.iter().flat_map(RuleFileError::as_prometheus) {
             found += &without_directory(&error, directory);
         }
         check_against(&file.with_extension("err"), &found);

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::Terminal;
 use super::check_rules::{Checking, RuleLints, Verdict};
 use super::command::Invocation;
-use super::config_text::{check_exists, further, told_by_go};
+use super::config_text::{check_exists, further};
 use super::features::Features;
 use crate::config::quote::quoted;
 use crate::config::{
@@ -197,7 +197,7 @@ fn load(path: &Path, is_syntax_only: bool, options: &LoadOptions<'_>) -> Result<
 }
 
 fn refusal(path: &Path, errors: &ConfigErrors) -> Refusal {
-    let told = told_by_go(errors);
+    let told = errors.as_go();
     let at = errors.iter().next();
     let is_elsewhere = at.is_some_and(|error| error.file != path);
     let text = match at {
@@ -208,7 +208,7 @@ fn refusal(path: &Path, errors: &ConfigErrors) -> Refusal {
         }
         // The file itself cannot be read.
         Some(error) if error.mark.is_none() && (told.starts_with("open ") || told.starts_with("read ")) => {
-            told
+            told.to_owned()
         }
         _ => format!("parsing YAML file {}: {told}", path.display()),
     };
@@ -297,7 +297,7 @@ fn check_targets(
         }
         for file in files {
             let groups = sd_file::read_groups(&file)
-                .map_err(|errors| format!("checking SD file {shown}: {}", told_by_go(&errors)))?;
+                .map_err(|errors| format!("checking SD file {shown}: {}", errors.as_go()))?;
             // Prometheus gives groups of files no name here.
             check_groups(&groups, &|_| String::new(), check)?;
         }

@@ -154,8 +154,17 @@ impl Checking<'_> {
             Err(errors) => {
                 (verdict.has_failed, verdict.has_errors) = (true, true);
                 terminal.complain_line("  FAILED:");
-                for error in errors.iter().filter_map(RuleFileError::as_prometheus) {
-                    terminal.complain_line(error);
+                let told: Vec<String> = errors.iter().flat_map(RuleFileError::as_prometheus).collect();
+                for text in &told {
+                    terminal.complain_line(text);
+                }
+                // What Prometheus leaves out.
+                for error in &errors {
+                    let text = error.text();
+                    let text = text.strip_prefix("yaml: ").unwrap_or(text);
+                    if !told.iter().any(|all| all.contains(text)) {
+                        terminal.complain_line(format_args!("    {error}"));
+                    }
                 }
             }
             Ok(rules) => {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::command::Invocation;
-use super::config_text::{further, told_by_go};
+use super::config_text::further;
 use super::{FAILED, OK, Terminal};
 use crate::config::WebConfig;
 
@@ -12,7 +12,7 @@ pub(super) fn run(invocation: &Invocation<'_>, terminal: &mut Terminal<'_>) -> u
     for file in invocation.texts("web-config-files") {
         let checked = match WebConfig::load(Path::new(file)) {
             Ok(config) => config.check_files().map_err(|text| (text, Vec::new())),
-            Err(errors) => Err((told_by_go(&errors), further(&errors))),
+            Err(errors) => Err((errors.as_go().to_owned(), further(&errors))),
         };
         match checked {
             Ok(()) => terminal.complain_line(format_args!("{file} SUCCESS")),

@@ -64,7 +64,7 @@ pub fn load(files: &[PathBuf], loading: &Loading<'_>) -> Result<Vec<GroupSpec>, 
 
 /// The errors as Prometheus prints them.
 pub fn as_prometheus(errors: &[RuleFileError]) -> Vec<String> {
-    errors.iter().filter_map(RuleFileError::as_prometheus).collect()
+    errors.iter().flat_map(RuleFileError::as_prometheus).collect()
 }
 
 fn spec_of(file: &Path, group: RuleGroup, loading: &Loading<'_>) -> GroupSpec {

@@ -16,32 +16,17 @@ use tracing::{debug, error, warn};
 use tsdb::batch::{AppendOptions, Appendable, SeriesRef, Verdict};
 use tsdb::model::STALE_NAN_BITS;
 
+use super::answer::{Answer, unpack};
 use super::cache::{CURRENT, LineCache, PREVIOUS, VOID};
 use super::metadata::{SharedFamilies, TargetMetadata, Texts};
 use super::metrics::ScrapeMetrics;
 use super::page::{Counts, Origin, Reading, Refused, Scratch, Surroundings};
 use super::report::{Report, ReportSeries};
 use super::target::Target;
-use super::verdict::{Missed, resolve_again};
+use super::verdict::{Missed, count, resolve_again};
 use crate::config::scrape::ScrapeConfig;
 use crate::exposition::Format;
 use crate::exposition::negotiate::choose;
-use crate::http_client::body::gunzip;
-
-/// What came of asking a target.
-#[derive(Debug)]
-pub(super) enum Answer {
-    /// It answered.
-    Page {
-        body: Vec<u8>,
-        gzip: bool,
-        content_type: String,
-    },
-    /// It did not, or not well.
-    Failed { error: String, too_large: bool },
-    /// It was not asked: the pool forbids it.
-    Forbidden(String),
-}
 
 /// What a cycle needs to know of its surroundings.
 #[derive(Clone, Copy, Debug)]
@@ -436,75 +421,4 @@ impl Recorder {
 struct Read {
     counts: Counts,
     page_rows: usize,
-}
-
-struct Failure {
-    error: String,
-    too_large: bool,
-    forbidden: bool,
-}
-
-/// Brings the page into `page` and tells its content type.
-fn unpack(setting: Setting<'_>, answer: Answer, page: &mut Vec<u8>) -> Result<String, Failure> {
-    page.clear();
-    let failure = |error, too_large, forbidden| Failure {
-        error,
-        too_large,
-        forbidden,
-    };
-    let (body, gzip, content_type) = match answer {
-        Answer::Page {
-            body,
-            gzip,
-            content_type,
-        } => (body, gzip, content_type),
-        Answer::Failed { error, too_large } => {
-            if too_large {
-                setting.metrics.exceeded_body_size_limit.inc();
-            }
-            return Err(failure(error, too_large, false));
-        }
-        Answer::Forbidden(error) => return Err(failure(error, false, true)),
-    };
-    let limit = usize::try_from(setting.config.body_size_limit_bytes).unwrap_or(usize::MAX);
-    if !gzip {
-        *page = body;
-        return Ok(content_type);
-    }
-    match gunzip(&body, limit, page) {
-        Ok(()) => Ok(content_type),
-        Err(error) => {
-            page.clear();
-            if error.is_body_too_large() {
-                setting.metrics.exceeded_body_size_limit.inc();
-            }
-            Err(failure(error.to_string(), error.is_body_too_large(), false))
-        }
-    }
-}
-
-/// Counts refused samples and says so in the log.
-fn count(setting: Setting<'_>, refused: Refused) {
-    let (metrics, target) = (setting.metrics, &setting.target.url);
-    if refused.out_of_order > 0 {
-        metrics.out_of_order.add(refused.out_of_order as f64);
-        warn!(
-            num_dropped = refused.out_of_order,
-            target, "Error on ingesting out-of-order samples"
-        );
-    }
-    if refused.duplicate > 0 {
-        metrics.duplicates.add(refused.duplicate as f64);
-        warn!(
-            num_dropped = refused.duplicate,
-            target, "Error on ingesting samples with different value but same timestamp"
-        );
-    }
-    if refused.out_of_bounds > 0 {
-        metrics.out_of_bounds.add(refused.out_of_bounds as f64);
-        warn!(
-            num_dropped = refused.out_of_bounds,
-            target, "Error on ingesting samples that are too old or are too far into the future"
-        );
-    }
 }

@@ -1,9 +1,8 @@
 //! The engine's edges: errors, limits, counts. What the language means is tested by scripts.
 
-use tsdb::batch::{AppendOptions, Appendable, Batch};
 use tsdb::model::Labels;
-use tsdb::query::CancelReason;
 use tsdb::query::memory::MemoryStore;
+use tsdb::query::{CancelReason, Columns};
 
 use super::*;
 
@@ -11,14 +10,13 @@ use super::*;
 fn store() -> MemoryStore {
     let store = MemoryStore::new();
     for i in 0..10 {
-        let mut batch = Batch::timed();
         let instance = i.to_string();
         let labels = Labels::from_pairs([("__name__", "x"), ("i", &*instance)]);
-        let series = store.resolve(&labels, &mut batch).unwrap();
+        let mut columns = Columns::default();
         for minute in 0..60 {
-            batch.push_at(series, minute * 60_000, (minute as f64).to_bits());
+            columns.push(minute * 60_000, minute as f64);
         }
-        store.append(&mut batch, &AppendOptions::default()).unwrap();
+        store.fill(&labels, &columns).unwrap();
     }
     store
 }

@@ -60,11 +60,11 @@ pub(super) fn check(rules: &RuleFile, file: &Path, checks: &Checks<'_>) -> Vec<R
                 file: file.to_owned(),
                 mark: Some(mark),
                 // Prometheus knows no place of a group.
-                upstream: if has_position {
+                upstream: vec![if has_position {
                     format!("0:0: {text}")
                 } else {
                     text.clone()
-                },
+                }],
                 text,
             });
         };
@@ -119,16 +119,16 @@ impl Flaw {
             Place::Rule => (None, String::new()),
         };
         let text = format!(
-            "group \"{}\", rule {}, \"{}\": {}",
-            group.name,
+            "group {}, rule {}, {}: {}",
+            quoted(&group.name),
             index + 1,
-            rule.name(),
+            quoted(rule.name()),
             self.text
         );
         RuleFileError {
             file: file.to_owned(),
             mark: Some(mark.unwrap_or(rule.mark)),
-            upstream: format!("{upstream_place}{text}"),
+            upstream: vec![format!("{upstream_place}{text}")],
             text,
         }
     }

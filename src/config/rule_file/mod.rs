@@ -10,7 +10,7 @@
 mod check;
 mod duplicates;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -20,7 +20,7 @@ pub use duplicates::{DuplicateRule, duplicate_rules};
 use super::errors::open_error;
 use super::expand::expand_tree;
 use super::yaml::decode::{Dialect, Mistake};
-use super::yaml::{self, Decoder, Mark, Node};
+use super::yaml::{self, Decoder, Mark, Node, tell};
 
 /// A rule file, valid.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -102,7 +102,8 @@ pub struct RuleFileError {
     file: PathBuf,
     mark: Option<Mark>,
     text: String,
-    upstream: String,
+    /// What Prometheus tells where we tell this.
+    upstream: Vec<String>,
 }
 
 impl fmt::Display for RuleFileError {
@@ -118,16 +119,20 @@ impl fmt::Display for RuleFileError {
 impl std::error::Error for RuleFileError {}
 
 impl RuleFileError {
-    /// The error as Prometheus prints it, whose positions are sometimes `0:0` and sometimes missing; `None`
-    /// if an error before it has told this one too.
-    pub fn as_prometheus(&self) -> Option<String> {
-        if self.upstream.is_empty() {
-            None
-        } else if self.file.as_os_str().is_empty() {
-            Some(self.upstream.clone())
-        } else {
-            Some(format!("{}: {}", self.file.display(), self.upstream))
+    /// The error as Prometheus prints it, whose positions are sometimes `0:0` and sometimes missing: nothing
+    /// if an error before it has told this one too, and twice where it reads a file twice.
+    pub fn as_prometheus(&self) -> Vec<String> {
+        let texts = self.upstream.iter();
+        if self.file.as_os_str().is_empty() {
+            return texts.cloned().collect();
         }
+        let file = self.file.display();
+        texts.map(|text| format!("{file}: {text}")).collect()
+    }
+
+    /// What is wrong, without the place.
+    pub fn text(&self) -> &str {
+        &self.text
     }
 
     /// Where it is, if at one place.
@@ -139,42 +144,73 @@ impl RuleFileError {
         Self {
             file: file.to_owned(),
             mark: None,
-            upstream: text.clone(),
+            upstream: vec![text.clone()],
             text,
         }
     }
 
-    /// go-yaml tells all mistakes of shape as one error of many lines.
-    fn of_mistakes(file: &Path, mistakes: Vec<Mistake>) -> Vec<Self> {
-        let is_shape = |mistake: &Mistake| {
-            ["field ", "cannot unmarshal", "mapping key"]
-                .iter()
-                .any(|start| mistake.text.starts_with(start))
-        };
-        let mut lines: Vec<String> = mistakes
-            .iter()
-            .filter(|mistake| is_shape(mistake))
-            .map(|mistake| format!("\n  line {}: {}", mistake.mark.line, mistake.text))
-            .collect();
+    /// Each mistake; the first tells what go-yaml tells of them all.
+    fn of_mistakes(file: &Path, mut mistakes: Vec<Mistake>, groups: &[RuleGroup]) -> Vec<Self> {
+        let mut told = told_by_go(&mistakes, groups);
+        mistakes.sort_by_key(|mistake| mistake.mark);
+        mistakes.dedup();
         mistakes
             .into_iter()
             .map(|mistake| Self {
                 file: file.to_owned(),
                 mark: Some(mistake.mark),
-                upstream: if is_shape(&mistake) {
-                    let lines = std::mem::take(&mut lines);
-                    if lines.is_empty() {
-                        String::new()
-                    } else {
-                        format!("yaml: unmarshal errors:{}", lines.concat())
-                    }
-                } else {
-                    mistake.text.clone()
-                },
+                upstream: std::mem::take(&mut told),
                 text: mistake.text,
             })
             .collect()
     }
+}
+
+/// What go-yaml tells of mistakes in the order found.
+///
+/// Prometheus decodes rule files twice: strictly, and once more for the places of names and expressions,
+/// which can be anything then.
+fn told_by_go(mistakes: &[Mistake], groups: &[RuleGroup]) -> Vec<String> {
+    if let Some(end) = tell::first_end(mistakes) {
+        return vec![tell::told_alone(&end.text); 2];
+    }
+    let mut sorted: Vec<&Mistake> = mistakes.iter().collect();
+    sorted.sort_by_key(|mistake| mistake.mark);
+    sorted.dedup();
+    let lines = sorted.iter();
+    let strictly = tell::told_together(lines.map(|mistake| (mistake.mark.line, mistake.text.as_str())));
+    let anything: HashSet<Mark> = groups
+        .iter()
+        .flat_map(|group| &group.rules)
+        .flat_map(|rule| [rule.marks.record, rule.marks.alert, rule.marks.expr])
+        .flatten()
+        .collect();
+    let again: Vec<(u32, String)> = sorted
+        .iter()
+        .filter(|mistake| !mistake.text.starts_with("field ") && !anything.contains(&mistake.mark))
+        .map(|mistake| (mistake.mark.line, with_nodes(&mistake.text)))
+        .collect();
+    let mut told = vec![strictly];
+    if !again.is_empty() {
+        told.push(tell::told_together(
+            again.iter().map(|(line, text)| (*line, text.as_str())),
+        ));
+    }
+    told
+}
+
+/// The names of Go's types in the second decoding.
+fn with_nodes(text: &str) -> String {
+    let Some((start, name)) = text.rsplit_once("rulefmt.") else {
+        return text.to_owned();
+    };
+    let name = match name {
+        "RuleGroups" => "ruleGroups",
+        "RuleGroup" => "RuleGroupNode",
+        "Rule" => "RuleNode",
+        other => other,
+    };
+    format!("{start}rulefmt.{name}")
 }
 
 impl RuleFile {
@@ -198,7 +234,7 @@ impl RuleFile {
                 file: file.to_owned(),
                 mark: error.mark,
                 text: format!("yaml: {}", error.text),
-                upstream: error.as_go(),
+                upstream: vec![error.as_go(Dialect::V3); 2],
             }]
         })?;
         let mut decoder = Decoder::new();
@@ -215,10 +251,7 @@ impl RuleFile {
         });
         let groups = root.map_or_else(Vec::new, |root| decode_groups(&root, &mut decoder));
         if !decoder.mistakes.is_empty() {
-            let mut mistakes = decoder.mistakes;
-            mistakes.sort_by_key(|mistake| mistake.mark);
-            mistakes.dedup();
-            return Err(RuleFileError::of_mistakes(file, mistakes));
+            return Err(RuleFileError::of_mistakes(file, decoder.mistakes, &groups));
         }
         let rules = Self {
             groups,

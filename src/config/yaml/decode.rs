@@ -110,10 +110,10 @@ impl Decoder {
             type_name,
             entries: Vec::with_capacity(pairs.len()),
         };
-        self.collect(pairs, false, &mut fields, &|name| {
+        let is_read = self.collect_checked(pairs, &mut fields, &|name| {
             format!("field {name} already set in type {type_name}")
         });
-        Some(fields)
+        is_read.then_some(fields)
     }
 
     /// The pairs of a mapping whose keys are free; duplicates are refused.
@@ -130,16 +130,29 @@ impl Decoder {
             type_name,
             entries: Vec::with_capacity(pairs.len()),
         };
-        self.collect(pairs, false, &mut fields, &|name| {
+        let is_read = self.collect_checked(pairs, &mut fields, &|name| {
             format!("key {name} already set in map", name = quoted(name))
         });
-        Some(
+        is_read.then(|| {
             fields
                 .entries
                 .into_iter()
                 .map(|entry| (entry.key, entry.value))
-                .collect(),
-        )
+                .collect()
+        })
+    }
+
+    /// Fills `fields` from `pairs`; whether they are read at all: yaml.v3 leaves a mapping with duplicates.
+    fn collect_checked<'n>(
+        &mut self,
+        pairs: &'n [(Rc<Node>, Rc<Node>)],
+        fields: &mut Fields<'n>,
+        duplicate: &dyn Fn(&str) -> String,
+    ) -> bool {
+        let before = self.mistakes.len();
+        self.collect(pairs, false, fields, duplicate);
+        let mut found = self.mistakes[before..].iter();
+        self.dialect == Dialect::V2 || !found.any(|mistake| mistake.text.starts_with("mapping key"))
     }
 
     /// Fills `fields` from `pairs`, merges included, in the order written: a later merge overrides.

@@ -9,6 +9,7 @@ use std::rc::Rc;
 
 use libyaml_safer::{ErrorKind, EventData, Parser, ScalarStyle};
 
+use super::decode::Dialect;
 use super::tree::{Mark, Node, Scalar, Value};
 
 /// How deep collections may nest.
@@ -27,8 +28,11 @@ pub struct LoadError {
     pub mark: Option<Mark>,
     /// What, in go-yaml's words.
     pub text: String,
-    /// The line that go-yaml tells, which counts from 0 where the scanner is content and the parser is not.
-    pub line_of_go: Option<u32>,
+    /// The line that yaml.v2 tells, which counts from 0 where the scanner is content and the parser is not;
+    /// the first line is not told.
+    pub line_of_v2: Option<u32>,
+    /// The line that yaml.v3 tells: where what is wrong began.
+    pub line_of_v3: Option<u32>,
 }
 
 impl LoadError {
@@ -36,13 +40,18 @@ impl LoadError {
         Self {
             mark: Some(mark),
             text: text.into(),
-            line_of_go: None,
+            line_of_v2: None,
+            line_of_v3: None,
         }
     }
 
     /// The error as go-yaml words it: `yaml: line 2: …`.
-    pub fn as_go(&self) -> String {
-        match self.line_of_go {
+    pub fn as_go(&self, dialect: Dialect) -> String {
+        let line = match dialect {
+            Dialect::V2 => self.line_of_v2,
+            Dialect::V3 => self.line_of_v3,
+        };
+        match line {
             Some(line) => format!("yaml: line {line}: {}", self.text),
             None => format!("yaml: {}", self.text),
         }
@@ -214,7 +223,7 @@ impl Loader<'_> {
                 Ok((block_text(event.data), mark(event.start_mark)))
             }
             Ok(event) => Ok((event.data, mark(event.start_mark))),
-            Err(error) => Err(scan_error(&error)),
+            Err(error) => Err(scan_error(&error, self.break_added_at)),
         }
     }
 
@@ -337,14 +346,22 @@ fn mark(at: libyaml_safer::Mark) -> Mark {
     }
 }
 
-fn scan_error(error: &libyaml_safer::Error) -> LoadError {
+fn scan_error(error: &libyaml_safer::Error, break_added_at: Option<u64>) -> LoadError {
     let (problem, context) = (error.problem_mark(), error.context_mark());
-    let line_of =
-        |at: Option<libyaml_safer::Mark>| at.map_or(0, |at| u32::try_from(at.line).unwrap_or(u32::MAX));
     let is_scanner = error.kind() == ErrorKind::Scanner;
-    let line = match (line_of(problem), line_of(context)) {
-        (0, context) => context,
-        (problem, _) => problem.saturating_add(u32::from(is_scanner)),
+    // The line after a line break of ours is no line of the text, but the parser counts it in Go too.
+    let is_beyond =
+        |at: &libyaml_safer::Mark| is_scanner && break_added_at.is_some_and(|end| at.index >= end);
+    let line_of = |at: Option<libyaml_safer::Mark>| {
+        let line = at.map_or(0, |at| at.line - u64::from(is_beyond(&at)));
+        u32::try_from(line).unwrap_or(u32::MAX)
+    };
+    let from_one = |line: u32| line.saturating_add(u32::from(is_scanner));
+    let (line_of_v2, line_of_v3) = match (line_of(problem), line_of(context)) {
+        (0, 0) => (0, 0),
+        (0, context) => (context, from_one(context)),
+        (problem, 0) => (from_one(problem), from_one(problem)),
+        (problem, context) => (from_one(problem), from_one(context)),
     };
     LoadError {
         mark: problem.or(context).map(mark),
@@ -352,7 +369,8 @@ fn scan_error(error: &libyaml_safer::Error) -> LoadError {
             ErrorKind::Io => "control characters are not allowed".into(),
             _ => error.problem().to_owned(),
         },
-        line_of_go: (line != 0).then_some(line),
+        line_of_v2: (line_of_v2 != 0).then_some(line_of_v2),
+        line_of_v3: (line_of_v3 != 0).then_some(line_of_v3),
     }
 }
 

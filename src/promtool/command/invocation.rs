@@ -6,7 +6,7 @@ use super::lexer::{Lexer, Token};
 use super::table::ROOT;
 use super::value;
 use super::{ArgSpec, CommandSpec, FlagSpec, Kind, help};
-use crate::build::version_text;
+use crate::build::{PROMETHEUS_VERSION, REVISION, VERSION};
 use crate::cli::CliExit;
 use crate::config::quote::quoted;
 
@@ -47,7 +47,7 @@ pub(in super::super) fn parse(program: &str, args: &[String]) -> Result<Invocati
     let values = matched.values();
     // kingpin answers these even where the rest is wrong.
     if is_asked("version") {
-        return Err(told(version_text(program) + "\n"));
+        return Err(told(version_text(program)));
     }
     if is_asked("help-long") || is_asked("help-man") {
         return Err(told(help::usage(program, &matched.path, true)));
@@ -67,6 +67,14 @@ pub(in super::super) fn parse(program: &str, args: &[String]) -> Result<Invocati
         flags: matched.flags,
         values,
     })
+}
+
+/// The version that scripts look for is that of Prometheus.
+fn version_text(program: &str) -> String {
+    let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
+    format!(
+        "{program}, version {PROMETHEUS_VERSION} (Deucalion {VERSION}, revision: {REVISION})\n  platform:         {os}/{arch}\n"
+    )
 }
 
 fn told(text: String) -> CliExit {
@@ -209,14 +217,11 @@ impl Matched {
             return Err(format!("required flag(s) {} not provided", missing.join(", ")));
         }
         let args = self.path.last().map_or(&[][..], |command| command.args);
-        for arg in args
-            .iter()
-            .skip(self.arg_values.len())
-            .filter(|arg| arg.is_required)
-        {
-            return Err(format!("required argument '{}' not provided", arg.name));
+        let mut left_out = args.iter().skip(self.arg_values.len());
+        match left_out.find(|arg| arg.is_required) {
+            Some(arg) => Err(format!("required argument '{}' not provided", arg.name)),
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 

@@ -15,7 +15,6 @@ use crate::config::errors::ConfigErrors;
 use crate::config::{HttpClientConfig, path, refuse};
 use crate::http_client::{HttpClient, Request};
 use crate::promtool::command::Invocation;
-use crate::promtool::config_text::told_by_go;
 
 /// How long a question may take.
 const TIMEOUT: Duration = Duration::from_secs(120);
@@ -84,7 +83,7 @@ impl Api {
                 );
             }
             config = load_config(Path::new(file))
-                .map_err(|errors| format!("Failed to load HTTP config file: {}", told_by_go(&errors)))?;
+                .map_err(|errors| format!("Failed to load HTTP config file: {}", errors.as_go()))?;
         }
         let client = HttpClient::new(&config)
             .map_err(|error| format!("Failed to create a new HTTP round tripper: {error}"))?;

@@ -10,7 +10,7 @@ use crate::block::{BlockWriter, ChunkToWrite, Meta, Ulid};
 use crate::chunk::{Encoding, xor};
 use crate::head::lane::range_end;
 use crate::head::ordered::Ordered;
-use crate::query::Columns;
+use crate::query::{Columns, QueryError};
 
 /// How many samples a chunk of a block holds.
 const SAMPLES_PER_CHUNK: usize = 120;
@@ -66,6 +66,7 @@ impl Db {
         let (mut labels, mut samples) = (Vec::new(), Columns::default());
         let mut bytes: Vec<Vec<u8>> = Vec::new();
         while ordered.next(&mut labels, &mut samples)? {
+            self.stopping.check().map_err(QueryError::from)?;
             let times = samples.t_ms.chunks(SAMPLES_PER_CHUNK);
             let parts: Vec<_> = times.zip(samples.v.chunks(SAMPLES_PER_CHUNK)).collect();
             if bytes.len() < parts.len() {

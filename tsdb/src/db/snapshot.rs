@@ -8,7 +8,6 @@ use crate::block::{Block, filenames};
 use crate::compact;
 use crate::fs::error::AtPath;
 use crate::fs::{FileError, Vfs};
-use crate::query::Cancel;
 
 impl Db {
     /// Writes all that is stored as blocks into the directory `snapshots/NAME` of the data directory and returns
@@ -55,7 +54,7 @@ impl Db {
         {
             let (fs, segment_bytes) = (&*self.fs, self.options.chunk_segment_bytes);
             let (alone, ulid) = ([Arc::clone(block)], self.new_ulid(now_ms));
-            compact::compact(fs, &self.dir, &alone, ulid, segment_bytes, &Cancel::new())?;
+            compact::compact(fs, &self.dir, &alone, ulid, segment_bytes, &self.stopping)?;
             self.reload(&[])?;
         }
         Ok(())
