@@ -114,7 +114,7 @@ fn judge(rows: &[(VectorSample, SeriesRef)], verdicts: &[Verdict], given: &mut S
     let (mut out_of_order, mut too_old, mut duplicates) = (0, 0, 0);
     for ((sample, _), verdict) in rows.iter().zip(verdicts) {
         let error = match verdict {
-            Verdict::Accepted | Verdict::Repeated | Verdict::Pending => continue,
+            Verdict::Accepted | Verdict::Repeated | Verdict::Overtaken | Verdict::Pending => continue,
             Verdict::OutOfOrder => {
                 out_of_order += 1;
                 "out of order sample"

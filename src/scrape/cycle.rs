@@ -11,7 +11,7 @@
 
 use std::time::Instant;
 
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashSet;
 use tracing::{debug, error, warn};
 use tsdb::batch::{AppendOptions, Appendable, SeriesRef, Verdict};
 use tsdb::model::STALE_NAN_BITS;
@@ -248,21 +248,12 @@ impl Recorder {
     /// What the storage would not have taken of a page that fails counts as refused all the same.
     fn judge_failing(&mut self, setting: Setting<'_>, counts: &mut Counts, bench: &mut Workbench) {
         setting.storage.judge(&mut bench.scratch.batch);
-        let mut missed = Missed {
-            refused: bench.refused,
-            ..Missed::default()
-        };
         for (&verdict, origin) in bench.scratch.batch.verdict.iter().zip(&bench.scratch.origins) {
-            if matches!(
-                verdict,
-                Verdict::Duplicate | Verdict::OutOfOrder | Verdict::OutOfBounds | Verdict::TooOld
-            ) {
-                missed.refuse(verdict);
+            if bench.refused.note(verdict) {
                 counts.added -= usize::from(origin.new);
                 self.cache.refuse(origin.line as usize, origin.new);
             }
         }
-        bench.refused = missed.refused;
     }
 
     /// A scrape without a page: everything tracked so far goes stale.
@@ -302,11 +293,7 @@ impl Recorder {
         if receipt.accepted == bench.scratch.batch.len() {
             return (counts, false);
         }
-        let mut missed = Missed {
-            refused: bench.refused,
-            ..Missed::default()
-        };
-        let mut latest_ms = HashMap::new();
+        let mut missed = Missed::default();
         let mut tracked = HashSet::new();
         let gone = bench.stale.len();
         for row in 0..bench.scratch.batch.len() {
@@ -314,8 +301,8 @@ impl Recorder {
             let verdict = batch.verdict.get(row).copied().unwrap_or_default();
             let (series, at_ms) = (batch.refs[row], batch.row_at_ms(row));
             match (verdict, bench.scratch.origins.get(row).copied()) {
-                (Verdict::Accepted | Verdict::Repeated | Verdict::Pending, origin) => {
-                    latest_ms.insert(series, at_ms);
+                // Overtaken by another row of this page: Prometheus' scrape never hears of that.
+                (Verdict::Accepted | Verdict::Repeated | Verdict::Overtaken | Verdict::Pending, origin) => {
                     if origin.is_some_and(|origin| self.cache.line_mut(origin.line as usize).has(CURRENT)) {
                         tracked.insert(series);
                     }
@@ -326,18 +313,12 @@ impl Recorder {
                 }
                 // A report that is out of order is expected when a target comes back.
                 (_, None) => {}
-                // Another row of this very page is in the way: Prometheus' storage settles that at the commit,
-                // when the scrape no longer listens.
-                _ if latest_ms
-                    .get(&series)
-                    .is_some_and(|&latest_ms| latest_ms >= at_ms) => {}
                 (verdict, Some(origin)) => {
-                    missed.refuse(verdict);
+                    bench.refused.note(verdict);
                     self.untrack(origin, &mut counts, &mut bench.stale);
                 }
             }
         }
-        bench.refused = missed.refused;
         // Another row of an untracked series may have been taken, so that it goes on.
         let untracked = bench.stale.split_off(gone);
         bench

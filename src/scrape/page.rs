@@ -8,7 +8,7 @@
 //!
 //! Nothing is stored here: the batch is committed, or thrown away whole, by `cycle`.
 
-use tsdb::batch::{Appendable, Batch};
+use tsdb::batch::{Appendable, Batch, SeriesRef, Verdict};
 use tsdb::model::Labels;
 
 use super::cache::{CURRENT, DROPPED, LineCache, LineIndex, META, Place, REPEATED};
@@ -39,6 +39,24 @@ pub(super) struct Refused {
     pub(super) duplicate: usize,
     pub(super) out_of_order: usize,
     pub(super) out_of_bounds: usize,
+}
+
+impl Refused {
+    /// Counts a sample if this verdict refuses it, and tells whether it does.
+    pub(super) fn note(&mut self, verdict: Verdict) -> bool {
+        let counter = match verdict {
+            Verdict::Duplicate => &mut self.duplicate,
+            Verdict::OutOfOrder => &mut self.out_of_order,
+            Verdict::OutOfBounds | Verdict::TooOld => &mut self.out_of_bounds,
+            Verdict::Pending
+            | Verdict::Accepted
+            | Verdict::Repeated
+            | Verdict::Overtaken
+            | Verdict::UnknownSeries => return false,
+        };
+        *counter += 1;
+        true
+    }
 }
 
 /// Where a row of the batch comes from.
@@ -260,17 +278,33 @@ impl<'a, 'p> Reading<'a, 'p> {
         if !self.admit(at_ms) {
             return Ok(());
         }
+        let made = self.scratch.batch.series_made();
         let series = self.around.storage.resolve(&labels, &mut self.scratch.batch);
         let series = series.map_err(|error| {
             self.counts.kept -= 1;
             error.to_string()
         })?;
+        // Refused series are not remembered, so that their next line on this page is not a repetition. A series
+        // made just now has nothing that could be in the way but the bounds of time.
+        let is_known = self.scratch.batch.series_made() == made;
+        if (is_known || own_time.is_some()) && self.is_refused(series, at_ms, parser) {
+            return Ok(());
+        }
         let tracked = own_time.is_none() || self.around.config.track_timestamps_staleness;
         let line = Line::series(hash, text.len(), series, if tracked { CURRENT } else { 0 });
         let number = self.cache.add(line, &mut self.scratch.index);
         self.counts.added += 1;
         self.push(line, at_ms, parser, at, number, true);
         Ok(())
+    }
+
+    /// Whether the storage would not take the sample, which is then counted as refused.
+    fn is_refused(&mut self, series: SeriesRef, at_ms: i64, parser: &Parser<'_>) -> bool {
+        let mut batch = Batch::at(at_ms);
+        batch.push(series, parser.value().to_bits());
+        self.around.storage.judge(&mut batch);
+        self.refused
+            .note(batch.verdict.first().copied().unwrap_or_default())
     }
 
     /// A `#` line that was not expected here.

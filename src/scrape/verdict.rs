@@ -1,7 +1,7 @@
 //! Rows that the storage did not take: counted, or, if it only forgot the series, resolved and stored again.
 
 use tracing::{debug, warn};
-use tsdb::batch::{AppendOptions, Batch, Verdict};
+use tsdb::batch::{AppendOptions, Batch};
 
 use super::cache::LineCache;
 use super::cycle::Setting;
@@ -9,24 +9,13 @@ use super::labels::finish;
 use super::page::{Origin, Refused};
 use crate::exposition::{Entry, Format, Parser};
 
-/// What became of the rows that were not taken.
+/// Rows that were not taken since their series is gone.
 #[derive(Debug, Default)]
 pub(super) struct Missed {
-    pub(super) refused: Refused,
     /// Rows of series that the head has dropped since: where from, when, value.
     pub(super) rows: Vec<(Origin, i64, u64)>,
     /// Reported series are among the dropped ones.
     pub(super) report: bool,
-}
-
-impl Missed {
-    pub(super) fn refuse(&mut self, verdict: Verdict) {
-        match verdict {
-            Verdict::Duplicate => self.refused.duplicate += 1,
-            Verdict::OutOfOrder => self.refused.out_of_order += 1,
-            _ => self.refused.out_of_bounds += 1,
-        }
-    }
 }
 
 /// Reads the page once more for the labels of `rows`, which are in its order, and stores the rows.

@@ -7,11 +7,12 @@
 //!  /targets       /targets  → what is said of each scrape                 → equal
 //! ```
 //!
-//! Begin with [`check`]; `transport` and `contents` are the scripts, `reloads` what happens in between.
+//! Begin with [`check`]; `transport`, `contents` and `random` are the scripts, `reloads` what happens in between.
 
 mod contents;
 mod exporter;
 mod observe;
+mod random;
 mod reloads;
 mod script;
 mod stored;
@@ -277,7 +278,7 @@ fn scripted_pages_are_stored_as_prometheus_stores_them() {
     };
     let dir = tempfile::tempdir().expect("a directory");
     let from_ms = now_ms();
-    let scripts = [transport::scripts(), contents::scripts()].concat();
+    let scripts = [transport::scripts(), contents::scripts(), random::scripts()].concat();
     let scripts: Vec<_> = scripts.into_iter().map(|script| script.at(from_ms)).collect();
     let exporter = Exporter::start(scripts.iter().cloned().chain(transport::aside()));
     let scene = Scene {

@@ -12,21 +12,17 @@ pub(super) struct Script {
 }
 
 /// A job with good pages of the classic text format.
-pub(super) fn text(name: &'static str, config: &'static str, pages: &[&str]) -> Script {
+pub(super) fn text(name: &str, config: &'static str, pages: &[&str]) -> Script {
     mixed(name, config, pages.iter().map(|body| Page::text(body)))
 }
 
 /// A job with good pages of OpenMetrics.
-pub(super) fn openmetrics(name: &'static str, config: &'static str, pages: &[&str]) -> Script {
+pub(super) fn openmetrics(name: &str, config: &'static str, pages: &[&str]) -> Script {
     mixed(name, config, pages.iter().map(|body| Page::openmetrics(body)))
 }
 
 /// A job with pages of all kinds.
-pub(super) fn mixed(
-    name: &'static str,
-    config: &'static str,
-    pages: impl IntoIterator<Item = Page>,
-) -> Script {
+pub(super) fn mixed(name: &str, config: &'static str, pages: impl IntoIterator<Item = Page>) -> Script {
     let pages = pages.into_iter().collect();
     Script {
         name: name.to_owned(),

@@ -155,7 +155,10 @@ impl Head {
             let (t_ms, bits) = (batch.row_at_ms(row), batch.bits[row]);
             let verdict = judge(&data.hot[place.ordinal()], t_ms, bits, from_ms);
             if verdict != Verdict::Accepted {
-                batch.verdict[row] = verdict;
+                batch.verdict[row] = Verdict::Overtaken;
+                if verdict == Verdict::OutOfOrder {
+                    Stats::add(&self.stats.out_of_order, 1);
+                }
                 continue;
             }
             begun += u64::from(data.append(place.ordinal(), t_ms, bits, range_ms));
@@ -175,7 +178,7 @@ impl Head {
         let mut receipt = Receipt::default();
         for verdict in &batch.verdict {
             match verdict {
-                Verdict::Accepted | Verdict::Repeated => receipt.accepted += 1,
+                Verdict::Accepted | Verdict::Repeated | Verdict::Overtaken => receipt.accepted += 1,
                 Verdict::Duplicate => receipt.duplicate += 1,
                 Verdict::OutOfOrder => receipt.out_of_order += 1,
                 Verdict::OutOfBounds => receipt.out_of_bounds += 1,

@@ -41,6 +41,9 @@ pub enum Verdict {
     Accepted,
     /// The series already holds this very sample: accepted and not stored again.
     Repeated,
+    /// It was fit to be taken, had not an earlier row of its own batch been in the way: dropped. Prometheus
+    /// settles that at the commit, so that whoever appends never hears of it.
+    Overtaken,
     /// The series holds another value at this time.
     Duplicate,
     /// Older than the series' last sample.
@@ -141,6 +144,11 @@ impl Batch {
         }
     }
 
+    /// How many series were made for this batch so far.
+    pub fn series_made(&self) -> usize {
+        self.created.len()
+    }
+
     /// How many rows.
     pub fn len(&self) -> usize {
         self.refs.len()
@@ -175,7 +183,7 @@ pub struct AppendOptions {
 /// How many rows met which verdict.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Receipt {
-    /// Stored, or already there with the same value.
+    /// Stored, or already there with the same value, or overtaken.
     pub accepted: usize,
     /// [`Verdict::Duplicate`]
     pub duplicate: usize,

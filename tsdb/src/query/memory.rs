@@ -235,6 +235,15 @@ impl MemoryStore {
     }
 }
 
+fn judge(samples: &Columns, at_ms: i64, bits: u64) -> Verdict {
+    match (samples.t_ms.last(), samples.v.last()) {
+        (Some(&last_ms), _) if last_ms > at_ms => Verdict::OutOfOrder,
+        (Some(&last_ms), Some(last)) if last_ms == at_ms && last.to_bits() == bits => Verdict::Repeated,
+        (Some(&last_ms), _) if last_ms == at_ms => Verdict::Duplicate,
+        _ => Verdict::Accepted,
+    }
+}
+
 impl Appendable for MemoryStore {
     fn resolve(&self, labels: &Labels, batch: &mut Batch) -> Result<SeriesRef, AppendError> {
         if labels.is_empty() {
@@ -265,6 +274,8 @@ impl Appendable for MemoryStore {
         let mut receipt = Receipt::default();
         let mut histograms = batch.histograms.iter().peekable();
         batch.verdict.clear();
+        // Last times before this batch, of series that it added to.
+        let mut before_ms: HashMap<SeriesRef, Option<i64>> = HashMap::new();
         for row in 0..batch.len() {
             let at_ms = batch.row_at_ms(row);
             let histogram = histograms
@@ -280,17 +291,22 @@ impl Appendable for MemoryStore {
             };
             let samples = &mut Arc::make_mut(series).samples;
             let bits = batch.bits[row];
-            let verdict = match (samples.t_ms.last(), samples.v.last()) {
-                (Some(&last_ms), _) if last_ms > at_ms => Verdict::OutOfOrder,
-                (Some(&last_ms), Some(last)) if last_ms == at_ms && last.to_bits() == bits => {
-                    Verdict::Repeated
+            let is_overtaken = match (before_ms.get(&batch.refs[row]), samples.t_ms.last()) {
+                (Some(&before_ms), Some(&last_ms)) => {
+                    last_ms >= at_ms && before_ms.is_none_or(|t_ms| t_ms < at_ms)
                 }
-                (Some(&last_ms), _) if last_ms == at_ms => Verdict::Duplicate,
-                _ => Verdict::Accepted,
+                _ => false,
+            };
+            let verdict = match is_overtaken {
+                true => Verdict::Overtaken,
+                false => judge(samples, at_ms, bits),
             };
             match verdict {
                 Verdict::Accepted => {
                     receipt.accepted += 1;
+                    before_ms
+                        .entry(batch.refs[row])
+                        .or_insert(samples.t_ms.last().copied());
                     match histogram {
                         Some(histogram) => samples.push_histogram(at_ms, histogram),
                         None => samples.push(at_ms, f64::from_bits(bits)),
@@ -303,7 +319,7 @@ impl Appendable for MemoryStore {
                         samples.start_ms.push(0);
                     }
                 }
-                Verdict::Repeated => receipt.accepted += 1,
+                Verdict::Repeated | Verdict::Overtaken => receipt.accepted += 1,
                 Verdict::Duplicate => receipt.duplicate += 1,
                 _ => receipt.out_of_order += 1,
             }
@@ -311,6 +327,21 @@ impl Appendable for MemoryStore {
         }
         batch.created.clear();
         Ok(receipt)
+    }
+
+    fn judge(&self, batch: &mut Batch) {
+        let all = self.snapshot();
+        batch.verdict.clear();
+        for row in 0..batch.len() {
+            let slot = usize::try_from(batch.refs[row].0)
+                .ok()
+                .and_then(|r| r.checked_sub(1));
+            let verdict = match slot.and_then(|slot| all.get(slot)) {
+                Some(series) => judge(&series.samples, batch.row_at_ms(row), batch.bits[row]),
+                None => Verdict::UnknownSeries,
+            };
+            batch.verdict.push(verdict);
+        }
     }
 }
 

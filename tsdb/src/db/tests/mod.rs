@@ -157,9 +157,9 @@ fn rows_of_one_series_in_one_batch_are_judged_by_each_other() {
         [
             Verdict::Accepted,
             Verdict::Accepted,
-            Verdict::Repeated,
-            Verdict::Duplicate,
-            Verdict::OutOfOrder
+            Verdict::Overtaken,
+            Verdict::Overtaken,
+            Verdict::Overtaken
         ]
     );
     let before = everything(&db);

@@ -49,7 +49,9 @@ fn run(steps: &[Step]) -> Result<(), TestCaseError> {
                             series.insert(t_ms, value.to_bits());
                             newest_ms = newest_ms.max(t_ms);
                         }
-                        Verdict::Repeated => prop_assert!(last.is_some_and(|(t, _)| t >= t_ms)),
+                        Verdict::Repeated | Verdict::Overtaken => {
+                            prop_assert!(last.is_some_and(|(t, _)| t >= t_ms));
+                        }
                         // Of what was there before the batch, which may have brought later samples itself.
                         Verdict::Duplicate => prop_assert!(series.contains_key(&t_ms)),
                         Verdict::OutOfOrder => prop_assert!(last.is_some_and(|(t, _)| t > t_ms)),
