@@ -260,6 +260,8 @@ impl LineCache {
             Place::Old(number) => number,
             Place::Fresh(number) => {
                 let mut line = self.fresh[number];
+                // Each occurrence is tracked for itself: one may be refused and the other not.
+                line.unset(CURRENT);
                 line.set(flags);
                 self.fresh.push(line);
                 return self.fresh.len() - 1;
@@ -275,7 +277,7 @@ impl LineCache {
             return number;
         }
         let mut line = *line;
-        line.unset(REPEATED);
+        line.unset(REPEATED | CURRENT);
         line.set(flags);
         self.fresh.push(line);
         self.fresh.len() - 1
