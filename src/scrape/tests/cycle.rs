@@ -580,3 +580,49 @@ fn series_that_the_head_has_dropped_are_made_again() {
     scraped.fail();
     assert_eq!(samples(&scraped.store, "__name__=up").last(), Some(&at(4, 0.0)));
 }
+
+#[test]
+fn a_marker_comes_before_the_report_of_the_same_name() {
+    let mut scraped = Scraped::new(config());
+    scraped.page("up 7\n");
+    scraped.page("a 1\n");
+    scraped.page("a 1\n");
+    scraped.check("up", &[at(1, 7.0), stale(2), at(3, 1.0)]);
+}
+
+#[test]
+fn a_refused_series_is_not_known_so_that_its_next_line_is_no_repetition() {
+    let mut scraped = Scraped::new(config());
+    scraped.page("a 1\n");
+    scraped.page("b 1\n");
+    let outcome = scraped.page("a 2 500\na 3\n");
+    assert_eq!(outcome.counts.added, 1);
+    scraped.check("a", &[at(1, 1.0), stale(2), at(3, 3.0)]);
+    scraped.check_own("prometheus_target_scrapes_sample_out_of_order_total", "1");
+    scraped.check_own("prometheus_target_scrapes_sample_duplicate_timestamp_total", "0");
+}
+
+#[test]
+fn a_repeated_line_of_which_nothing_is_taken_ends_its_series() {
+    let mut scraped = Scraped::new(ScrapeConfig {
+        track_timestamps_staleness: true,
+        ..config()
+    });
+    scraped.page("a 1\nb 1\n");
+    scraped.page("b 2\na 2 500\na 2\n");
+    scraped.page("b 3\n");
+    scraped.check("a", &[at(1, 1.0), stale(2)]);
+}
+
+#[test]
+fn what_a_failing_page_could_not_store_counts_as_refused_and_ends() {
+    let mut scraped = Scraped::new(ScrapeConfig {
+        track_timestamps_staleness: true,
+        ..config()
+    });
+    scraped.page("a 1\nb 1\n");
+    scraped.page("a 2\nb 2 500\n{\n");
+    scraped.check_own("prometheus_target_scrapes_sample_out_of_order_total", "1");
+    scraped.check("a", &[at(1, 1.0)]);
+    scraped.check("b", &[at(1, 1.0), stale(2)]);
+}
