@@ -11,7 +11,7 @@
 
 use std::time::Instant;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use tracing::{debug, error, warn};
 use tsdb::batch::{AppendOptions, Appendable, SeriesRef, Verdict};
 use tsdb::model::STALE_NAN_BITS;
@@ -20,7 +20,7 @@ use super::answer::{Answer, unpack};
 use super::cache::{CURRENT, LineCache, PREVIOUS, VOID};
 use super::metadata::{SharedFamilies, TargetMetadata, Texts};
 use super::metrics::ScrapeMetrics;
-use super::page::{Counts, Origin, Reading, Scratch, Surroundings};
+use super::page::{Counts, Origin, Reading, Refused, Scratch, Surroundings};
 use super::report::{Report, ReportSeries};
 use super::target::Target;
 use super::verdict::{Missed, count, resolve_again};
@@ -49,6 +49,8 @@ pub(super) struct Workbench {
     format: Format,
     /// Series to end.
     stale: Vec<SeriesRef>,
+    /// Of the page.
+    refused: Refused,
 }
 
 impl Default for Workbench {
@@ -58,6 +60,7 @@ impl Default for Workbench {
             page: Vec::new(),
             format: Format::Text,
             stale: Vec::new(),
+            refused: Refused::default(),
         }
     }
 }
@@ -147,6 +150,7 @@ impl Recorder {
             (report.counts, report_missed) = self.commit_page(setting, counts, bench);
             reported &= !report_missed;
         }
+        count(setting, std::mem::take(&mut bench.refused));
         if !reported {
             self.mark_stale(setting, bench);
             bench.scratch.batch.clear(setting.at_ms);
@@ -223,8 +227,8 @@ impl Recorder {
         bench.format = format;
         let mut reading = Reading::new(around, &mut self.cache, &mut self.metadata, &mut bench.scratch);
         let result = reading.read(&bench.page, format);
-        let (counts, refused) = (reading.counts, reading.refused);
-        count(setting, refused);
+        let mut counts = reading.counts;
+        bench.refused = reading.refused;
         self.metadata.finish(result.is_ok());
         match result {
             Ok(()) => {
@@ -234,10 +238,31 @@ impl Recorder {
             }
             Err(error) => {
                 debug!(error, target = setting.target.url, "Append failed");
+                self.judge_failing(setting, &mut counts, bench);
                 self.fail(setting, bench);
                 Err((error, counts))
             }
         }
+    }
+
+    /// What the storage would not have taken of a page that fails counts as refused all the same.
+    fn judge_failing(&mut self, setting: Setting<'_>, counts: &mut Counts, bench: &mut Workbench) {
+        setting.storage.judge(&mut bench.scratch.batch);
+        let mut missed = Missed {
+            refused: bench.refused,
+            ..Missed::default()
+        };
+        for (&verdict, origin) in bench.scratch.batch.verdict.iter().zip(&bench.scratch.origins) {
+            if matches!(
+                verdict,
+                Verdict::Duplicate | Verdict::OutOfOrder | Verdict::OutOfBounds | Verdict::TooOld
+            ) {
+                missed.refuse(verdict);
+                counts.added -= usize::from(origin.new);
+                self.cache.refuse(origin.line as usize, origin.new);
+            }
+        }
+        bench.refused = missed.refused;
     }
 
     /// A scrape without a page: everything tracked so far goes stale.
@@ -277,15 +302,23 @@ impl Recorder {
         if receipt.accepted == bench.scratch.batch.len() {
             return (counts, false);
         }
-        let mut missed = Missed::default();
+        let mut missed = Missed {
+            refused: bench.refused,
+            ..Missed::default()
+        };
         let mut latest_ms = HashMap::new();
+        let mut tracked = HashSet::new();
+        let gone = bench.stale.len();
         for row in 0..bench.scratch.batch.len() {
             let batch = &bench.scratch.batch;
             let verdict = batch.verdict.get(row).copied().unwrap_or_default();
             let (series, at_ms) = (batch.refs[row], batch.row_at_ms(row));
             match (verdict, bench.scratch.origins.get(row).copied()) {
-                (Verdict::Accepted | Verdict::Repeated | Verdict::Pending, _) => {
+                (Verdict::Accepted | Verdict::Repeated | Verdict::Pending, origin) => {
                     latest_ms.insert(series, at_ms);
+                    if origin.is_some_and(|origin| self.cache.line_mut(origin.line as usize).has(CURRENT)) {
+                        tracked.insert(series);
+                    }
                 }
                 (Verdict::UnknownSeries, None) => missed.report = true,
                 (Verdict::UnknownSeries, Some(origin)) => {
@@ -304,7 +337,12 @@ impl Recorder {
                 }
             }
         }
-        count(setting, missed.refused);
+        bench.refused = missed.refused;
+        // Another row of an untracked series may have been taken, so that it goes on.
+        let untracked = bench.stale.split_off(gone);
+        bench
+            .stale
+            .extend(untracked.into_iter().filter(|series| !tracked.contains(series)));
         if !missed.rows.is_empty() {
             resolve_again(setting, &bench.page, bench.format, &missed.rows, &mut self.cache);
         }

@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::support::exporter::{Exporter, TEXT};
 use crate::support::samples::{self, Samples};
 use crate::support::server::{Server, Start, deucalion};
-use crate::support::{now_ms, number_from_env, peers, wait_for};
+use crate::support::{http, now_ms, number_from_env, peers, wait_for};
 
 /// How many scrapes a server is in charge. Blocks are ten seconds long and made from a head of fifteen.
 const TURN_SCRAPES: u64 = 15;
@@ -259,16 +259,22 @@ scrape_configs: [{{job_name: load, static_configs: [{{targets: ['127.0.0.1:{}']}
         let is_kill = round / 2 % 2 == 1;
         let name = if is_ours { "ours" } else { "theirs" };
         let when = format!("round {round}, {name} after{kinds}");
-        let server = start(if is_ours { &ours } else { &prometheus }, dir).ready();
+        let server = match is_ours {
+            true => start(&ours, dir).ready(),
+            false => start(&prometheus, dir).arg("--web.enable-admin-api").ready(),
+        };
         if let Some(before) = &before {
             Answers::of(&server, before.through_ms, begin_ms).check_same(before, &when);
         }
         let enough = exporter.served() + TURN_SCRAPES;
         wait_for("scrapes", 60, || (exporter.served() >= enough).then_some(()));
-        let answers = Answers::of(&server, now_ms() - SETTLED_MS, begin_ms);
-        let (known, settled_ms) = before
+        let (mut known, settled_ms) = before
             .as_ref()
             .map_or((Samples::new(), begin_ms), |b| (b.all.clone(), b.through_ms));
+        if !is_ours && round < 40 {
+            delete(&server, round, &mut known);
+        }
+        let answers = Answers::of(&server, now_ms() - SETTLED_MS, begin_ms);
         if let Some(lost) = samples::missing(&known, &answers.all) {
             panic!("{when}, at its end: lost {lost}");
         }
@@ -300,6 +306,19 @@ scrape_configs: [{{job_name: load, static_configs: [{{targets: ['127.0.0.1:{}']}
     let last = before.expect("there was a round");
     assert!(rounds < 5 || block_names(&data).len() > 1, "blocks were made");
     check_serials(&last.all, rounds);
+}
+
+/// Has a server delete a series up to now; its key.
+#[track_caller]
+fn delete(server: &Server, n: usize, known: &mut Samples) {
+    let series = format!("load_value{{n=\"{n}\"}}");
+    let params = http::encode(&[("match[]", &series)]);
+    let url = format!("{}/api/v1/admin/tsdb/delete_series?{params}", server.url);
+    let answer = http::request("POST", &url, &[], None).expect("an answer");
+    assert_eq!(answer.status, 204, "{}", answer.body);
+    let before = known.len();
+    known.retain(|key, _| !(key.contains("\"load_value\"") && key.contains(&format!("\"n\":\"{n}\""))));
+    assert!(known.len() < before, "{series} was there");
 }
 
 /// Waits until `query` has a result.

@@ -153,6 +153,10 @@ impl Appendable for Db {
         // There is no out-of-order window yet, so that `reject_out_of_order` changes nothing.
         self.head.append(batch)
     }
+
+    fn judge(&self, batch: &mut Batch) {
+        self.head.judge(batch);
+    }
 }
 
 #[cfg(test)]
