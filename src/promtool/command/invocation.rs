@@ -217,14 +217,11 @@ impl Matched {
             return Err(format!("required flag(s) {} not provided", missing.join(", ")));
         }
         let args = self.path.last().map_or(&[][..], |command| command.args);
-        for arg in args
-            .iter()
-            .skip(self.arg_values.len())
-            .filter(|arg| arg.is_required)
-        {
-            return Err(format!("required argument '{}' not provided", arg.name));
+        let given = self.arg_values.len();
+        match args.iter().skip(given).find(|arg| arg.is_required) {
+            Some(arg) => Err(format!("required argument '{}' not provided", arg.name)),
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 
