@@ -1,7 +1,12 @@
 //! The server seen from outside, and the shape of the tree.
 
 mod alerts;
+mod binary;
 mod compatibility;
+mod crash;
+mod exchange;
 mod promtool;
+mod scraping;
+mod stacks;
 mod support;
 mod tidy;

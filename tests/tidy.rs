@@ -11,9 +11,13 @@ fn rust_files(dir: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut open = vec![root().join(dir)];
     while let Some(dir) = open.pop() {
-        for entry in fs::read_dir(&dir).unwrap() {
-            let path = entry.unwrap().path();
-            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        for entry in fs::read_dir(&dir).expect("read a directory of the checkout") {
+            let path = entry.expect("read a directory of the checkout").path();
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
             if path.is_dir() && name != "target" && name != "fuzz" {
                 open.push(path);
             } else if name.ends_with(".rs") {
@@ -27,7 +31,7 @@ fn rust_files(dir: &str) -> Vec<PathBuf> {
 
 /// Code of a file without comments, so that prose may name what code may not.
 fn code(path: &Path) -> String {
-    let text = fs::read_to_string(path).unwrap();
+    let text = fs::read_to_string(path).expect("the checkout can be read");
     text.lines()
         .filter(|line| !line.trim_start().starts_with("//"))
         .collect::<Vec<_>>()
@@ -99,11 +103,13 @@ fn the_vocabulary_uses_nothing_of_its_crate() {
 fn the_libraries_know_no_network_no_runtime_and_no_clock() {
     let mut files = rust_files("tsdb/src");
     files.extend(rust_files("promql/src"));
+    // Tests may ask the environment how long to run.
+    files.retain(|path| !path.iter().any(|part| part == "tests" || part == "tests.rs"));
     check_absent(
         &files,
         &[
             "tokio",
-            "hyper",
+            "hyper::",
             "reqwest",
             "axum",
             "yaml",
@@ -186,7 +192,12 @@ fn every_file_says_what_it_is() {
         }
         for path in rust_files(dir) {
             let text = fs::read_to_string(&path).unwrap();
-            let first = text.lines().find(|line| !line.starts_with("#![")).unwrap_or("");
+            // An attribute may come first: a file that lifts a lint says so on its first line.
+            let body = match text.strip_prefix("#![") {
+                Some(rest) => rest.split_once(")]\n").map_or("", |(_, body)| body),
+                None => &text,
+            };
+            let first = body.trim_start().lines().next().unwrap_or("");
             assert!(
                 first.starts_with("//! "),
                 "{} does not open with its head",

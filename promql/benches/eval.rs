@@ -28,7 +28,7 @@ fn store() -> MemoryStore {
         state ^= state << 17;
         (state >> 40) as f64 / 1e6
     };
-    let mut add = |labels: Labels, is_counter: bool, random: &mut dyn FnMut() -> f64| {
+    let add = |labels: Labels, is_counter: bool, random: &mut dyn FnMut() -> f64| {
         let mut batch = Batch::timed();
         let Ok(series) = store.resolve(&labels, &mut batch) else {
             return;

@@ -20,8 +20,8 @@ fn scripts(folder: &Path) -> Vec<PathBuf> {
 fn check_folder(folder: &Path) -> usize {
     let (mut report, mut passed, mut failed) = (Vec::new(), 0, 0);
     for path in scripts(folder) {
-        let text = std::fs::read_to_string(&path).unwrap();
-        let summary = run_file(&text, &path.display().to_string(), &mut report).unwrap();
+        let text = std::fs::read_to_string(&path).expect("a script can be read");
+        let summary = run_file(&text, &path.display().to_string(), &mut report).expect("memory takes all");
         passed += summary.passed;
         failed += summary.failed;
     }

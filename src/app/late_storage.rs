@@ -106,4 +106,10 @@ impl<T: Appendable> Appendable for LateStorage<T> {
             .ok_or_else(AppendError::closed)?
             .append(batch, options)
     }
+
+    fn judge(&self, batch: &mut Batch) {
+        if let Some(storage) = self.storage.get() {
+            storage.judge(batch);
+        }
+    }
 }

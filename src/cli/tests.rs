@@ -1,3 +1,5 @@
+//! The command line as operators and scripts write it.
+
 use super::flags::Kind;
 use super::*;
 

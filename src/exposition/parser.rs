@@ -14,9 +14,10 @@ use std::ops::Range;
 use tsdb::model::{Exemplar, Labels, METRIC_NAME, MetricKind};
 
 use super::error::ParseError;
-use super::number::{format_openmetrics, parse_float};
+use super::number::format_openmetrics;
 use super::token::State;
 use super::{Entry, Format};
+use crate::template::parse_go_float;
 
 /// A label as it was read, empty values kept; borrowed from the page unless it held escapes.
 pub type RawLabel<'a> = (Cow<'a, str>, Cow<'a, str>);
@@ -247,7 +248,8 @@ fn normalized<'a>(kind: MetricKind, name: &str, value: Cow<'a, str>) -> Cow<'a, 
     if !is_number {
         return value;
     }
-    match parse_float(value.as_bytes()) {
+    // Other than a sample's value, a bound may be anything that Go takes for a float.
+    match parse_go_float(&value) {
         Ok(number) => {
             let text = format_openmetrics(number);
             if text == *value { value } else { Cow::Owned(text) }

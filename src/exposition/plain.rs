@@ -2,7 +2,7 @@
 //!
 //! Everything here answers "not plain" rather than guess; the careful half then reads the same line again.
 
-use memchr::{memchr, memchr2};
+use memchr::memchr;
 use tsdb::model::MetricKind;
 
 use super::number::leading_number;
@@ -13,6 +13,8 @@ const METRIC_START: u8 = 1;
 const METRIC_REST: u8 = 2;
 const LABEL_START: u8 = 4;
 const LABEL_REST: u8 = 8;
+/// What may end or bend a label value: quote, backslash, newline.
+const VALUE_STOP: u8 = 16;
 
 /// What each byte may be part of.
 static CLASS: [u8; 256] = classes();
@@ -29,6 +31,9 @@ const fn classes() -> [u8; 256] {
         if letter || b.is_ascii_digit() {
             table[byte] |= METRIC_REST | LABEL_REST;
         }
+        if b == b'"' || b == b'\\' || b == b'\n' {
+            table[byte] |= VALUE_STOP;
+        }
         if b == b':' {
             table[byte] |= METRIC_START | METRIC_REST;
         }
@@ -37,8 +42,15 @@ const fn classes() -> [u8; 256] {
     table
 }
 
+#[inline]
 fn is(byte: u8, class: u8) -> bool {
     CLASS[byte as usize] & class != 0
+}
+
+/// How many bytes of `class` `text` begins with; `None` if nothing follows them.
+#[inline]
+fn run_length(text: &[u8], class: u8) -> Option<usize> {
+    text.iter().position(|&byte| !is(byte, class))
 }
 
 impl Parser<'_> {
@@ -57,38 +69,32 @@ impl Parser<'_> {
     /// Name and labels; tells where they end.
     fn plain_series(&mut self, from: usize) -> Option<usize> {
         let page = self.page;
-        let mut at = from;
-        if !is(*page.get(at)?, METRIC_START) {
+        if !is(*page.get(from)?, METRIC_START) {
             return None;
         }
-        at += 1;
-        while is(*page.get(at)?, METRIC_REST) {
-            at += 1;
-        }
+        let mut at = from + 1 + run_length(&page[from + 1..], METRIC_REST)?;
         self.offsets.clear();
-        self.offsets.extend([from, at]);
+        self.offsets.extend_from_slice(&[from, at]);
         if page[at] != b'{' {
             return Some(at);
         }
         at += 1;
         loop {
             let name = at;
-            if *page.get(at)? == b'}' {
+            let first = *page.get(at)?;
+            if first == b'}' {
                 return Some(at + 1);
             }
-            if !is(page[at], LABEL_START) {
+            if !is(first, LABEL_START) {
                 return None;
             }
-            at += 1;
-            while is(*page.get(at)?, LABEL_REST) {
-                at += 1;
-            }
+            at += 1 + run_length(&page[at + 1..], LABEL_REST)?;
             if page.get(at..at + 2)? != b"=\"" {
                 return None;
             }
             let value = at + 2;
             let end = self.plain_value_end(value)?;
-            self.offsets.extend([name, at, value, end]);
+            self.offsets.extend_from_slice(&[name, at, value, end]);
             at = end + 1;
             match *page.get(at)? {
                 b',' => at += 1,
@@ -102,22 +108,25 @@ impl Parser<'_> {
     }
 
     /// Where the closing quote of the label value that starts at `from` is.
+    #[inline]
     fn plain_value_end(&self, from: usize) -> Option<usize> {
         let mut at = from;
         loop {
-            at += memchr2(b'"', b'\\', &self.page[at..])?;
-            if self.page[at] == b'"' {
-                break;
-            }
-            // A newline after a backslash or inside of an OpenMetrics value is the careful half's business.
-            match *self.page.get(at + 1)? {
-                b'\n' | 0 => return None,
-                _ => at += 2,
+            // Values are short: a loop is over before a vector search has begun.
+            at += self.page[at..].iter().position(|&b| is(b, VALUE_STOP))?;
+            match self.page[at] {
+                b'"' => break,
+                // In OpenMetrics an error; in the text format a part of the value.
+                b'\n' if self.format == Format::Text => at += 1,
+                b'\n' => return None,
+                // A newline or NUL after a backslash is the careful half's business.
+                _ => match *self.page.get(at + 1)? {
+                    b'\n' | 0 => return None,
+                    _ => at += 2,
+                },
             }
         }
-        let value = &self.page[from..at];
-        let sound = (self.utf8 || std::str::from_utf8(value).is_ok())
-            && (self.format == Format::Text || memchr(b'\n', value).is_none());
+        let sound = self.utf8 || std::str::from_utf8(&self.page[from..at]).is_ok();
         sound.then_some(at)
     }
 
@@ -189,13 +198,10 @@ impl Parser<'_> {
             _ => return None,
         };
         let name = from + 7;
-        let mut at = name;
-        if !is(*page.get(at)?, METRIC_START) {
+        if !is(*page.get(name)?, METRIC_START) {
             return None;
         }
-        while is(*page.get(at)?, METRIC_REST) {
-            at += 1;
-        }
+        let at = name + run_length(&page[name..], METRIC_REST)?;
         let end = at + memchr(b'\n', &page[at..])?;
         let text = page.get(at + 1..end)?;
         // An empty or blank text and a NUL are the careful half's business.

@@ -23,7 +23,7 @@ pub(super) async fn read(
     // The announced size is the sender's word: it may save growing, it may not take the memory.
     into.reserve(announced.min(1 << 20));
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| HttpError::text(root_text(&error)))?;
+        let frame = frame.map_err(|error| HttpError::text(broken_text(&error)))?;
         let Ok(mut data) = frame.into_data() else { continue };
         if limit_bytes > 0 && into.len() + data.remaining() > limit_bytes {
             return Err(HttpError::body_too_large());
@@ -36,6 +36,22 @@ pub(super) async fn read(
         }
     }
     Ok(())
+}
+
+/// Go's words for a body that breaks off.
+fn broken_text(error: &hyper::Error) -> String {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        let ended = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        let incomplete = error
+            .downcast_ref::<hyper::Error>()
+            .is_some_and(hyper::Error::is_incomplete_message);
+        if incomplete || ended == Some(std::io::ErrorKind::UnexpectedEof) {
+            return "unexpected EOF".to_owned();
+        }
+        cause = error.source();
+    }
+    root_text(error)
 }
 
 /// The largest output that is taken on a gzip trailer's word.
@@ -106,6 +122,7 @@ fn gzip_text(packed: &[u8], error: &std::io::Error) -> String {
     }
     match error.kind() {
         std::io::ErrorKind::UnexpectedEof => "unexpected EOF".to_owned(),
+        _ if error.to_string().contains("checksum") => "gzip: invalid checksum".to_owned(),
         _ => format!("gzip: {error}"),
     }
 }
@@ -162,5 +179,9 @@ mod tests {
         check_refused(b"plain text", 0, "gzip: invalid header");
         let packed = pack(&[b'a'; 5000]);
         check_refused(&packed[..packed.len() - 9], 0, "unexpected EOF");
+        let mut packed = packed;
+        let checksum = packed.len() - 8;
+        packed[checksum] ^= 1;
+        check_refused(&packed, 0, "gzip: invalid checksum");
     }
 }

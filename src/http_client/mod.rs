@@ -206,16 +206,23 @@ impl HttpClient {
     /// When there is no answer in time. An answer of any status is none.
     pub async fn send(&self, request: Request) -> Result<Response, HttpError> {
         let deadline = Instant::now() + request.timeout;
-        let (method, url) = (request.method.clone(), request.url.clone());
-        let sent = timeout_at(deadline, self.follow(request, deadline)).await;
+        let method = request.method.clone();
+        let mut asked = request.url.to_string();
+        let sent = timeout_at(deadline, self.follow(request, deadline, &mut asked)).await;
         sent.unwrap_or_else(|_| Err(HttpError::timeout()))
-            .map_err(|error| error.in_request(&method, url.as_str()))
+            .map_err(|error| error.in_request(&method, &asked))
     }
 
-    async fn follow(&self, mut request: Request, deadline: Instant) -> Result<Response, HttpError> {
+    /// `asked` is the address that an error is to name.
+    async fn follow(
+        &self,
+        mut request: Request,
+        deadline: Instant,
+        asked: &mut String,
+    ) -> Result<Response, HttpError> {
         let origin = request.url.clone();
         let mut elsewhere = false;
-        for _ in 0..redirect::REQUESTS_MAX {
+        for number in 1..=redirect::REQUESTS_MAX {
             let response = self.send_once(&request, elsewhere).await?;
             let (parts, body) = response.into_parts();
             let location = parts.headers.get(LOCATION).and_then(|value| value.to_str().ok());
@@ -235,6 +242,10 @@ impl HttpClient {
                 });
             };
             request.url = redirect::target(&request.url, location)?;
+            *asked = match number {
+                redirect::REQUESTS_MAX => location.to_owned(),
+                _ => request.url.to_string(),
+            };
             let (method, keeps_body) = redirect::next_method(parts.status, &request.method);
             request.method = method;
             if !keeps_body {

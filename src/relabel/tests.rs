@@ -1,3 +1,5 @@
+//! Every action of relabelling.
+
 use tsdb::model::{Labels, Regex};
 
 use super::*;

@@ -28,18 +28,20 @@ use crate::web::views::{RuleGroupView, RulesView};
 pub struct Manager {
     options: Options,
     phase: watch::Sender<Phase>,
-    /// Only one update or stop at a time.
-    changing: tokio::sync::Mutex<History>,
-    running: Mutex<BTreeMap<Place, Running>>,
+    /// Held while groups are exchanged or stopped.
+    tasks: tokio::sync::Mutex<Tasks>,
+    /// What is seen from outside, also during an exchange; by place.
+    shown: Mutex<Vec<Arc<Group>>>,
 }
 
 /// Where a group stands: file, name.
 type Place = (String, String);
 
 #[derive(Debug, Default)]
-struct History {
+struct Tasks {
     /// Whether groups were loaded before: later ones have nothing to restore.
     has_loaded: bool,
+    running: BTreeMap<Place, Running>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,8 +77,8 @@ impl Manager {
         Self {
             options,
             phase: watch::Sender::new(Phase::Waiting),
-            changing: tokio::sync::Mutex::default(),
-            running: Mutex::default(),
+            tasks: tokio::sync::Mutex::default(),
+            shown: Mutex::default(),
         }
     }
 
@@ -95,42 +97,54 @@ impl Manager {
     /// Exchanges the groups for those of `update`; unchanged ones run on. Returns when all groups that had to
     /// stop have stopped. After [`Manager::stop`] it does nothing.
     pub async fn update(&self, update: Update) {
-        let mut history = self.changing.lock().await;
+        let mut tasks = self.tasks.lock().await;
         if *self.phase.borrow() == Phase::Stopped {
             return;
         }
         self.options
             .query_offset_ms
             .store(update.query_offset_ms, Ordering::Relaxed);
-        let restored = history.has_loaded;
-        history.has_loaded = true;
-        let mut before = std::mem::take(&mut *self.running.lock());
-        let mut after = BTreeMap::new();
+        let restored = std::mem::replace(&mut tasks.has_loaded, true);
         let external = External {
             labels: update.external_labels,
             url: Arc::from(self.options.external_url.as_deref().unwrap_or("")),
         };
         let place = |spec: GroupSpec| ((spec.file.clone(), spec.name.clone()), spec);
-        let wanted: BTreeMap<Place, GroupSpec> = update.groups.into_iter().map(place).collect();
-        for (place, spec) in wanted {
-            let old = before.remove(&place);
-            let running = match old {
-                Some(old) if old.group.spec().is_same(&spec) => old,
-                old => {
-                    let group = Group::new(spec, &external, restored, self.options.clone());
-                    if let Some(old) = old {
-                        let old = old.stop().await;
-                        group.copy_state(&old);
-                    }
-                    self.run(Arc::new(group), !restored)
-                }
-            };
-            after.insert(place, running);
+        let mut wanted: BTreeMap<Place, GroupSpec> = update.groups.into_iter().map(place).collect();
+        let mut stopping = Vec::new();
+        let mut after = BTreeMap::new();
+        for (place, old) in std::mem::take(&mut tasks.running) {
+            let is_same = wanted
+                .get(&place)
+                .is_some_and(|spec| old.group.spec().is_same(spec));
+            if is_same {
+                wanted.remove(&place);
+                after.insert(place, old);
+            } else {
+                // All are asked before any is waited for.
+                old.ask_to_stop();
+                stopping.push((place, old));
+            }
         }
-        // Seen from outside, the new groups are there before the old ones have ended.
-        *self.running.lock() = after;
-        for old in before.into_values() {
-            let group = old.stop().await;
+        let mut gone = Vec::new();
+        for (place, old) in stopping {
+            let old = old.stop().await;
+            match wanted.remove(&place) {
+                Some(spec) => {
+                    let group = Group::new(spec, &external, restored, self.options.clone());
+                    group.copy_state(&old);
+                    after.insert(place, self.run(Arc::new(group), !restored));
+                }
+                None => gone.push(old),
+            }
+        }
+        for (place, spec) in wanted {
+            let group = Group::new(spec, &external, restored, self.options.clone());
+            after.insert(place, self.run(Arc::new(group), !restored));
+        }
+        *self.shown.lock() = after.values().map(|running| Arc::clone(&running.group)).collect();
+        tasks.running = after;
+        for group in gone {
             self.options.metrics.forget_group(&group.spec().key());
             self.end_later(group);
         }
@@ -138,14 +152,12 @@ impl Manager {
 
     /// Stops all groups, waiting for evaluations under way.
     pub async fn stop(&self) {
-        let _changing = self.changing.lock().await;
+        let mut tasks = self.tasks.lock().await;
         info!("Stopping rule manager...");
         self.phase.send_replace(Phase::Stopped);
-        let groups: Vec<Running> = std::mem::take(&mut *self.running.lock()).into_values().collect();
-        for running in &groups {
-            running.ask_to_stop();
-        }
-        for running in groups {
+        let running = std::mem::take(&mut tasks.running);
+        running.values().for_each(Running::ask_to_stop);
+        for running in running.into_values() {
             running.stop().await;
         }
         info!("Rule manager stopped");
@@ -182,11 +194,8 @@ impl Manager {
 
 impl RulesView for Manager {
     fn groups(&self) -> Vec<RuleGroupView> {
-        self.running
-            .lock()
-            .values()
-            .map(|running| running.group.view())
-            .collect()
+        let shown = self.shown.lock().clone();
+        shown.iter().map(|group| group.view()).collect()
     }
 }
 

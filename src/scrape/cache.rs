@@ -370,6 +370,29 @@ impl LineCache {
         grown
     }
 
+    /// A sample of this page, which is failing, is not taken: it does not keep its series going, and a new
+    /// series is not known. For [`LineCache::fail`] to follow.
+    pub(super) fn refuse(&mut self, number: usize, new: bool) {
+        if !self.in_step {
+            let line = &mut self.fresh[number];
+            line.set(if new { VOID } else { 0 });
+            line.unset(CURRENT);
+        }
+        let hash = if self.in_step {
+            self.lines[number].hash
+        } else {
+            self.fresh[number].hash
+        };
+        let of_series = self
+            .lines
+            .iter_mut()
+            .filter(|line| line.hash == hash && line.has(CURRENT));
+        for line in of_series {
+            self.missing += usize::from(line.has(PREVIOUS));
+            line.unset(CURRENT);
+        }
+    }
+
     /// The line of a page that went well, by the number that [`LineCache::keep`] or [`LineCache::add`] told.
     pub(super) fn line_mut(&mut self, number: usize) -> &mut Line {
         &mut self.lines[number]

@@ -11,37 +11,22 @@
 
 use std::time::Instant;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use tracing::{debug, error, warn};
 use tsdb::batch::{AppendOptions, Appendable, SeriesRef, Verdict};
 use tsdb::model::STALE_NAN_BITS;
 
+use super::answer::{Answer, unpack};
 use super::cache::{CURRENT, LineCache, PREVIOUS, VOID};
 use super::metadata::{SharedFamilies, TargetMetadata, Texts};
 use super::metrics::ScrapeMetrics;
-use super::page::{Counts, Origin, Reading, Scratch, Surroundings};
+use super::page::{Counts, Origin, Reading, Refused, Scratch, Surroundings};
 use super::report::{Report, ReportSeries};
 use super::target::Target;
-use super::verdict::{Missed, resolve_again};
+use super::verdict::{Missed, count, resolve_again};
 use crate::config::scrape::ScrapeConfig;
 use crate::exposition::Format;
 use crate::exposition::negotiate::choose;
-use crate::http_client::body::gunzip;
-
-/// What came of asking a target.
-#[derive(Debug)]
-pub(super) enum Answer {
-    /// It answered.
-    Page {
-        body: Vec<u8>,
-        gzip: bool,
-        content_type: String,
-    },
-    /// It did not, or not well.
-    Failed { error: String, too_large: bool },
-    /// It was not asked: the pool forbids it.
-    Forbidden(String),
-}
 
 /// What a cycle needs to know of its surroundings.
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +49,8 @@ pub(super) struct Workbench {
     format: Format,
     /// Series to end.
     stale: Vec<SeriesRef>,
+    /// Of the page.
+    refused: Refused,
 }
 
 impl Default for Workbench {
@@ -73,6 +60,7 @@ impl Default for Workbench {
             page: Vec::new(),
             format: Format::Text,
             stale: Vec::new(),
+            refused: Refused::default(),
         }
     }
 }
@@ -150,10 +138,11 @@ impl Recorder {
             body_bytes,
         };
         // In a steady state page and report are one commit. A page with new series is committed before,
-        // since the report tells how many of them were stored.
+        // since the report tells how many of them were stored. Markers come before the report: should a page have
+        // named a reported series and not any more, the first of the two samples stays, as in Prometheus.
         let mut reported = false;
         if page_rows > 0 {
-            if counts.added == 0 {
+            if counts.added == 0 && bench.stale.is_empty() {
                 self.push_report(setting, Some(&report), bench);
                 reported = true;
             }
@@ -161,7 +150,9 @@ impl Recorder {
             (report.counts, report_missed) = self.commit_page(setting, counts, bench);
             reported &= !report_missed;
         }
+        count(setting, std::mem::take(&mut bench.refused));
         if !reported {
+            self.mark_stale(setting, bench);
             bench.scratch.batch.clear(setting.at_ms);
             report.duration_s = started.elapsed().as_secs_f64();
             self.commit_report(setting, &report, bench);
@@ -236,8 +227,8 @@ impl Recorder {
         bench.format = format;
         let mut reading = Reading::new(around, &mut self.cache, &mut self.metadata, &mut bench.scratch);
         let result = reading.read(&bench.page, format);
-        let (counts, refused) = (reading.counts, reading.refused);
-        count(setting, refused);
+        let mut counts = reading.counts;
+        bench.refused = reading.refused;
         self.metadata.finish(result.is_ok());
         match result {
             Ok(()) => {
@@ -247,10 +238,31 @@ impl Recorder {
             }
             Err(error) => {
                 debug!(error, target = setting.target.url, "Append failed");
+                self.judge_failing(setting, &mut counts, bench);
                 self.fail(setting, bench);
                 Err((error, counts))
             }
         }
+    }
+
+    /// What the storage would not have taken of a page that fails counts as refused all the same.
+    fn judge_failing(&mut self, setting: Setting<'_>, counts: &mut Counts, bench: &mut Workbench) {
+        setting.storage.judge(&mut bench.scratch.batch);
+        let mut missed = Missed {
+            refused: bench.refused,
+            ..Missed::default()
+        };
+        for (&verdict, origin) in bench.scratch.batch.verdict.iter().zip(&bench.scratch.origins) {
+            if matches!(
+                verdict,
+                Verdict::Duplicate | Verdict::OutOfOrder | Verdict::OutOfBounds | Verdict::TooOld
+            ) {
+                missed.refuse(verdict);
+                counts.added -= usize::from(origin.new);
+                self.cache.refuse(origin.line as usize, origin.new);
+            }
+        }
+        bench.refused = missed.refused;
     }
 
     /// A scrape without a page: everything tracked so far goes stale.
@@ -290,15 +302,23 @@ impl Recorder {
         if receipt.accepted == bench.scratch.batch.len() {
             return (counts, false);
         }
-        let mut missed = Missed::default();
+        let mut missed = Missed {
+            refused: bench.refused,
+            ..Missed::default()
+        };
         let mut latest_ms = HashMap::new();
+        let mut tracked = HashSet::new();
+        let gone = bench.stale.len();
         for row in 0..bench.scratch.batch.len() {
             let batch = &bench.scratch.batch;
             let verdict = batch.verdict.get(row).copied().unwrap_or_default();
             let (series, at_ms) = (batch.refs[row], batch.row_at_ms(row));
             match (verdict, bench.scratch.origins.get(row).copied()) {
-                (Verdict::Accepted | Verdict::Repeated | Verdict::Pending, _) => {
+                (Verdict::Accepted | Verdict::Repeated | Verdict::Pending, origin) => {
                     latest_ms.insert(series, at_ms);
+                    if origin.is_some_and(|origin| self.cache.line_mut(origin.line as usize).has(CURRENT)) {
+                        tracked.insert(series);
+                    }
                 }
                 (Verdict::UnknownSeries, None) => missed.report = true,
                 (Verdict::UnknownSeries, Some(origin)) => {
@@ -317,7 +337,12 @@ impl Recorder {
                 }
             }
         }
-        count(setting, missed.refused);
+        bench.refused = missed.refused;
+        // Another row of an untracked series may have been taken, so that it goes on.
+        let untracked = bench.stale.split_off(gone);
+        bench
+            .stale
+            .extend(untracked.into_iter().filter(|series| !tracked.contains(series)));
         if !missed.rows.is_empty() {
             resolve_again(setting, &bench.page, bench.format, &missed.rows, &mut self.cache);
         }
@@ -396,75 +421,4 @@ impl Recorder {
 struct Read {
     counts: Counts,
     page_rows: usize,
-}
-
-struct Failure {
-    error: String,
-    too_large: bool,
-    forbidden: bool,
-}
-
-/// Brings the page into `page` and tells its content type.
-fn unpack(setting: Setting<'_>, answer: Answer, page: &mut Vec<u8>) -> Result<String, Failure> {
-    page.clear();
-    let failure = |error, too_large, forbidden| Failure {
-        error,
-        too_large,
-        forbidden,
-    };
-    let (body, gzip, content_type) = match answer {
-        Answer::Page {
-            body,
-            gzip,
-            content_type,
-        } => (body, gzip, content_type),
-        Answer::Failed { error, too_large } => {
-            if too_large {
-                setting.metrics.exceeded_body_size_limit.inc();
-            }
-            return Err(failure(error, too_large, false));
-        }
-        Answer::Forbidden(error) => return Err(failure(error, false, true)),
-    };
-    let limit = usize::try_from(setting.config.body_size_limit_bytes).unwrap_or(usize::MAX);
-    if !gzip {
-        *page = body;
-        return Ok(content_type);
-    }
-    match gunzip(&body, limit, page) {
-        Ok(()) => Ok(content_type),
-        Err(error) => {
-            page.clear();
-            if error.is_body_too_large() {
-                setting.metrics.exceeded_body_size_limit.inc();
-            }
-            Err(failure(error.to_string(), error.is_body_too_large(), false))
-        }
-    }
-}
-
-/// Counts refused samples and says so in the log.
-fn count(setting: Setting<'_>, refused: super::page::Refused) {
-    let (metrics, target) = (setting.metrics, &setting.target.url);
-    if refused.out_of_order > 0 {
-        metrics.out_of_order.add(refused.out_of_order as f64);
-        warn!(
-            num_dropped = refused.out_of_order,
-            target, "Error on ingesting out-of-order samples"
-        );
-    }
-    if refused.duplicate > 0 {
-        metrics.duplicates.add(refused.duplicate as f64);
-        warn!(
-            num_dropped = refused.duplicate,
-            target, "Error on ingesting samples with different value but same timestamp"
-        );
-    }
-    if refused.out_of_bounds > 0 {
-        metrics.out_of_bounds.add(refused.out_of_bounds as f64);
-        warn!(
-            num_dropped = refused.out_of_bounds,
-            target, "Error on ingesting samples that are too old or are too far into the future"
-        );
-    }
 }

@@ -11,7 +11,7 @@ use http::header::{
 };
 use url::Url;
 
-use super::cycle::Answer;
+use super::answer::Answer;
 use super::target::Target;
 use crate::config::scrape::{ScrapeConfig, ScrapeProtocol};
 use crate::exposition::negotiate::accept_header;

@@ -65,11 +65,11 @@ impl IngestPool {
         Ok(Self { handle })
     }
 
-    /// Does `job` on one of the threads; `None` if it panicked.
-    pub(super) async fn run<T: Send + 'static>(
+    /// Has `job` done on one of the threads. Its result never comes if it panics.
+    pub(super) fn submit<T: Send + 'static>(
         &self,
         job: impl FnOnce(&mut Workbench) -> T + Send + 'static,
-    ) -> Option<T> {
+    ) -> oneshot::Receiver<T> {
         let (sender, receiver) = oneshot::channel();
         let job: Job = Box::new(move |bench| {
             // Nobody waits any more when the server is shutting down.
@@ -78,7 +78,7 @@ impl IngestPool {
         let queue = &self.handle.queue;
         queue.state.lock().jobs.push_back(job);
         queue.filled.notify_one();
-        receiver.await.ok()
+        receiver
     }
 }
 

@@ -35,8 +35,9 @@ pub(super) fn finish(
         return Ok(None);
     }
     let labels = labels.build();
-    check(&labels, config)?;
-    if let Some(name) = repeated_name(page) {
+    let repeated = repeated_name(page);
+    check(&labels, repeated.map_or(0, |(_, count)| count), config)?;
+    if let Some((name, _)) = repeated {
         return Err(LabelProblem::Invalid(format!(
             "label name \"{name}\" is not unique: invalid sample"
         )));
@@ -73,16 +74,16 @@ fn add_target_labels(page: &[RawLabel<'_>], target: &Labels, honor: bool, labels
     }
 }
 
-fn repeated_name<'a>(page: &'a [RawLabel<'_>]) -> Option<&'a str> {
+/// The first name that the page says more than once, and how many labels are too many.
+fn repeated_name<'a>(page: &'a [RawLabel<'_>]) -> Option<(&'a str, usize)> {
     let mut names: Vec<&str> = page.iter().map(|(name, _)| &**name).collect();
     names.sort_unstable();
-    names
-        .windows(2)
-        .find(|pair| pair[0] == pair[1])
-        .map(|pair| pair[0])
+    let mut repeated = names.windows(2).filter(|pair| pair[0] == pair[1]);
+    let name = repeated.next()?[0];
+    Some((name, 1 + repeated.count()))
 }
 
-fn check(labels: &Labels, config: &ScrapeConfig) -> Result<(), LabelProblem> {
+fn check(labels: &Labels, repeated: usize, config: &ScrapeConfig) -> Result<(), LabelProblem> {
     let Some(metric) = labels.get(METRIC_NAME) else {
         return Err(LabelProblem::Invalid(format!(
             "missing metric name ({METRIC_NAME} label)"
@@ -94,12 +95,17 @@ fn check(labels: &Labels, config: &ScrapeConfig) -> Result<(), LabelProblem> {
             "invalid metric name or label names: {labels}"
         )));
     }
-    check_limits(labels, metric, config)
+    check_limits(labels, repeated, metric, config)
 }
 
-fn check_limits(labels: &Labels, metric: &str, config: &ScrapeConfig) -> Result<(), LabelProblem> {
+fn check_limits(
+    labels: &Labels,
+    repeated: usize,
+    metric: &str,
+    config: &ScrapeConfig,
+) -> Result<(), LabelProblem> {
     let exceeds = |size: usize, limit: u64| limit > 0 && size as u64 > limit;
-    let (count, limit) = (labels.len(), config.label_limit);
+    let (count, limit) = (labels.len() + repeated, config.label_limit);
     let metric = short(metric);
     if exceeds(count, limit) {
         return Err(LabelProblem::Limit(format!(

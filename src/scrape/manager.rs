@@ -66,7 +66,7 @@ impl ScrapeManager {
     ) -> std::io::Result<Self> {
         let metrics = ScrapeMetrics::new(registry);
         Ok(Self {
-            targets: Targets::new(metrics.clone()),
+            targets: Targets::new(registry),
             common: Common {
                 storage,
                 clock,

@@ -28,8 +28,6 @@ pub(super) struct ScrapeMetrics {
     pub(super) interval_length: Family<Summary>,
     pub(super) interval_length_histogram: Family<Histogram>,
     pub(super) duration: Histogram,
-    pub(super) metadata_entries: Family<Gauge>,
-    pub(super) metadata_bytes: Family<Gauge>,
 }
 
 const QUANTILES: [f64; 5] = [0.01, 0.05, 0.5, 0.9, 0.99];
@@ -156,16 +154,6 @@ impl ScrapeMetrics {
                 "Total duration of the scrape from start to commit completion in seconds.",
                 &DURATION_BOUNDS,
             ),
-            metadata_entries: registry.gauges(
-                "prometheus_target_metadata_cache_entries",
-                "Total number of metric metadata entries in the cache",
-                &["scrape_job"],
-            ),
-            metadata_bytes: registry.gauges(
-                "prometheus_target_metadata_cache_bytes",
-                "The number of bytes that are currently used for storing metric metadata in the cache",
-                &["scrape_job"],
-            ),
         }
     }
 
@@ -179,7 +167,5 @@ impl ScrapeMetrics {
         self.target_limit.remove(job);
         self.targets.remove(job);
         self.symbols.remove(job);
-        self.metadata_entries.remove(job);
-        self.metadata_bytes.remove(job);
     }
 }

@@ -12,6 +12,7 @@
 //!
 //! Start with [`ScrapeManager`]; for the work itself with `cycle`.
 
+mod answer;
 mod cache;
 pub mod clock;
 mod cycle;

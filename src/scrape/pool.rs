@@ -15,7 +15,7 @@ use tracing::error;
 use super::cycle::Recorder;
 use super::failure_log::FailureLog;
 use super::fetch::{Fetch, HttpFetch};
-use super::run::{Common, Loop, PoolState, Stop};
+use super::run::{Common, Life, Loop, PoolState, RecorderPlace, Stop};
 use super::status::Watched;
 use super::target::{Built, Target};
 use super::view::PoolView;
@@ -108,7 +108,7 @@ impl Pool {
             self.order.push(target.hash);
             match self.loops.get(&target.hash) {
                 Some(running) => running.watched.rediscover(&target.discovered),
-                None => self.start(Arc::new(target), None),
+                None => self.start(Arc::new(target)),
             }
         }
         self.forget_sockets();
@@ -181,33 +181,36 @@ impl Pool {
         Ok(())
     }
 
-    fn start(&mut self, target: Arc<Target>, recorder: Option<Recorder>) {
-        let recorder = recorder.unwrap_or_else(|| Recorder::new(self.common.texts.clone()));
+    fn start(&mut self, target: Arc<Target>) {
+        let recorder = Box::new(Recorder::new(self.common.texts.clone()));
         let watched = Arc::new(Watched::new(target, recorder.families()));
         self.start_watched(watched, Some(recorder));
     }
 
-    fn start_watched(&mut self, watched: Arc<Watched>, recorder: Option<Recorder>) {
+    fn start_watched(&mut self, watched: Arc<Watched>, recorder: Option<Box<Recorder>>) {
         let target = watched.target();
-        let recorder = recorder.unwrap_or_else(|| Recorder::new(self.common.texts.clone()));
+        let recorder = recorder.unwrap_or_else(|| Box::new(Recorder::new(self.common.texts.clone())));
         watched.show(recorder.families());
         let (stop, stopped) = oneshot::channel();
-        let life = Loop {
+        let life = Life {
             common: self.common.clone(),
             config: Arc::clone(&self.config),
             pool: Arc::clone(&self.state),
             watched: Arc::clone(&watched),
+            target: Arc::clone(&target),
+        };
+        let scraping = Loop {
+            life: Arc::new(life),
             fetch: self.fetch(&target),
-            recorder: Some(recorder),
+            recorder: RecorderPlace::Here(recorder),
             offset_seed: self.offset_seed,
             stop: stopped,
             cancelled: self.cancel.subscribe(),
-            target: Arc::clone(&target),
         };
         let running = Running {
             watched,
             stop,
-            ended: tokio::spawn(life.run()),
+            ended: tokio::spawn(scraping.run()),
         };
         self.loops.insert(target.hash, running);
     }

@@ -1,6 +1,6 @@
 //! Rows that the storage did not take: counted, or, if it only forgot the series, resolved and stored again.
 
-use tracing::debug;
+use tracing::{debug, warn};
 use tsdb::batch::{AppendOptions, Batch, Verdict};
 
 use super::cache::LineCache;
@@ -66,5 +66,31 @@ pub(super) fn resolve_again(
     }
     if let Err(error) = setting.storage.append(&mut batch, &AppendOptions::default()) {
         tracing::error!(%error, target = setting.target.url, "Scrape commit failed");
+    }
+}
+
+/// Counts refused samples and says so in the log.
+pub(super) fn count(setting: Setting<'_>, refused: Refused) {
+    let (metrics, target) = (setting.metrics, &setting.target.url);
+    if refused.out_of_order > 0 {
+        metrics.out_of_order.add(refused.out_of_order as f64);
+        warn!(
+            num_dropped = refused.out_of_order,
+            target, "Error on ingesting out-of-order samples"
+        );
+    }
+    if refused.duplicate > 0 {
+        metrics.duplicates.add(refused.duplicate as f64);
+        warn!(
+            num_dropped = refused.duplicate,
+            target, "Error on ingesting samples with different value but same timestamp"
+        );
+    }
+    if refused.out_of_bounds > 0 {
+        metrics.out_of_bounds.add(refused.out_of_bounds as f64);
+        warn!(
+            num_dropped = refused.out_of_bounds,
+            target, "Error on ingesting samples that are too old or are too far into the future"
+        );
     }
 }

@@ -7,9 +7,9 @@ use parking_lot::RwLock;
 use tsdb::model::{Labels, Metadata};
 
 use super::metadata::size;
-use super::metrics::ScrapeMetrics;
 use super::status::Watched;
 use super::url::Outside;
+use crate::telemetry::Registry;
 use crate::web::views::{ActiveTarget, DroppedTarget, TargetsView};
 
 /// What may be seen of one pool.
@@ -26,26 +26,38 @@ pub(super) struct PoolView {
 pub struct Targets {
     pub(super) pools: Arc<RwLock<BTreeMap<String, PoolView>>>,
     pub(super) outside: Arc<RwLock<Outside>>,
-    pub(super) metrics: ScrapeMetrics,
 }
 
 impl Targets {
-    pub(super) fn new(metrics: ScrapeMetrics) -> Self {
-        Self {
+    pub(super) fn new(registry: &Registry) -> Self {
+        let targets = Self {
             pools: Arc::default(),
             outside: Arc::default(),
-            metrics,
-        }
+        };
+        let (entries, bytes) = (targets.clone(), targets.clone());
+        registry.gauges_fn(
+            "prometheus_target_metadata_cache_entries",
+            "Total number of metric metadata entries in the cache",
+            &["scrape_job"],
+            move || entries.metadata_sizes(|(count, _)| count),
+        );
+        registry.gauges_fn(
+            "prometheus_target_metadata_cache_bytes",
+            "The number of bytes that are currently used for storing metric metadata in the cache",
+            &["scrape_job"],
+            move || bytes.metadata_sizes(|(_, bytes)| bytes),
+        );
+        targets
     }
 
-    /// Brings the metrics of metadata up to date; to be called before metrics are rendered.
-    pub fn refresh_metrics(&self) {
-        for (job, pool) in &*self.pools.read() {
-            let sizes = pool.active.iter().map(|watched| size(&watched.families()));
-            let (count, bytes) = sizes.fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1));
-            self.metrics.metadata_entries.with(&[job]).set(count as f64);
-            self.metrics.metadata_bytes.with(&[job]).set(bytes as f64);
-        }
+    /// By job, one of (families, bytes of their texts) summed over targets.
+    fn metadata_sizes(&self, which: impl Fn((usize, usize)) -> usize) -> Vec<(Vec<String>, f64)> {
+        let pools = self.pools.read();
+        let of_pool = |(job, pool): (&String, &PoolView)| {
+            let sizes = pool.active.iter().map(|watched| which(size(&watched.families())));
+            (vec![job.clone()], sizes.sum::<usize>() as f64)
+        };
+        pools.iter().map(of_pool).collect()
     }
 }
 

@@ -173,6 +173,25 @@ impl Registry {
         });
     }
 
+    /// Gauges that differ in labels and are asked for when they are read: (label values, value) each.
+    pub fn gauges_fn(
+        &self,
+        name: &'static str,
+        help: &'static str,
+        labels: &'static [&'static str],
+        read: impl Fn() -> Vec<(Vec<String>, f64)> + Send + Sync + 'static,
+    ) {
+        self.add(name, help, "gauge", move |name, out| {
+            for (values, value) in read() {
+                let mut text = String::new();
+                for (label, value) in labels.iter().zip(&values) {
+                    push_label(&mut text, label, value);
+                }
+                push_sample(out, name, "", &text, value);
+            }
+        });
+    }
+
     /// A counter whose value is asked for when it is read.
     pub fn counter_fn(
         &self,

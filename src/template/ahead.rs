@@ -3,8 +3,8 @@
 //! A space is a token, so that `$x foo` needs three to tell an argument from a declaration.
 
 use super::error::TemplateError;
-use super::lexer::{Kind, Token};
 use super::parse::{Parsed, Parser};
+use super::token::{Kind, Token};
 
 /// What comes after the last token.
 pub(super) fn end_of_text() -> Token {

@@ -1,7 +1,8 @@
 //! Calls: arguments evaluated, fitted to the types that parameters ask for, and handed over.
 
-use super::eval::{Done, Place, Walk};
+use super::eval::{Done, Walk};
 use super::functions::{self, Call, Function, Param};
+use super::place::Place;
 use super::print;
 use super::tree::{Term, TermKind};
 use super::value::{Held, IntKind, Value};

@@ -150,7 +150,7 @@ fn index_of(index: &Value, capacity: usize) -> Result<usize, String> {
     }
 }
 
-/// `index a i j`: a[i][j]
+/// `index a i j`: a\[i\]\[j\]
 pub(super) fn index(item: &Value, indexes: &[Value]) -> Result<Value, String> {
     if matches!(item, Value::Nil) {
         return Err("index of untyped nil".to_owned());
@@ -194,7 +194,7 @@ fn key(index: &Value) -> Result<Arc<str>, String> {
     }
 }
 
-/// `slice a i j`: a[i:j]
+/// `slice a i j`: a\[i:j\]
 pub(super) fn slice(item: &Value, indexes: &[Value]) -> Result<Value, String> {
     let length = match item {
         Value::Nil => return Err("slice of untyped nil".to_owned()),

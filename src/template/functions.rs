@@ -115,6 +115,18 @@ pub(super) fn find(name: &str) -> Option<&'static Function> {
         .map(|at| &FUNCTIONS[at])
 }
 
+/// Names of Prometheus' own functions, without Go's, sorted.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    const GO: &[&str] = &[
+        "and", "call", "eq", "ge", "gt", "html", "index", "js", "le", "len", "lt", "ne", "not", "or",
+        "print", "printf", "println", "slice", "urlquery",
+    ];
+    FUNCTIONS
+        .iter()
+        .map(|function| function.name)
+        .filter(|name| !GO.contains(name))
+}
+
 macro_rules! functions {
     ($($name:literal ($($param:ident),* $(; $rest:ident)?) => $run:expr;)*) => {
         &[$(Function {
@@ -229,6 +241,7 @@ mod tests {
     fn functions_are_sorted_so_that_they_are_found() {
         assert!(FUNCTIONS.is_sorted_by(|a, b| a.name < b.name));
         assert!(find("humanize1024").is_some());
+        assert_eq!(names().count(), 29);
         assert!(find("tmpl").is_none(), "only console templates have it");
     }
 }

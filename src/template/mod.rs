@@ -7,7 +7,7 @@
 //!   → eval       walks the tree over typed values, writes text
 //! ```
 //!
-//! The whole grammar is here; types are Go's ([`value`]), so that `printf "%d" $value` and every error
+//! The whole grammar is here; types are Go's ([`Value`]), so that `printf "%d" $value` and every error
 //! read as they do in Prometheus. HTML templates (consoles) are not. No clock, no storage:
 //! [`Environment`] brings the time and answers `query`.
 //!
@@ -30,12 +30,15 @@ mod layout;
 mod lexer;
 mod number;
 mod parse;
+mod pipeline;
+mod place;
 mod print;
 mod printf;
 mod show;
 mod show_number;
 mod time;
 mod title;
+mod token;
 mod tree;
 mod value;
 
@@ -47,6 +50,7 @@ use tsdb::model::Labels;
 pub use error::TemplateError;
 pub(crate) use escape::table_link;
 pub(crate) use histogram::text as histogram_text;
+pub(crate) use number::parse_float as parse_go_float;
 pub(crate) use print::quoted;
 pub use value::{AlertData, Value};
 
@@ -167,6 +171,11 @@ impl AlertTemplate {
                 .map_err(|error| error.wrapped(&format!("error executing template {name}"))),
         }
     }
+}
+
+/// Names of Prometheus' own functions, as `/api/v1/features` lists them.
+pub fn function_names() -> impl Iterator<Item = &'static str> {
+    functions::names()
 }
 
 impl AlertData {

@@ -164,7 +164,7 @@ pub(super) const INVALID_SYNTAX: &str = "invalid syntax";
 pub(super) const OUT_OF_RANGE: &str = "value out of range";
 
 /// Go's `strconv.ParseFloat`: decimal and hexadecimal, `Inf`, `NaN`, underscores.
-pub(super) fn parse_float(text: &str) -> Result<f64, &'static str> {
+pub(crate) fn parse_float(text: &str) -> Result<f64, &'static str> {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
     let negative = text.starts_with('-');
     let lower = unsigned.to_ascii_lowercase();

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::compare::difference;
 use super::data;
-use super::differences::listed;
+use crate::support::differences::listed;
 use crate::support::http::{self, Answer};
 use crate::support::server::{Server, Start, deucalion};
 use crate::support::{peers, root, wait_for};

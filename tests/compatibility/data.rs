@@ -4,25 +4,14 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::support::Dice;
+
 /// When the samples begin, in seconds: a multiple of two hours, so that blocks are whole.
 pub(super) const START_S: i64 = 1_700_006_400;
 /// From one sample to the next, in seconds.
 const STEP_S: i64 = 30;
 /// How many samples a series has: two hours and a half.
 const SAMPLES: i64 = 300;
-
-/// A small generator of numbers that look random and are the same everywhere.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % sides
-    }
-}
 
 /// All samples as OpenMetrics text.
 fn openmetrics() -> String {

@@ -6,5 +6,4 @@
 mod api;
 mod compare;
 mod data;
-mod differences;
 mod queries;

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::compare::{difference, sort_result, sort_texts};
 use super::data::{self, START_S};
-use super::differences::listed;
+use crate::support::differences::listed;
 use crate::support::http::Answer;
 use crate::support::server::{Server, Start, deucalion};
 use crate::support::{peers, root};

@@ -90,16 +90,6 @@ pub(crate) fn get(url: &str) -> Result<Answer, String> {
     request("GET", url, &[], None)
 }
 
-/// A form as a POST.
-pub(crate) fn post_form(url: &str, form: &[(&str, &str)]) -> Result<Answer, String> {
-    request(
-        "POST",
-        url,
-        &[],
-        Some(("application/x-www-form-urlencoded", &encode(form))),
-    )
-}
-
 /// `a=b&c=d`, encoded.
 pub(crate) fn encode(form: &[(&str, &str)]) -> String {
     let mut text = url::form_urlencoded::Serializer::new(String::new());

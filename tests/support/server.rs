@@ -35,6 +35,7 @@ pub(crate) struct Start {
     dir: PathBuf,
     port: u16,
     args: Vec<String>,
+    variables: Vec<(String, String)>,
     scheme: &'static str,
 }
 
@@ -46,6 +47,7 @@ impl Start {
             dir: dir.to_owned(),
             port: free_port(),
             args: Vec::new(),
+            variables: Vec::new(),
             scheme: "http",
         }
     }
@@ -58,6 +60,12 @@ impl Start {
     /// Adds a flag.
     pub(crate) fn arg(mut self, arg: impl Into<String>) -> Self {
         self.args.push(arg.into());
+        self
+    }
+
+    /// Sets a variable of the environment.
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -82,6 +90,7 @@ impl Start {
             .arg("--storage.tsdb.path=data")
             .arg(format!("--web.listen-address=127.0.0.1:{}", self.port))
             .args(&self.args)
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(out.try_clone().expect("share the log"))
             .stderr(out)
@@ -149,6 +158,15 @@ impl Server {
         answer.json()["data"].clone()
     }
 
+    /// kill -9 without a process between; the process remains to be waited for.
+    pub(crate) fn kill_now(&self) {
+        let pid = i32::try_from(self.pid())
+            .ok()
+            .and_then(rustix::process::Pid::from_raw);
+        let pid = pid.expect("a process id is a positive number");
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("kill the server");
+    }
+
     /// kill -9
     pub(crate) fn kill(mut self) {
         self.child.kill().expect("kill the server");
@@ -160,6 +178,15 @@ impl Server {
     pub(crate) fn stop(mut self) -> Option<i32> {
         self.signal("TERM");
         let code = wait_for("the server to stop", 60, || {
+            self.child.try_wait().expect("wait for the server")
+        });
+        code.code()
+    }
+
+    /// Waits for a process that ends by itself; its exit code.
+    #[track_caller]
+    pub(crate) fn ended(mut self) -> Option<i32> {
+        let code = wait_for("the server to end by itself", 30, || {
             self.child.try_wait().expect("wait for the server")
         });
         code.code()

@@ -153,9 +153,11 @@ fn memory() {
         .ok()
         .and_then(|n| n.parse().ok())
         .unwrap_or(8);
+    let mut most = 0;
     for round in 1..=rounds {
         targets.round();
         if round % 4 == 0 {
+            most = most.max(anonymous_bytes());
             targets
                 .db
                 .maintain(START_MS + targets.step * 15_000)
@@ -165,6 +167,10 @@ fn memory() {
     println!(
         "{:?} a sample",
         (on_cpu() - from) / u32::try_from(targets.refs.len() * SERIES_PER_TARGET * rounds).unwrap_or(1)
+    );
+    println!(
+        "at most {} anonymous bytes a series",
+        most.saturating_sub(before) / count
     );
     say(&targets, "filled");
     let want = Selection::new(

@@ -13,6 +13,8 @@ mod answer;
 mod error;
 mod options;
 mod stats;
+#[cfg(test)]
+mod tests;
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -136,6 +138,11 @@ impl Engine {
         budget: &Budget,
         cancel: &Cancel,
     ) -> Result<Answer, QueryError> {
+        if step_ms <= 0 {
+            return Err(QueryError::bad_query(
+                "zero or negative query resolution step widths are not accepted. Try a positive integer",
+            ));
+        }
         let period = Period {
             start_ms,
             end_ms,

@@ -36,6 +36,14 @@ impl Limits {
         }
     }
 
+    /// Whether a column of so many steps may be held at all: a series has room for a value at each.
+    pub(crate) fn check_steps(&self, steps: usize) -> Result<(), QueryError> {
+        if steps > self.samples.max {
+            return Err(QueryError::too_many_samples());
+        }
+        Ok(())
+    }
+
     /// The most samples ever held at a time.
     pub(crate) fn peak_samples(&self) -> usize {
         self.samples.peak.load(Ordering::Relaxed)

@@ -109,6 +109,7 @@ impl<'r> Eval<'r> {
         if grid.len() == 0 {
             return Ok(());
         }
+        self.limits.check_steps(grid.len())?;
         match node {
             Node::Vector(selector) => self.each_selected(selector, grid, sink),
             Node::Invariant { node, grid: once } => self.each_invariant(node, *once, grid, sink),
@@ -143,6 +144,7 @@ impl<'r> Eval<'r> {
 
     /// The values of a scalar node.
     pub(crate) fn scalar(&mut self, node: &Node, grid: Grid) -> Result<Scalar, QueryError> {
+        self.limits.check_steps(grid.len())?;
         match node {
             Node::Number(value) => Ok(Scalar::Const(*value)),
             Node::Negate(node) => Ok(self.scalar(node, grid)?.map(|v| -v)),

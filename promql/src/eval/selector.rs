@@ -47,7 +47,10 @@ impl<'r> Eval<'r> {
     ) -> Result<(), QueryError> {
         let steps = grid.len();
         let lookback_ms = self.settings.lookback_ms;
-        let from_ms = selector.shift.apply(grid.start_ms) - lookback_ms + 1;
+        let from_ms = selector
+            .shift
+            .apply(grid.start_ms)
+            .saturating_sub(lookback_ms - 1);
         let through_ms = selector.shift.apply(grid.last_ms());
         let mut scratch = self.limits.holding()?;
         let mut columns = Columns::default();
@@ -60,7 +63,7 @@ impl<'r> Eval<'r> {
             if columns.is_empty() {
                 continue;
             }
-            scratch.set(0, columns.held_bytes())?;
+            scratch.set(0, columns.held_bytes() + steps * size_of::<f64>())?;
             let mut v = self.column(steps);
             let mut h = HistogramSteps::new();
             let times = (grid, selector.shift, lookback_ms);
@@ -127,7 +130,7 @@ fn pick(
         let Some(row) = after.checked_sub(1) else {
             continue;
         };
-        if times[row] <= ref_ms - lookback_ms {
+        if times[row] <= ref_ms.saturating_sub(lookback_ms) {
             continue;
         }
         if !columns.is_float_only() {

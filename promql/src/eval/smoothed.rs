@@ -17,8 +17,11 @@ impl<'r> Eval<'r> {
         sink: Sink<'_, 'r>,
     ) -> Result<(), QueryError> {
         let lookback_ms = self.settings.lookback_ms;
-        let from_ms = selector.shift.apply(grid.start_ms) - lookback_ms + 1;
-        let through_ms = selector.shift.apply(grid.last_ms()) + lookback_ms;
+        let from_ms = selector
+            .shift
+            .apply(grid.start_ms)
+            .saturating_sub(lookback_ms - 1);
+        let through_ms = selector.shift.apply(grid.last_ms()).saturating_add(lookback_ms);
         let (mut columns, mut samples) = (Columns::default(), Samples::default());
         let read = self.read;
         let mut cursor = read.cursor();
@@ -37,7 +40,11 @@ impl<'r> Eval<'r> {
             let mut slider = Slider::default();
             for (step, value) in v.iter_mut().enumerate() {
                 let at_ms = selector.shift.apply(grid.at_ms(step));
-                let (lo, hi) = slider.advance(&samples.t, at_ms - lookback_ms, at_ms + lookback_ms);
+                let (lo, hi) = slider.advance(
+                    &samples.t,
+                    at_ms.saturating_sub(lookback_ms),
+                    at_ms.saturating_add(lookback_ms),
+                );
                 if let Some(found) = smoothed(&samples.t[lo..hi], &samples.v[lo..hi], at_ms) {
                     *value = found;
                 }

@@ -137,6 +137,24 @@ impl Windows {
     pub(crate) fn right_ms(&self, step: usize) -> i64 {
         self.shift.apply(self.grid.at_ms(step))
     }
+
+    /// The range's left edge at `step`, which it does not hold.
+    #[inline]
+    pub(crate) fn left_ms(&self, step: usize) -> i64 {
+        self.right_ms(step).saturating_sub(self.range_ms)
+    }
+
+    /// The time after which samples belong to the window at `step`.
+    #[inline]
+    pub(crate) fn opens_ms(&self, step: usize) -> i64 {
+        self.left_ms(step).saturating_sub(self.before_ms)
+    }
+
+    /// The time up to which they do.
+    #[inline]
+    pub(crate) fn closes_ms(&self, step: usize) -> i64 {
+        self.right_ms(step).saturating_add(self.after_ms)
+    }
 }
 
 /// Two indices that move over ascending times.
@@ -201,8 +219,8 @@ impl<'r> Eval<'r> {
             }
             RangeSource::Selector(selector) => {
                 let windows = Windows::new(range, grid, self.settings.lookback_ms);
-                let from_ms = windows.right_ms(0) - windows.range_ms - windows.before_ms + 1;
-                let through_ms = windows.right_ms(grid.len() - 1) + windows.after_ms;
+                let from_ms = windows.opens_ms(0).saturating_add(1);
+                let through_ms = windows.closes_ms(grid.len() - 1);
                 let mut held = self.limits.holding()?;
                 let mut columns = Columns::default();
                 let read = self.read;
@@ -211,7 +229,7 @@ impl<'r> Eval<'r> {
                 for index in 0..roster.len() {
                     self.cancel.check()?;
                     cursor.read(selector.selection, index, from_ms, through_ms, &mut columns)?;
-                    held.set(0, columns.held_bytes())?;
+                    held.set(0, columns.held_bytes() + grid.len() * size_of::<f64>())?;
                     samples.take(&mut columns, want_starts);
                     if samples.is_empty() {
                         continue;
@@ -249,7 +267,7 @@ impl<'r> Eval<'r> {
         }
         let windows = Windows::new(range, grid, self.settings.lookback_ms);
         let right_ms = windows.right_ms(0);
-        let left_ms = right_ms - windows.range_ms;
+        let left_ms = windows.left_ms(0);
         let mut held = self.limits.holding()?;
         let mut found = Vec::new();
         self.each_windowed(range, grid, false, &mut |eval, windowed| {

@@ -24,9 +24,8 @@ pub(super) fn windows(
     let (mut floats, mut histograms) = (Slider::default(), Slider::default());
     for (step, value) in v.iter_mut().enumerate() {
         let right_ms = call.windows.right_ms(step);
-        let left_ms = right_ms - call.windows.range_ms;
-        let from_ms = left_ms - call.windows.before_ms;
-        let through_ms = right_ms + call.windows.after_ms;
+        let left_ms = call.windows.left_ms(step);
+        let (from_ms, through_ms) = (call.windows.opens_ms(step), call.windows.closes_ms(step));
         let (lo, hi) = floats.advance(&samples.t, from_ms, through_ms);
         let (h_lo, h_hi) = histograms.advance(&histogram_t, from_ms, through_ms);
         if lo == hi && h_lo == h_hi {

@@ -331,12 +331,8 @@ fn each_window(
     let mut slider = Slider::default();
     for step in 0..steps {
         let right_ms = windows.right_ms(step);
-        let left_ms = right_ms - windows.range_ms;
-        let (lo, hi) = slider.advance(
-            &samples.t,
-            left_ms - windows.before_ms,
-            right_ms + windows.after_ms,
-        );
+        let left_ms = windows.left_ms(step);
+        let (lo, hi) = slider.advance(&samples.t, windows.opens_ms(step), windows.closes_ms(step));
         if lo == hi {
             continue;
         }

@@ -55,8 +55,8 @@ impl<'v> Sums<'v> {
             &self.v[window.lo..window.lo + common]
         });
         for i in 0..common {
-            for lane in 0..LANES {
-                (sums[lane], cs[lane]) = kahan::add(lanes[lane][i], sums[lane], cs[lane]);
+            for ((v, sum), c) in lanes.iter().zip(&mut sums).zip(&mut cs) {
+                (*sum, *c) = kahan::add(v[i], *sum, *c);
             }
         }
         for (lane, window) in windows.iter().enumerate() {

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use tsdb::batch::{Appendable, Batch};
 use tsdb::model::histogram::CUSTOM_BUCKETS_SCHEMA;
 use tsdb::model::{FloatHistogram, Histogram, Labels, METRIC_NAME, Span};
+use tsdb::query::Columns;
 use tsdb::query::memory::MemoryStore;
 
 use super::parse::{Load, LoadSeries};
@@ -20,20 +20,17 @@ struct Classic {
 }
 
 /// Adds the native histograms of the classic ones in `load`.
-pub(super) fn add(store: &MemoryStore, load: &Load, batch: &mut Batch) -> Result<(), String> {
+pub(super) fn add(store: &MemoryStore, load: &Load) -> Result<(), String> {
     let mut found: BTreeMap<Labels, BTreeMap<i64, Classic>> = BTreeMap::new();
     for series in &load.series {
         collect(series, load.gap_ms, &mut found);
     }
     for (labels, by_time) in found {
-        let id = store.resolve(&labels, batch).map_err(|error| error.to_string())?;
+        let mut columns = Columns::default();
         for (at_ms, classic) in by_time {
-            let native = convert(classic);
-            batch.push_histogram_at(id, at_ms, Histogram::Float(native));
+            columns.push_histogram(at_ms, Histogram::Float(convert(classic)));
         }
-    }
-    if let Some(starts) = &mut batch.start_ms {
-        starts.resize(batch.refs.len(), 0);
+        store.fill(&labels, &columns)?;
     }
     Ok(())
 }

@@ -1,3 +1,5 @@
+//! What the web configuration takes and refuses.
+
 use super::*;
 use crate::config::tls::TlsVersion;
 

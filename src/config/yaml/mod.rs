@@ -5,8 +5,8 @@
 //!                                 └ write ─► the text of /api/v1/status/config
 //! ```
 //!
-//! [`load`] turns the scanner's events into a [`tree`]; [`scalar`] says what an unquoted word means;
-//! [`decode`] takes values out of the tree and collects every mistake; [`write`] is the way back.
+//! [`mod@load`] turns the scanner's events into a [`tree`]; [`scalar`] says what an unquoted word means;
+//! [`decode`] takes values out of the tree and collects every mistake; [`mod@write`] is the way back.
 
 pub mod decode;
 pub mod fields;

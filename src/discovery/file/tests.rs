@@ -1,3 +1,5 @@
+//! Files of targets that appear, change, break and vanish.
+
 use super::*;
 use crate::telemetry::Registry;
 

@@ -1,3 +1,5 @@
+//! Targets listed by HTTP servers that behave and that do not.
+
 use std::sync::Arc;
 
 use parking_lot::Mutex;

@@ -1,3 +1,5 @@
+//! Jobs, their providers, and what is published of them.
+
 use std::collections::BTreeMap;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Which Alertmanagers a section names.
+
 use tsdb::model::Regex;
 
 use super::*;

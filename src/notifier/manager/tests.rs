@@ -1,3 +1,5 @@
+//! Alerts on their way through queues to receivers, real ones too.
+
 use std::path::PathBuf;
 use std::time::Duration;
 

@@ -217,8 +217,8 @@ impl Matched {
             return Err(format!("required flag(s) {} not provided", missing.join(", ")));
         }
         let args = self.path.last().map_or(&[][..], |command| command.args);
-        let given = self.arg_values.len();
-        match args.iter().skip(given).find(|arg| arg.is_required) {
+        let mut left_out = args.iter().skip(self.arg_values.len());
+        match left_out.find(|arg| arg.is_required) {
             Some(arg) => Err(format!("required argument '{}' not provided", arg.name)),
             None => Ok(()),
         }

@@ -17,13 +17,14 @@ use tsdb::query::memory::MemoryStore;
 use super::{config, own_metric, samples};
 use crate::config::scrape::ScrapeConfig;
 use crate::discovery::TargetGroup;
+use crate::scrape::answer::Answer;
 use crate::scrape::clock::TokioClock;
-use crate::scrape::cycle::{Answer, Recorder};
+use crate::scrape::cycle::Recorder;
 use crate::scrape::fetch::Fetch;
 use crate::scrape::ingest::IngestPool;
 use crate::scrape::metadata::Texts;
 use crate::scrape::metrics::ScrapeMetrics;
-use crate::scrape::run::{Common, Loop, PoolState, Stop};
+use crate::scrape::run::{Common, Life, Loop, PoolState, RecorderPlace, Stop};
 use crate::scrape::status::Watched;
 use crate::scrape::target::Target;
 use crate::scrape::{Clock, ScrapeManager, SystemClock};
@@ -52,7 +53,7 @@ impl Fetch for FakeFetch {
     }
 }
 
-struct Life {
+struct Watch {
     store: MemoryStore,
     clock: TokioClock,
     asked: mpsc::UnboundedReceiver<i64>,
@@ -65,7 +66,7 @@ struct Life {
 const PLACE_MS: u64 = 300;
 const START_MS: i64 = 1_000_000_700;
 
-fn live(takes: Duration) -> Life {
+fn live(takes: Duration) -> Watch {
     let store = MemoryStore::new();
     let clock = TokioClock::starting_at_ms(START_MS);
     let (sender, asked) = mpsc::unbounded_channel();
@@ -82,7 +83,7 @@ fn live(takes: Duration) -> Life {
         timeout_ms: 1000,
         hash: PLACE_MS * 1_000_000,
     });
-    let life = Loop {
+    let life = Life {
         common: Common {
             storage: Arc::new(store.clone()),
             clock: Arc::new(clock),
@@ -94,36 +95,42 @@ fn live(takes: Duration) -> Life {
         pool: Arc::new(PoolState::default()),
         watched: Arc::new(Watched::new(Arc::clone(&target), recorder.families())),
         target,
+    };
+    let scraping = Loop {
+        life: Arc::new(life),
         fetch: Box::new(FakeFetch {
             clock,
             asked: sender,
             takes,
         }),
-        recorder: Some(recorder),
+        recorder: RecorderPlace::Here(Box::new(recorder)),
         offset_seed: 0,
         stop: stopped,
         cancelled: cancel.subscribe(),
     };
-    Life {
+    Watch {
         store,
         clock,
         asked,
         stop: Some(stop),
         cancel,
-        ended: tokio::spawn(life.run()),
+        ended: tokio::spawn(scraping.run()),
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn scrapes_come_at_the_targets_place_in_each_interval() {
     let mut life = live(Duration::from_millis(40));
-    let mut times = Vec::new();
-    for _ in 0..3 {
-        times.push(life.asked.recv().await.unwrap());
+    let mut times = [0; 3];
+    for time in &mut times {
+        *time = life.asked.recv().await.unwrap();
     }
     assert_eq!(times, [1_000_001_300, 1_000_002_300, 1_000_003_300]);
+    let (sender, recorder) = oneshot::channel();
+    life.stop.take().unwrap().send(Stop::HandOver(sender)).unwrap();
+    recorder.await.unwrap();
     let stored = samples(&life.store, "__name__=a");
-    assert_eq!(stored, [(1_000_001_300, Some(1.0)), (1_000_002_300, Some(1.0))]);
+    assert_eq!(stored, times.map(|at_ms| (at_ms, Some(1.0))));
 }
 
 #[tokio::test(start_paused = true)]
@@ -322,7 +329,6 @@ async fn targets_are_scraped_over_http_and_shown() {
         Some("50ms")
     );
     assert_eq!(targets.metadata()[0].1, "a");
-    targets.refresh_metrics();
     let metric = "prometheus_target_metadata_cache_entries{scrape_job=\"test\"}";
     assert_eq!(own_metric(&server.registry, metric), "1");
     server.manager.stop().await;

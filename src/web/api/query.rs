@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
-use promql::annotations::{Annotations, Level};
+use promql::annotations::Annotations;
 use promql::engine::{ErrorKind as EngineErrorKind, QueryError, QueryOptions};
 use promql::format;
-use promql::parser::{self, Span};
+use promql::parser;
 use promql::value::{MatrixSeries, SampleValue, Value, VectorSample};
 use tsdb::model::{FloatHistogram, Labels};
 
@@ -163,33 +163,9 @@ fn parse(queries: &Queries, params: &Params) -> Result<parser::Expr, ApiError> {
 }
 
 /// Annotations as the API shows them: at most ten of each level, with line and column.
-pub(super) fn notes(query: &str, annotations: &Annotations) -> Notes {
-    let texts = |level: Level, prefix: &str, kind: &str| {
-        let mut texts: Vec<String> = annotations
-            .iter()
-            .filter(|(l, _, _)| *l == level)
-            .map(|(_, text, span)| format!("{prefix}{text}{}", place(query, span)))
-            .collect();
-        let more = texts.len().saturating_sub(NOTES_MAX);
-        texts.truncate(NOTES_MAX);
-        if more > 0 {
-            texts.push(format!("{more} more {kind} annotations omitted"));
-        }
-        texts
-    };
-    Notes {
-        warnings: texts(Level::Warning, "PromQL warning: ", "warning"),
-        infos: texts(Level::Info, "PromQL info: ", "info"),
-    }
-}
-
-/// ` (line:column)` of a span's beginning, both from 1, columns in bytes.
-fn place(query: &str, span: Option<Span>) -> String {
-    let Some(span) = span else { return String::new() };
-    let before = &query.as_bytes()[..(span.start as usize).min(query.len())];
-    let line = memchr::memchr_iter(b'\n', before).count() + 1;
-    let column = before.len() - memchr::memrchr(b'\n', before).map_or(0, |at| at + 1) + 1;
-    format!(" ({line}:{column})")
+fn notes(query: &str, annotations: &Annotations) -> Notes {
+    let (warnings, infos) = annotations.to_strings(query, NOTES_MAX);
+    Notes { warnings, infos }
 }
 
 /// The JSON of a query's answer, written piece by piece as it is sent.
@@ -483,13 +459,5 @@ mod tests {
             parsed["data"]["result"][9]["values"].as_array().unwrap().len(),
             2000
         );
-    }
-
-    #[test]
-    fn an_annotation_is_placed_by_line_and_column() {
-        let mut annotations = Annotations::new();
-        annotations.add(Level::Info, "odd", Some(Span { start: 4, end: 5 }));
-        let notes = notes("a +\nb", &annotations);
-        assert_eq!(notes.infos, ["PromQL info: odd (2:1)"]);
     }
 }

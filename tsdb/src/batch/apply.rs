@@ -36,6 +36,19 @@ impl Head {
         outcome
     }
 
+    /// See [`super::Appendable::judge`].
+    pub(crate) fn judge(&self, batch: &mut Batch) {
+        let mut scratch = Scratch::take(self);
+        let writers = self.lock_lanes(batch, &mut scratch);
+        let lanes = lanes_of(&scratch);
+        let data: [Option<RwLockReadGuard<'_, LaneData>>; LANES] =
+            std::array::from_fn(|lane| lanes[lane].then(|| self.lanes[lane].data.read()));
+        self.judge_rows(batch, &mut scratch, &data);
+        drop(data);
+        drop(writers);
+        scratch.put_back(self);
+    }
+
     fn append_with(&self, batch: &mut Batch, scratch: &mut Scratch) -> Result<Receipt, AppendError> {
         let _writers = self.lock_lanes(batch, scratch);
         if self.closed.load(Ordering::Acquire) {

@@ -275,4 +275,11 @@ pub trait Appendable: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// When nothing was stored: the log failed or the database is shut.
     fn append(&self, batch: &mut Batch, options: &AppendOptions) -> Result<Receipt, AppendError>;
+
+    /// Judges each row by what is stored now, not by the rows before it, and stores nothing.
+    ///
+    /// Fills `batch.verdict`; what cannot tell without storing leaves it empty.
+    fn judge(&self, batch: &mut Batch) {
+        batch.verdict.clear();
+    }
 }

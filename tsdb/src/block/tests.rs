@@ -1,3 +1,5 @@
+//! Blocks written, read, deleted from and damaged.
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 

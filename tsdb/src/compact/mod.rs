@@ -1,6 +1,6 @@
 //! Compaction: decide, then do.
 //!
-//! [`plan`] looks at what blocks there are and chooses some, [`execute`] writes one block of them,
+//! [`plan()`] looks at what blocks there are and chooses some, [`execute`] writes one block of them,
 //! [`retention`] says which have outlived their time. The first and the last are pure: metas in, ids out.
 //! Who runs them when, and removes what was replaced, is the database's.
 //!

@@ -1,3 +1,5 @@
+//! Which blocks are merged, and what comes out.
+
 use std::path::Path;
 use std::sync::Arc;
 

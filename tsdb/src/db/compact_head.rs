@@ -2,6 +2,7 @@
 //! of the head.
 
 use std::hash::BuildHasher;
+use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use super::{Db, MaintainError};
@@ -9,7 +10,7 @@ use crate::block::{BlockWriter, ChunkToWrite, Meta, Ulid};
 use crate::chunk::{Encoding, xor};
 use crate::head::lane::range_end;
 use crate::head::ordered::Ordered;
-use crate::query::Columns;
+use crate::query::{Columns, QueryError};
 
 /// How many samples a chunk of a block holds.
 const SAMPLES_PER_CHUNK: usize = 120;
@@ -35,7 +36,7 @@ impl Db {
         for lane in &self.head.lanes {
             drop(lane.writer.lock());
         }
-        let written = self.write_block(from_ms, end_ms, now_ms)?;
+        let written = self.write_block(&self.dir, from_ms, end_ms, now_ms)?;
         if let Some(meta) = &written {
             tracing::info!(mint = meta.min_ms, maxt = meta.max_ms, ulid = %meta.ulid, "write block");
             // Visible before it goes from the head, so that no query misses it.
@@ -50,14 +51,22 @@ impl Db {
         Ok(end_ms)
     }
 
-    fn write_block(&self, from_ms: i64, end_ms: i64, now_ms: i64) -> Result<Option<Meta>, MaintainError> {
+    /// Writes what the head holds of `from_ms .. end_ms` as a block into `dir`; nothing if there is nothing.
+    pub(super) fn write_block(
+        &self,
+        dir: &Path,
+        from_ms: i64,
+        end_ms: i64,
+        now_ms: i64,
+    ) -> Result<Option<Meta>, MaintainError> {
         let mut ordered = Ordered::new(&self.head, from_ms, end_ms - 1)?;
         let meta = Meta::of_head(self.new_ulid(now_ms), from_ms, end_ms);
-        let mut writer = BlockWriter::create(&*self.fs, &self.dir, meta, self.options.chunk_segment_bytes)?;
+        let mut writer = BlockWriter::create(&*self.fs, dir, meta, self.options.chunk_segment_bytes)?;
         ordered.each_word(|word| writer.add_symbol(word).map(|_| ()))?;
         let (mut labels, mut samples) = (Vec::new(), Columns::default());
         let mut bytes: Vec<Vec<u8>> = Vec::new();
         while ordered.next(&mut labels, &mut samples)? {
+            self.stopping.check().map_err(QueryError::from)?;
             let times = samples.t_ms.chunks(SAMPLES_PER_CHUNK);
             let parts: Vec<_> = times.zip(samples.v.chunks(SAMPLES_PER_CHUNK)).collect();
             if bytes.len() < parts.len() {

@@ -12,7 +12,7 @@ use crate::block::{Block, Meta};
 use crate::compact::retention::{self, Limits};
 use crate::compact::{self, CompactError, Outcome};
 use crate::fs::FileError;
-use crate::query::{Cancel, QueryError};
+use crate::query::QueryError;
 use crate::wal::WalError;
 
 /// What a call of [`Db::maintain`] did.
@@ -160,7 +160,6 @@ impl Db {
 impl Db {
     fn compact_blocks(&self, now_ms: i64, done: &mut Maintained) -> Result<(), MaintainError> {
         let ranges_ms = compact::block_ranges_ms(self.options.min_block_ms, self.options.max_block_ms);
-        let cancel = Cancel::new();
         loop {
             // The head goes first: what it cannot give away it has to keep in memory.
             if self.head.closed.load(Ordering::Acquire) || self.head_is_compactable() {
@@ -181,7 +180,7 @@ impl Db {
             Stats::add(&self.stats.compactions_triggered, 1);
             let ulid = self.new_ulid(now_ms);
             let (fs, segment_bytes) = (&*self.fs, self.options.chunk_segment_bytes);
-            let outcome = compact::compact(fs, &self.dir, &chosen, ulid, segment_bytes, &cancel)
+            let outcome = compact::compact(fs, &self.dir, &chosen, ulid, segment_bytes, &self.stopping)
                 .inspect_err(|_| Stats::add(&self.stats.compactions_failed, 1))?;
             Stats::add(&self.stats.compactions, 1);
             tracing::info!(

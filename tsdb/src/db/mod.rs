@@ -19,6 +19,7 @@ mod open;
 mod options;
 mod query;
 mod reload;
+mod snapshot;
 mod stats;
 mod truncate;
 
@@ -40,6 +41,7 @@ use crate::block::Block;
 use crate::fs::{Vfs, VfsLock};
 use crate::head::Head;
 use crate::model::{Labels, Matcher};
+use crate::query::{Cancel, CancelReason};
 
 /// A database.
 pub struct Db {
@@ -54,6 +56,8 @@ pub struct Db {
     /// The time up to which the log was truncated last.
     truncated_ms: Mutex<i64>,
     lock: Mutex<Option<Box<dyn VfsLock>>>,
+    /// Tells maintenance that the database is being closed.
+    stopping: Cancel,
     stats: Stats,
     ulids: AtomicU64,
 }
@@ -106,6 +110,8 @@ impl Db {
     /// # Errors
     /// The system's; what was committed is in the log all the same.
     pub fn close(&self) -> io::Result<()> {
+        // A block that is being written is given up: its samples are where they were.
+        self.stopping.cancel(CancelReason::ShuttingDown);
         let _maintaining = self.maintaining.lock();
         if self.head.closed.swap(true, Ordering::AcqRel) {
             return Ok(());
@@ -146,6 +152,10 @@ impl Appendable for Db {
     fn append(&self, batch: &mut Batch, _options: &AppendOptions) -> Result<Receipt, AppendError> {
         // There is no out-of-order window yet, so that `reject_out_of_order` changes nothing.
         self.head.append(batch)
+    }
+
+    fn judge(&self, batch: &mut Batch) {
+        self.head.judge(batch);
     }
 }
 

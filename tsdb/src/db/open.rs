@@ -14,6 +14,7 @@ use crate::block::{find_unsupported, remove_leftovers};
 use crate::fs::{FileError, Vfs};
 use crate::head::replay::Replayed;
 use crate::head::{HeadOptions, wal_dir};
+use crate::query::Cancel;
 use crate::wal::{SegmentReader, WalError, segment};
 
 /// A directory that cannot be opened. Nothing in it was changed.
@@ -132,6 +133,16 @@ impl Db {
             true => None,
             false => Some(lock::take(&*fs, dir)?),
         };
+        let opened = Self::open_locked(fs, dir, options, now_ms);
+        match (&opened, lock) {
+            (Ok(db), lock) => *db.lock.lock() = lock,
+            (Err(_), Some(mut lock)) => lock.leave_as_found(),
+            (Err(_), None) => {}
+        }
+        opened
+    }
+
+    fn open_locked(fs: Arc<dyn Vfs>, dir: &Path, options: DbOptions, now_ms: i64) -> Result<Self, OpenError> {
         refuse_foreign_log(&*fs, &dir.join("wbl"))?;
         let loaded = reload::load(&*fs, dir, &[])?;
         for block in &loaded.blocks {
@@ -159,7 +170,8 @@ impl Db {
             blocks: RwLock::new(Arc::new(loaded.blocks)),
             maintaining: Mutex::default(),
             truncated_ms: Mutex::new(i64::MIN),
-            lock: Mutex::new(lock),
+            lock: Mutex::default(),
+            stopping: Cancel::new(),
             stats: Stats::default(),
             ulids: AtomicU64::new(now_ms.cast_unsigned()),
         };

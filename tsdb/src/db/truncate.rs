@@ -2,6 +2,7 @@
 
 use super::{Db, MaintainError};
 use crate::head::Stats;
+use crate::head::lookup::Address;
 use crate::wal::{checkpoint, segment};
 
 impl Db {
@@ -22,7 +23,11 @@ impl Db {
 
     fn checkpoint(&self, from_ms: i64) -> Result<(), MaintainError> {
         let head = &*self.head;
-        let segments = segment::list(&*self.fs, &head.wal_dir)?;
+        // Segments that a checkpoint stands for may be there still, if the server was killed before they went.
+        let covered = segment::checkpoints(&*self.fs, &head.wal_dir)?.pop();
+        let covered = covered.map_or(0, |(number, _)| number + 1);
+        let mut segments = segment::list(&*self.fs, &head.wal_dir)?;
+        segments.retain(|&number| number >= covered);
         let (Some(&first), Some(&last)) = (segments.first(), segments.last()) else {
             return Ok(());
         };
@@ -37,13 +42,18 @@ impl Db {
             return Ok(());
         }
         let keep_series = |number: u64| {
-            let gone_since = || {
-                head.expiries
+            let place = head.refs.read().get(number);
+            // A number of former days leads to its series too, but is not needed for long.
+            let is_its_name = |place: Address| {
+                let data = head.lanes[place.lane()].data.read();
+                data.cold[place.ordinal()].series == number
+            };
+            place.is_some_and(is_its_name)
+                || head
+                    .expiries
                     .lock()
                     .get(&number)
                     .is_some_and(|&until| until >= from_ms)
-            };
-            head.refs.read().get(number).is_some() || gone_since()
         };
         let keep = checkpoint::Keep {
             from_ms,

@@ -87,7 +87,10 @@ struct MemoryLock {
     path: PathBuf,
 }
 
-impl VfsLock for MemoryLock {}
+impl VfsLock for MemoryLock {
+    /// A lock in memory is never left behind.
+    fn leave_as_found(&mut self) {}
+}
 
 impl Drop for MemoryLock {
     fn drop(&mut self) {
@@ -165,8 +168,15 @@ impl Vfs for MemoryFs {
             .filter(|path| path.starts_with(from))
             .cloned()
             .collect();
-        if moved.is_empty() {
+        let [first, ..] = &*moved else {
             return Err(not_found(from));
+        };
+        let is_below = |path: &PathBuf| path != to && path.starts_with(to);
+        if from != to && first == from && tree.keys().any(is_below) {
+            return Err(io::Error::new(
+                io::ErrorKind::DirectoryNotEmpty,
+                to.display().to_string(),
+            ));
         }
         for path in moved {
             if let (Some(entry), Ok(rest)) = (tree.remove(&path), path.strip_prefix(from)) {

@@ -7,7 +7,7 @@
 //!
 //! A mapping is sound only while nobody truncates the file under it. Everything in a data directory
 //! that is mapped is written once and then only renamed or unlinked, which leaves a mapping whole;
-//! [`super::real::RealFs::create`] makes a new file rather than emptying one that may be mapped.
+//! `RealFs::create` makes a new file rather than emptying one that may be mapped.
 
 use std::fs::File;
 use std::io;

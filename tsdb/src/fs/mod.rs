@@ -73,8 +73,12 @@ pub struct Stat {
     pub len: u64,
 }
 
-/// A lock held on a file until dropped.
-pub trait VfsLock: Send + Sync + fmt::Debug {}
+/// A lock held on a file until dropped; then the file goes.
+pub trait VfsLock: Send + Sync + fmt::Debug {
+    /// Unlocks and leaves the file if it was there before it was locked: whoever left it behind did not end
+    /// well, which the next one may want to know.
+    fn leave_as_found(&mut self);
+}
 
 /// A file system.
 pub trait Vfs: Send + Sync + fmt::Debug {

@@ -65,15 +65,25 @@ impl VfsFile for RealFile {
 struct RealLock {
     file: File,
     path: PathBuf,
+    /// Whether the file was there before.
+    was_there: bool,
+    /// Whether it is removed in the end.
+    goes: bool,
 }
 
-impl VfsLock for RealLock {}
+impl VfsLock for RealLock {
+    fn leave_as_found(&mut self) {
+        self.goes = !self.was_there;
+    }
+}
 
 impl Drop for RealLock {
     fn drop(&mut self) {
-        // Removed while still locked, so that nobody's new lock file is removed. A file that stays
-        // behind is harmless: it can be locked again.
-        let _removed = fs::remove_file(&self.path);
+        if self.goes {
+            // Removed while still locked, so that nobody's new lock file is removed. A file that stays
+            // behind is harmless: it can be locked again.
+            let _removed = fs::remove_file(&self.path);
+        }
         let _unlocked = rustix::fs::flock(&self.file, FlockOperation::Unlock);
     }
 }
@@ -164,6 +174,7 @@ impl Vfs for RealFs {
     }
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn VfsLock>> {
+        let was_there = path.exists();
         let file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -174,6 +185,8 @@ impl Vfs for RealFs {
         Ok(Box::new(RealLock {
             file,
             path: path.to_owned(),
+            was_there,
+            goes: true,
         }))
     }
 }
@@ -193,6 +206,19 @@ mod tests {
         assert_eq!(RealFs.read(&path).unwrap(), b"aXcde");
         assert_eq!(RealFs.read_at(&path, 3, 100).unwrap(), b"de");
         assert_eq!(RealFs.read_at(&path, 30, 100).unwrap(), b"");
+    }
+
+    #[test]
+    fn a_lock_file_goes_unless_it_is_to_be_left_as_found() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        RealFs.lock(&path).unwrap().leave_as_found();
+        assert!(!path.exists());
+        fs::write(&path, "").unwrap();
+        RealFs.lock(&path).unwrap().leave_as_found();
+        assert!(path.exists());
+        drop(RealFs.lock(&path).unwrap());
+        assert!(!path.exists());
     }
 
     #[test]

@@ -233,18 +233,34 @@ impl ChunkFiles {
     /// Writes chunks, in order; returns the file and offset of each.
     ///
     /// # Errors
-    /// The system's. The file that failed takes nothing further; what was written to it is not used.
+    /// The system's. The files are then as they were before, or, where that fails too, end in bytes that the
+    /// next start takes for damage and rebuilds from the log.
     pub(crate) fn write(&mut self, chunks: &[ToWrite], data: &[u8]) -> io::Result<Vec<(u32, u32)>> {
+        let before = (self.next, self.current.as_ref().map(|&(_, _, len)| len));
         let written = self.write_all(chunks, data);
-        if written.is_err()
-            && let Some((number, file, _)) = self.current.take()
-        {
-            drop(file);
-            // Half a chunk at its end would count as damage: without the file there is none.
-            self.fs.remove_file(&path(&self.dir, number))?;
-            self.next = number;
+        if written.is_err() {
+            // What went wrong first is what the operator needs to know.
+            let _undone = self.undo(before);
         }
         written
+    }
+
+    fn undo(&mut self, (next, len): (u32, Option<u64>)) -> io::Result<()> {
+        let current = self.current.take();
+        for number in next..self.next {
+            self.fs.remove_file(&path(&self.dir, number))?;
+        }
+        let grew = self.next > next;
+        self.next = next;
+        let Some(len) = len else { return Ok(()) };
+        if grew {
+            return self.fs.open(&path(&self.dir, next - 1))?.set_len(len);
+        }
+        if let Some((number, mut file, _)) = current {
+            file.set_len(len)?;
+            self.current = Some((number, file, len));
+        }
+        Ok(())
     }
 
     fn write_all(&mut self, chunks: &[ToWrite], data: &[u8]) -> io::Result<Vec<(u32, u32)>> {
@@ -285,11 +301,12 @@ impl ChunkFiles {
     fn cut(&mut self) -> io::Result<()> {
         let number = self.next;
         let mut file = self.fs.create(&path(&self.dir, number))?;
+        // From here on there is something to undo.
+        self.next += 1;
         let mut header = MAGIC.to_be_bytes().to_vec();
         header.extend([VERSION, 0, 0, 0]);
         file.append(&header)?;
         self.current = Some((number, file, FILE_HEADER_BYTES as u64));
-        self.next += 1;
         Ok(())
     }
 

@@ -2,9 +2,13 @@
 
 use std::io;
 
-use super::chunk_files::ToWrite;
+use super::chunk_files::{ChunkFiles, ToWrite};
+use super::lane::Lane;
 use super::slab::Place;
 use super::{Head, Stats};
+
+/// How many chunks are gathered before they are written: a megabyte or two.
+const CHUNKS_AT_A_TIME: usize = 8192;
 
 impl Head {
     /// Writes the closed chunks that are still in memory to chunks_head and frees their memory.
@@ -14,13 +18,24 @@ impl Head {
     /// The system's; chunks that were not written stay in memory.
     pub(crate) fn flush_closed(&self) -> io::Result<usize> {
         let mut files = self.chunk_files.lock();
+        let mut flushed = 0;
+        for lane in &self.lanes {
+            loop {
+                let count = self.flush_some(lane, &mut files)?;
+                flushed += count;
+                if count < CHUNKS_AT_A_TIME {
+                    break;
+                }
+            }
+        }
+        Ok(flushed)
+    }
+
+    fn flush_some(&self, lane: &Lane, files: &mut ChunkFiles) -> io::Result<usize> {
         let (mut chunks, mut data) = (Vec::new(), Vec::new());
-        // How many chunks each lane gave; none of them moves or goes while the files are locked.
-        let mut given = [0; super::lane::LANES];
-        for (lane, given) in self.lanes.iter().zip(&mut given) {
+        {
             let lane = lane.data.read();
-            *given = lane.pending.len();
-            for &(ordinal, number) in &lane.pending {
+            for &(ordinal, number) in lane.pending.iter().take(CHUNKS_AT_A_TIME) {
                 let chunk = lane.closed.get(number);
                 let Place::Memory(slot, len) = chunk.place else {
                     unreachable!("a chunk in a file is not pending");
@@ -39,21 +54,17 @@ impl Head {
             return Ok(0);
         }
         let places = files.write(&chunks, &data)?;
-        drop(data);
         let first = places.first().map_or(0, |place| place.0);
         let mapped = files.map_from(&self.files.read(), first)?;
         *self.files.write() = mapped;
-        let mut places = places.into_iter();
-        for (lane, given) in self.lanes.iter().zip(given) {
-            let lane = &mut *lane.data.write();
-            // Chunks closed since are behind those that were written.
-            for ((_, number), (file, offset)) in lane.pending.drain(..given).zip(&mut places) {
-                if let Some(slot) = lane.closed.moved(number, file, offset) {
-                    lane.arena.give_back(slot);
-                }
+        let lane = &mut *lane.data.write();
+        // Chunks closed since are behind those that were written; none goes while the files are locked.
+        for ((_, number), (file, offset)) in lane.pending.drain(..chunks.len()).zip(places) {
+            if let Some(slot) = lane.closed.moved(number, file, offset) {
+                lane.arena.give_back(slot);
             }
-            lane.pending.shrink_to(64);
         }
+        lane.pending.shrink_to(64);
         Stats::add(&self.stats.chunks_mapped, chunks.len() as u64);
         Ok(chunks.len())
     }

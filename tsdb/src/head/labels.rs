@@ -113,6 +113,11 @@ impl LabelSets {
         &self.runs[at as usize..end]
     }
 
+    /// Whether the label set at `at` is `run`. A run says itself where it ends, so that none begins another.
+    pub(crate) fn is_run(&self, at: u32, run: &[u8]) -> bool {
+        self.runs[at as usize..].starts_with(run)
+    }
+
     /// The labels of the label set at `at`.
     pub(crate) fn labels(&self, at: u32) -> impl Iterator<Item = (&str, &str)> + Clone {
         self.run(at).map(|pair| self.words(pair))

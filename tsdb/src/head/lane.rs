@@ -77,7 +77,7 @@ impl LaneData {
     }
 
     fn probe(&self, run: &[u8]) -> Option<u32> {
-        let same = |&ordinal: &u32| self.labels.stored(self.cold[ordinal].labels_at) == run;
+        let same = |&ordinal: &u32| self.labels.is_run(self.cold[ordinal].labels_at, run);
         self.by_labels.find(self.hasher.hash_one(run), same).copied()
     }
 
@@ -158,7 +158,8 @@ impl LaneData {
         if begun {
             writer = xor::Appender::new();
             hot.slot = self.arena.begin();
-            hot.next_at_ms = range_end(t_ms, range_ms);
+            let phase_ms = phase(ordinal, range_ms);
+            hot.next_at_ms = range_end(t_ms.saturating_sub(phase_ms), range_ms).saturating_add(phase_ms);
         }
         hot.slot = self.arena.append(hot.slot, &mut writer, t_ms, bits);
         hot.keep(&writer);
@@ -230,6 +231,18 @@ impl LaneData {
     }
 }
 
+/// By how much the chunks of a series end later than those of others.
+///
+/// Prometheus ends all chunks of all series at the same moments, which makes memory as large as all of them
+/// full and then writes all of them at once. Here series that were made together (a target's, say) share one
+/// of many phases within a quarter of the range, which is a chunk's usual length. Readers take any bounds.
+fn phase(ordinal: u32, range_ms: i64) -> i64 {
+    const SERIES_PER_PHASE: u32 = 512;
+    // The golden ratio's multiples fill the circle evenly, however many there are.
+    let share = (ordinal / SERIES_PER_PHASE).wrapping_mul(0x9e37_79b9);
+    ((i128::from(range_ms / 4) * i128::from(share)) >> 32) as i64
+}
+
 /// The end of the aligned range that holds `t_ms`; Go's division rounds towards zero and so does this.
 pub(crate) fn range_end(t_ms: i64, range_ms: i64) -> i64 {
     (t_ms / range_ms).wrapping_mul(range_ms).saturating_add(range_ms)
@@ -275,6 +288,19 @@ mod tests {
     fn a_chunk_ends_where_the_range_ends() {
         let sizes = chunk_sizes((0..20).map(|i| 7_100_000 + i * 15_000));
         assert_eq!(sizes, [7, 13]);
+    }
+
+    #[test]
+    fn chunks_of_different_targets_end_at_different_times() {
+        let range_ms = 7_200_000;
+        let phases: Vec<i64> = (0..64).map(|target| phase(target * 512, range_ms)).collect();
+        assert!(phases.iter().all(|phase| (0..range_ms / 4).contains(phase)));
+        for tenth in 0..10 {
+            let (from, to) = (range_ms / 40 * tenth, range_ms / 40 * (tenth + 1));
+            let here = phases.iter().filter(|phase| (from..to).contains(phase)).count();
+            assert!((5..=8).contains(&here), "{here} in tenth {tenth}");
+        }
+        assert_eq!(phase(512, range_ms), phase(1023, range_ms));
     }
 
     #[test]

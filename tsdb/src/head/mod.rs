@@ -6,9 +6,9 @@
 //! query ◀─ read ─────────────────────┘
 //! ```
 //!
-//! * Writing is in [`crate::batch`] (`resolve`, `judge`, `log`, `apply`), reading in [`read`].
-//! * What a start does is in [`replay`], what maintenance does in [`flush`] and [`gc`].
-//! * Locks and their order: see [`lane`].
+//! * Writing is in [`crate::batch`] (`resolve`, `judge`, `log`, `apply`), reading in `read`.
+//! * What a start does is in `replay`, what maintenance does in `flush` and `gc`.
+//! * Locks and their order: see `lane`.
 
 pub(crate) mod arena;
 pub(crate) mod chunk_files;

@@ -125,29 +125,23 @@ impl Replayed {
         let (mut rows, mut places) = (Vec::new(), Vec::new());
         while let Some(record) = reader.next()? {
             let applied = match Kind::of(record) {
-                Some(Kind::Series) => {
-                    let mut wrong = false;
-                    let decoded = series::decode(record, |number, labels| {
-                        if (1..REFS_END).contains(&number) {
-                            self.apply_series(number, labels);
-                        } else {
-                            wrong = true;
-                        }
-                    });
-                    decoded.and(match wrong {
-                        true => Err(DecodeError::new(1, "series numbers from 1 to 2^40")),
-                        false => Ok(()),
-                    })
-                }
+                Some(Kind::Series) => self.apply_series_record(record),
                 Some(Kind::Samples) => {
                     rows.clear();
                     let decoded =
                         samples::decode(record, |number, t_ms, bits| rows.push((number, t_ms, bits)));
                     decoded.map(|()| self.apply_samples(&rows, &mut places))
                 }
-                Some(Kind::Tombstones) => tombstones::decode(record, |number, from_ms, through_ms| {
-                    self.apply_tombstone(number, from_ms, through_ms);
-                }),
+                Some(Kind::Tombstones) => {
+                    let mut buried = Vec::new();
+                    let decoded =
+                        tombstones::decode(record, |id, from, through| buried.push((id, from, through)));
+                    decoded.map(|()| {
+                        for (number, from_ms, through_ms) in buried {
+                            self.apply_tombstone(number, from_ms, through_ms);
+                        }
+                    })
+                }
                 // A list without entries says nothing, whatever it is a list of.
                 _ if record.len() <= 1 => Ok(()),
                 Some(kind) => {
@@ -170,6 +164,24 @@ impl Replayed {
         Ok(())
     }
 
+    /// A record is decoded to its end before any of it is applied: one that is damaged leaves no trace.
+    fn apply_series_record(&mut self, record: &[u8]) -> Result<(), DecodeError> {
+        let (mut all, mut ends) = (Vec::new(), Vec::new());
+        series::decode(record, |number, labels| {
+            all.extend_from_slice(labels);
+            ends.push((number, all.len()));
+        })?;
+        if ends.iter().any(|(number, _)| !(1..REFS_END).contains(number)) {
+            return Err(DecodeError::new(1, "series numbers from 1 to 2^40"));
+        }
+        let mut from = 0;
+        for (number, end) in ends {
+            self.apply_series(number, &all[from..end]);
+            from = end;
+        }
+        Ok(())
+    }
+
     fn apply_series(&mut self, number: u64, labels: &[(&str, &str)]) {
         self.last_ref = self.last_ref.max(number);
         let pairs = || labels.iter().copied().filter(|(_, value)| !value.is_empty());
@@ -182,11 +194,15 @@ impl Replayed {
         }
         self.refs.insert(number, Address::new(lane, ordinal));
         if made {
-            Stats::add(&self.stats.series_created, 1);
+            *self.stats.series_created.get_mut() += 1;
         } else {
             // The series left the head and came back under another number: what was replayed of it up to
-            // now is in blocks. Its first number still names it, so both records must stay in the log.
-            self.expiries.insert(number, i64::MAX);
+            // now is in blocks. The newest number is its name from here on; the record of the one before
+            // stays in the log as long as samples under it may.
+            let cold = &mut data.cold[ordinal];
+            let before = std::mem::replace(&mut cold.series, number);
+            self.expiries.insert(before, i64::MAX);
+            data.tombstones.remove(&ordinal);
             let hot = &mut data.hot[ordinal];
             let slot = std::mem::replace(&mut hot.slot, super::arena::Slot::NONE);
             (hot.samples, hot.last_t_ms) = (0, i64::MIN);

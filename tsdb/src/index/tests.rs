@@ -1,3 +1,5 @@
+//! Indexes: round trips, bytes, damage.
+
 use std::path::Path;
 
 use super::*;

@@ -203,6 +203,38 @@ impl MemoryStore {
     }
 }
 
+impl MemoryStore {
+    /// Adds samples to the series with these labels, made if it does not exist yet.
+    ///
+    /// # Errors
+    /// When the set is empty, or samples are older than or differ from what is there.
+    pub fn fill(&self, labels: &Labels, samples: &Columns) -> Result<(), String> {
+        let mut batch = Batch::timed();
+        let series = self
+            .resolve(labels, &mut batch)
+            .map_err(|error| error.to_string())?;
+        let mut histograms = samples.histograms.iter().peekable();
+        for (row, (&t_ms, v)) in samples.t_ms.iter().zip(&samples.v).enumerate() {
+            match histograms.next_if(|(at, _)| *at as usize == row) {
+                Some((_, histogram)) => batch.push_histogram_at(series, t_ms, histogram.clone()),
+                None => batch.push_at(series, t_ms, v.to_bits()),
+            }
+        }
+        if !samples.start_ms.is_empty() {
+            batch.start_ms = Some(samples.start_ms.clone());
+        }
+        let receipt = self
+            .append(&mut batch, &AppendOptions::default())
+            .map_err(|error| error.to_string())?;
+        match receipt.out_of_order + receipt.duplicate {
+            0 => Ok(()),
+            refused => Err(format!(
+                "{refused} samples are older than or differ from what is loaded"
+            )),
+        }
+    }
+}
+
 impl Appendable for MemoryStore {
     fn resolve(&self, labels: &Labels, batch: &mut Batch) -> Result<SeriesRef, AppendError> {
         if labels.is_empty() {

@@ -14,7 +14,7 @@
 //! A window is (leading zeros, at most 31; significant bits, 0 standing for 64). The ranges lean one to
 //! the right because a reader subtracts 2^n only above 2^(n-1).
 //!
-//! [`Appender`] writes as Prometheus does, byte for byte; [`decode_all`] reads whole chunks.
+//! [`Appender`] writes as Prometheus does, byte for byte; [`decode_all()`] reads whole chunks.
 
 mod append;
 mod decode_all;

@@ -1,3 +1,5 @@
+//! XOR chunks: round trips, bytes, damage.
+
 use proptest::prelude::*;
 
 use super::*;

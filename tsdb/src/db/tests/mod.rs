@@ -1,3 +1,5 @@
+//! The database as a whole.
+
 mod concurrent;
 mod crash;
 mod model;
@@ -11,7 +13,7 @@ use std::sync::Arc;
 use super::*;
 use crate::batch::Verdict;
 use crate::fs::memory::MemoryFs;
-use crate::query::{Budget, Cancel, Columns, Queryable, Selection};
+use crate::query::{Budget, Columns, Queryable, Selection};
 
 const DIR: &str = "/data";
 

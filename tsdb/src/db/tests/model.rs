@@ -72,6 +72,14 @@ fn run(steps: &[Step]) -> Result<(), TestCaseError> {
             }
         }
         prop_assert_eq!(&everything(&db), &model, "after {:?}", step);
+        let stats = db.head_stats();
+        for corruptions in [
+            &stats.chunk_corruptions,
+            &stats.wal_corruptions,
+            &stats.replay_unknown_series,
+        ] {
+            prop_assert_eq!(corruptions.load(Ordering::Relaxed), 0, "after {:?}", step);
+        }
     }
     Ok(())
 }

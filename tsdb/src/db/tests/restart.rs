@@ -206,3 +206,110 @@ fn blocks_are_merged_and_old_ones_removed_and_nothing_else_changes() {
     let names = fs.list(Path::new(DIR)).unwrap();
     assert!(names.iter().all(|name| !name.contains("tmp")), "{names:?}");
 }
+
+#[test]
+fn a_snapshot_holds_everything_in_blocks() {
+    let fs = memory();
+    let db = open(&fs);
+    fill(&db, 0, 300);
+    db.maintain(5).unwrap();
+    let dir = db.snapshot(false, "now", 6).unwrap();
+    assert_eq!(dir, Path::new("/data/snapshots/now"));
+    fill(&db, 3_000, 10);
+    let copy = Db::open(Arc::clone(&fs), &dir, options(), 7).unwrap();
+    let mut expected = everything(&db);
+    for samples in expected.values_mut() {
+        samples.retain(|&t, _| t < 3_000);
+    }
+    assert_eq!(everything(&copy), expected);
+    assert_eq!((copy.head_series(), copy.block_metas().len()), (0, 3));
+    let without = db.snapshot(true, "blocks", 6).unwrap();
+    assert_eq!(
+        Db::open(Arc::clone(&fs), &without, options(), 7)
+            .unwrap()
+            .block_metas()
+            .len(),
+        2
+    );
+}
+
+#[test]
+fn cleaned_tombstones_leave_only_what_was_not_deleted() {
+    let fs = memory();
+    let db = open(&fs);
+    fill(&db, 0, 300);
+    db.maintain(5).unwrap();
+    db.delete(100, 1_499, &[Matcher::equal("instance", "a")]).unwrap();
+    let before = everything(&db);
+    db.clean_tombstones(6).unwrap();
+    assert_eq!(everything(&db), before);
+    assert!(db.block_metas().iter().all(|meta| meta.stats.num_tombstones == 0));
+    drop(db);
+    assert_eq!(everything(&open(&fs)), before);
+}
+
+#[test]
+fn closing_gives_up_a_block_that_is_being_written() {
+    let fs = memory();
+    let db = open(&fs);
+    fill(&db, 0, 300);
+    let before = everything(&db);
+    db.stopping.cancel(CancelReason::ShuttingDown);
+    assert!(db.maintain(5).is_err());
+    assert!(db.block_metas().is_empty());
+    assert_eq!(everything(&db), before);
+    drop(db);
+    let db = open(&fs);
+    assert_eq!(everything(&db), before);
+    assert_eq!(db.maintain(6).unwrap().head_compactions, 2);
+}
+
+#[test]
+fn a_record_that_is_damaged_inside_leaves_no_trace() {
+    let fs = memory();
+    let db = open(&fs);
+    fill(&db, 0, 10);
+    let before = everything(&db);
+    let mut record = Vec::new();
+    crate::wal::record::series::begin(&mut record);
+    // The series of another number, which empties the first, and then half a series.
+    let labels = [("__name__", "up"), ("instance", "a"), ("job", "test")];
+    crate::wal::record::series::push(&mut record, 99, 3, labels.into_iter());
+    record.extend([0; 5]);
+    let bytes = record;
+    db.head
+        .wal
+        .lock()
+        .append(&[crate::wal::Compressed { flags: 0, bytes }])
+        .unwrap();
+    drop(db);
+    let db = open(&fs);
+    assert_eq!(everything(&db), before);
+    assert_eq!(db.head_stats().wal_corruptions.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn a_series_that_came_back_keeps_its_newest_number_over_restarts() {
+    let fs = memory();
+    let mut db = open(&fs);
+    let comes_and_goes = labels("gone", "a");
+    for round in 0..6i64 {
+        let from_ms = round * 6_000;
+        // Enough for closed chunks, then nothing until it has left the head.
+        for t in (0..150).map(|i| from_ms + i * 10) {
+            append(&db, &[(&comes_and_goes, t, 1.5)]);
+        }
+        db.maintain(round).unwrap();
+        drop(db);
+        db = open(&fs);
+        fill(&db, from_ms + 1_500, 440);
+        db.maintain(round).unwrap();
+        assert_eq!(db.head_series(), 3, "round {round}");
+        let before = everything(&db);
+        drop(db);
+        db = open(&fs);
+        assert_eq!(everything(&db), before, "round {round}");
+        assert_eq!(db.head_stats().chunk_corruptions.load(Ordering::Relaxed), 0);
+    }
+    assert_eq!(everything(&db)[&comes_and_goes.to_string()].len(), 900);
+}

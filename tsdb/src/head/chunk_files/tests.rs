@@ -1,3 +1,5 @@
+//! Files of head chunks: round trips, bytes, damage.
+
 use super::*;
 use crate::fs::memory::MemoryFs;
 

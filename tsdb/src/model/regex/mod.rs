@@ -141,7 +141,7 @@ impl Regex {
         match &self.inner.matching {
             Matching::Shape(shape, ..) => shape.matches(text),
             Matching::Automaton(automaton) => {
-                text.starts_with(&*self.inner.prefix) && automaton.is_match(text)
+                shape::starts_with(text, &self.inner.prefix) && automaton.is_match(text)
             }
         }
     }
@@ -150,7 +150,7 @@ impl Regex {
     pub fn captures(&self, text: &str) -> Option<Groups> {
         let automaton = match &self.inner.matching {
             Matching::Shape(shape, ..) if !shape.matches(text) => return None,
-            _ if !text.starts_with(&*self.inner.prefix) => return None,
+            _ if !shape::starts_with(text, &self.inner.prefix) => return None,
             _ => self.automaton(),
         };
         let mut captures = automaton.create_captures();

@@ -6,7 +6,7 @@
 //! |---|---|
 //! | `{{.*}}`, `a{,3}`, `a{` | a brace that is no count stands for itself |
 //! | `a**`, `a{2}{3}`, `a{1001}` | refused |
-//! | `\Q…\E`, `\101`, `\x{41}`, `\pL`, `\p{^L}` | taken; see [`escape`](super::escape) |
+//! | `\Q…\E`, `\101`, `\x{41}`, `\pL`, `\p{^L}` | taken; see [`super::escape`] |
 //! | `\d \w \s \b` | ASCII |
 //! | `(?imsU-imsU)`, `(?P<n>…)`, `(?<n>…)` | taken; a name may come twice |
 //!

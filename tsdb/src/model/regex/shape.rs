@@ -267,6 +267,10 @@ impl Set {
     }
 
     fn contains(&self, text: &str) -> bool {
+        if text.is_empty() {
+            // Sorted, it would come first.
+            return self.texts.first().is_some_and(String::is_empty);
+        }
         if self.texts.len() <= COMPARED_MAX {
             return self.texts.iter().any(|t| t == text);
         }
@@ -307,9 +311,10 @@ impl Glob {
     }
 
     fn matches(&self, text: &str) -> bool {
-        let Some(mut rest) = text.strip_prefix(&*self.head) else {
+        if !starts_with(text, &self.head) {
             return false;
-        };
+        }
+        let mut rest = &text[self.head.len()..];
         // The leftmost place leaves most to those behind, so no other need be tried.
         for (gap, finder) in &self.middle {
             let after = skip(rest, *gap).and_then(|rest| {
@@ -323,9 +328,19 @@ impl Glob {
         }
         match &self.tail {
             None => rest.is_empty(),
-            Some((gap, tail)) => skip(rest, *gap).is_some_and(|rest| rest.ends_with(&**tail)),
+            Some((gap, tail)) => {
+                skip(rest, *gap).is_some_and(|rest| tail.is_empty() || rest.ends_with(&**tail))
+            }
         }
     }
+}
+
+/// `text.starts_with(prefix)`, but quick if the prefix is empty.
+///
+/// An empty text of Rust's points nowhere. The C library's AVX-512 `memcmp` reads there under an empty
+/// mask, which faults inside the processor and costs some 50 ns.
+pub(super) fn starts_with(text: &str, prefix: &str) -> bool {
+    prefix.is_empty() || text.starts_with(prefix)
 }
 
 /// What is left of a text behind so many characters.

@@ -1,3 +1,5 @@
+//! Patterns as Go reads them, against recorded answers.
+
 use serde_json::Value;
 
 use super::*;

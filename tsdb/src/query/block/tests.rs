@@ -1,3 +1,5 @@
+//! Reading out of a block.
+
 use std::path::Path;
 use std::sync::Arc;
 

@@ -1,3 +1,5 @@
+//! Several sources as one.
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! What a checkpoint keeps.
+
 use super::*;
 use crate::fs::memory::MemoryFs;
 

@@ -1,3 +1,5 @@
+//! Pages read whole, torn and damaged.
+
 use std::sync::Arc;
 
 use proptest::prelude::*;

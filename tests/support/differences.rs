@@ -1,9 +1,9 @@
 //! `testdata/DIFFERENCES.md`, read.
 
-use crate::support::root;
+use super::root;
 
 /// The cases listed under a heading: what stands in backticks at the beginning of each table row.
-pub(super) fn listed(heading: &str) -> Vec<String> {
+pub(crate) fn listed(heading: &str) -> Vec<String> {
     let text = std::fs::read_to_string(root().join("testdata/DIFFERENCES.md")).expect("read DIFFERENCES.md");
     let section = text.split("\n## ").find(|section| section.starts_with(heading));
     let rows = section

@@ -1,0 +1,151 @@
+//! The servers under measurement: started on their own copies, asked over one connection each, killed at the end.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use super::Result;
+use super::client::{Answer, Connection};
+use super::data;
+
+/// No server takes longer to be ready.
+const READY_LIMIT: Duration = Duration::from_secs(60);
+
+/// A running server.
+pub(crate) struct Server {
+    pub(crate) name: &'static str,
+    process: Process,
+    connection: Connection,
+    /// Parameters that go with every query.
+    pub(crate) extra: &'static str,
+    _directory: TempDir,
+}
+
+/// Killed however the measurement ends.
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if self.0.kill().is_ok() {
+            drop(self.0.wait());
+        }
+    }
+}
+
+/// A peer's binary, if there is one.
+pub(crate) fn peer(name: &str) -> Option<PathBuf> {
+    let folder = std::env::var_os("PEERS").map_or_else(|| std::env::temp_dir().join("peers"), PathBuf::from);
+    let path = folder.join("bin").join(name);
+    path.exists().then_some(path)
+}
+
+impl Server {
+    /// Prometheus, or ours: a copy of the blocks, which no compaction changes while the bench runs.
+    pub(crate) fn prometheus(name: &'static str, binary: &Path, blocks: &Path) -> Result<Self> {
+        let directory = tempfile::tempdir()?;
+        data::copy(blocks, &directory.path().join("data"))?;
+        fs::write(directory.path().join("prometheus.yml"), "global: {}\n")?;
+        let port = free_port()?;
+        let child = Command::new(binary)
+            .current_dir(directory.path())
+            .arg("--config.file=prometheus.yml")
+            .arg("--storage.tsdb.path=data")
+            .arg("--storage.tsdb.retention.time=100y")
+            .arg("--storage.tsdb.min-block-duration=2h")
+            .arg("--storage.tsdb.max-block-duration=2h")
+            .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?;
+        Self::once_ready(name, directory, Process(child), port, "/-/ready", "")
+    }
+
+    /// VictoriaMetrics, which takes the samples by its import and answers without its cache.
+    pub(crate) fn victoria(binary: &Path) -> Result<Self> {
+        let directory = tempfile::tempdir()?;
+        let port = free_port()?;
+        let child = Command::new(binary)
+            .arg(format!(
+                "-storageDataPath={}",
+                directory.path().join("data").display()
+            ))
+            .arg("-retentionPeriod=100y")
+            .arg(format!("-httpListenAddr=127.0.0.1:{port}"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let mut server = Self::once_ready(
+            "victoria",
+            directory,
+            Process(child),
+            port,
+            "/health",
+            "&nocache=1",
+        )?;
+        data::each_series(|series| {
+            let request = Connection::request("POST", "/api/v1/import/prometheus", &series.text());
+            match server.ask(&request)?.status {
+                200 | 204 => Ok(()),
+                status => Err(format!("import of {}: status {status}", series.name).into()),
+            }
+        })?;
+        server.ask(&Connection::request("GET", "/internal/force_flush", ""))?;
+        Ok(server)
+    }
+
+    fn once_ready(
+        name: &'static str,
+        directory: TempDir,
+        mut process: Process,
+        port: u16,
+        path: &str,
+        extra: &'static str,
+    ) -> Result<Self> {
+        let begun = Instant::now();
+        let request = Connection::request("GET", path, "");
+        while begun.elapsed() < READY_LIMIT {
+            if let Some(status) = process.0.try_wait()? {
+                return Err(format!("{name} ended with {status}").into());
+            }
+            if let Ok(mut connection) = Connection::open(port)
+                && connection.ask(&request).is_ok_and(|answer| answer.status == 200)
+            {
+                return Ok(Self {
+                    name,
+                    process,
+                    connection,
+                    extra,
+                    _directory: directory,
+                });
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Err(format!("{name} is not ready after {} s", READY_LIMIT.as_secs()).into())
+    }
+
+    pub(crate) fn ask(&mut self, request: &[u8]) -> Result<Answer> {
+        self.connection.ask(request)
+    }
+
+    /// CPU time of all its threads so far, in milliseconds; zero where the system does not say.
+    pub(crate) fn cpu_ms(&self) -> f64 {
+        let Ok(threads) = fs::read_dir(format!("/proc/{}/task", self.process.0.id())) else {
+            return 0.0;
+        };
+        let spent_ns = |entry: std::io::Result<fs::DirEntry>| -> Option<f64> {
+            let text = fs::read_to_string(entry.ok()?.path().join("schedstat")).ok()?;
+            text.split(' ').next()?.parse().ok()
+        };
+        threads.filter_map(spent_ns).sum::<f64>() / 1e6
+    }
+}
+
+fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}

@@ -1,0 +1,206 @@
+//! The engine's edges: errors, limits, counts. What the language means is tested by scripts.
+
+use tsdb::model::Labels;
+use tsdb::query::memory::MemoryStore;
+use tsdb::query::{CancelReason, Columns};
+
+use super::*;
+
+/// Ten series of an hour, a sample a minute.
+fn store() -> MemoryStore {
+    let store = MemoryStore::new();
+    for i in 0..10 {
+        let instance = i.to_string();
+        let labels = Labels::from_pairs([("__name__", "x"), ("i", &*instance)]);
+        let mut columns = Columns::default();
+        for minute in 0..60 {
+            columns.push(minute * 60_000, minute as f64);
+        }
+        store.fill(&labels, &columns).unwrap();
+    }
+    store
+}
+
+/// What of a query's surroundings a test changes.
+#[derive(Default)]
+struct Around {
+    options: EngineOptions,
+    query: QueryOptions,
+    budget_bytes: Option<usize>,
+    cancel: Cancel,
+}
+
+impl Around {
+    /// Asks at the end of the hour.
+    fn instant(&self, query: &str) -> Result<Answer, QueryError> {
+        let engine = Engine::new(self.options.clone());
+        engine.instant(
+            &store(),
+            query,
+            3_600_000,
+            &self.query,
+            &self.budget(),
+            &self.cancel,
+        )
+    }
+
+    /// Asks over the hour, minute by minute.
+    fn range(&self, query: &str) -> Result<Answer, QueryError> {
+        let engine = Engine::new(self.options.clone());
+        let budget = self.budget();
+        engine.range(
+            &store(),
+            query,
+            0,
+            3_540_000,
+            60_000,
+            &self.query,
+            &budget,
+            &self.cancel,
+        )
+    }
+
+    fn budget(&self) -> Budget {
+        self.budget_bytes
+            .map_or_else(Budget::unlimited, |bytes| Budget::new("query", bytes))
+    }
+}
+
+#[track_caller]
+fn check_error(found: Result<Answer, QueryError>, kind: ErrorKind, text: &str) {
+    let error = found.unwrap_err();
+    assert_eq!((error.kind(), error.to_string().as_str()), (kind, text));
+}
+
+#[test]
+fn a_mistake_in_the_query_is_the_askers() {
+    let error = Around::default().instant("sum(").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::BadQuery);
+    assert!(error.to_string().starts_with("1:5: parse error: "), "{error}");
+    check_error(
+        Around::default().range("x[5m]"),
+        ErrorKind::BadQuery,
+        "invalid expression type \"range vector\" for range query, must be Scalar or instant Vector",
+    );
+}
+
+#[test]
+fn a_query_told_to_stop_says_why() {
+    for (reason, kind, text) in [
+        (
+            CancelReason::TimedOut,
+            ErrorKind::Timeout,
+            "query timed out in query execution",
+        ),
+        (
+            CancelReason::Cancelled,
+            ErrorKind::Cancelled,
+            "query was canceled in query execution",
+        ),
+    ] {
+        let around = Around::default();
+        around.cancel.cancel(reason);
+        check_error(around.instant("x"), kind, text);
+    }
+}
+
+#[test]
+fn more_samples_than_allowed_are_not_held() {
+    let mut around = Around::default();
+    around.options.max_samples = 599;
+    let text = "query processing would load too many samples into memory in query execution";
+    check_error(around.range("x"), ErrorKind::TooManySamples, text);
+    check_error(
+        around.instant("max_over_time(x[1h:1s])"),
+        ErrorKind::TooManySamples,
+        text,
+    );
+    // A sum forgets each series once it is folded in.
+    assert!(around.range("sum(x)").is_ok());
+    around.options.max_samples = 600;
+    assert_eq!(around.range("x").unwrap().stats.peak_samples, 600);
+}
+
+#[test]
+fn memory_beyond_the_budget_is_not_taken() {
+    let around = Around {
+        budget_bytes: Some(2_000),
+        ..Around::default()
+    };
+    assert_eq!(around.range("x").unwrap_err().kind(), ErrorKind::OverBudget);
+}
+
+#[test]
+fn samples_are_counted_once_a_step_and_window() {
+    let around = Around {
+        query: QueryOptions {
+            per_step_stats: true,
+            ..QueryOptions::default()
+        },
+        ..Around::default()
+    };
+    assert_eq!(around.range("x").unwrap().stats.total_samples, 600);
+    assert_eq!(around.instant("x @ 1800").unwrap().stats.total_samples, 10);
+    assert_eq!(around.range("x @ 1800").unwrap().stats.total_samples, 600);
+    let stats = around.range("rate(x[2m])").unwrap().stats;
+    assert_eq!(stats.total_samples, 10 * (1 + 59 * 2));
+    assert_eq!(stats.per_step.unwrap()[..2], [(0, 10), (60_000, 20)]);
+}
+
+#[test]
+fn the_lookback_of_a_query_replaces_the_engines() {
+    let count = |lookback_ms| {
+        let around = Around {
+            query: QueryOptions {
+                lookback_ms,
+                ..QueryOptions::default()
+            },
+            ..Around::default()
+        };
+        around.instant("count(x)").unwrap().value
+    };
+    assert!(matches!(count(None), Value::Vector(found) if found.len() == 1));
+    assert!(matches!(count(Some(60_000)), Value::Vector(found) if found.is_empty()));
+}
+
+#[test]
+fn a_subquery_without_a_step_follows_the_evaluation_interval() {
+    let engine = Engine::new(EngineOptions::default());
+    let samples = |engine: &Engine| {
+        let (options, budget) = (QueryOptions::default(), Budget::unlimited());
+        let query = "count_over_time(x{i=\"0\"}[10m:])";
+        let answer = engine.instant(&store(), query, 3_000_000, &options, &budget, &Cancel::new());
+        answer.unwrap().stats.total_samples
+    };
+    assert_eq!(samples(&engine), 10);
+    engine.set_no_step_subquery_interval_ms(30_000);
+    assert_eq!(samples(&engine), 20);
+}
+
+#[test]
+fn times_at_the_end_of_time_do_no_harm() {
+    for query in [
+        "x offset 290y",
+        "x offset -290y",
+        "rate(x[290y])",
+        "x @ 9e15",
+        "x @ -9e15",
+        "rate(x[5m] @ -9e15)",
+    ] {
+        assert!(Around::default().instant(query).is_ok(), "{query}");
+    }
+}
+
+#[test]
+fn a_tree_parsed_before_answers_as_its_text() {
+    let expr = crate::parser::parse_expr("sum(x)", &crate::parser::ParserOptions::default()).unwrap();
+    let (options, budget, cancel) = (QueryOptions::default(), Budget::unlimited(), Cancel::new());
+    let engine = Engine::new(EngineOptions::default());
+    let by_tree = engine
+        .instant(&store(), &expr, 0, &options, &budget, &cancel)
+        .unwrap();
+    let by_text = engine
+        .instant(&store(), "sum(x)", 0, &options, &budget, &cancel)
+        .unwrap();
+    assert_eq!(by_tree.value, by_text.value);
+}
