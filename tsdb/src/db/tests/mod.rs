@@ -169,6 +169,26 @@ fn rows_of_one_series_in_one_batch_are_judged_by_each_other() {
 }
 
 #[test]
+fn judging_stores_nothing_and_looks_at_what_is_stored_alone() {
+    let fs = memory();
+    let db = open(&fs);
+    let a = labels("up", "a");
+    append(&db, &[(&a, 10_000, 1.0)]);
+    let before = everything(&db);
+    let mut batch = Batch::timed();
+    let series = db.resolve(&a, &mut batch).unwrap();
+    for at_ms in [10_001, 10_001, 9_999] {
+        batch.push_at(series, at_ms, 2f64.to_bits());
+    }
+    db.judge(&mut batch);
+    assert_eq!(
+        batch.verdict,
+        [Verdict::Accepted, Verdict::Accepted, Verdict::OutOfOrder]
+    );
+    assert_eq!(everything(&db), before);
+}
+
+#[test]
 fn a_batch_may_touch_all_lanes() {
     let fs = memory();
     let db = open(&fs);
