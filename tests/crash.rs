@@ -298,6 +298,17 @@ scrape_configs: [{{job_name: load, static_configs: [{{targets: [{}]}}]}}]\n",
         begin_ms,
         &format!("CRASH_SEED={seed}, at the end"),
     );
+    let log = server.log();
+    let errors: Vec<&str> = log.lines().filter(|line| line.contains("level=ERROR")).collect();
+    assert!(
+        errors.is_empty(),
+        "a kill is nothing to complain about:\n{}",
+        errors.join("\n")
+    );
+    assert!(
+        log.contains("WAL checkpoint complete"),
+        "the log was never shortened"
+    );
     assert_eq!(server.stop(), Some(0));
     let known = samples::count(&told);
     eprintln!("nothing lost of {known} samples told: {figures:?}");

@@ -8,7 +8,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::support::{peers, root, server};
+use crate::support::{peers, root, server, wait_for};
 
 /// What a command says and how it ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -495,6 +495,96 @@ fn variables_of_a_configuration_are_expanded_on_request() {
     assert_eq!(check(&["check", "config", "config.yml"]), Some(1));
     let expanded = ["check", "config", "--config.expand-env=percent", "config.yml"];
     assert_eq!(check(&expanded), Some(0));
+}
+
+#[test]
+fn answers_of_a_server_are_printed_alike() {
+    let skipped = "answers of a server";
+    let (Some(real), Some(prometheus)) = (peers::promtool(skipped), peers::prometheus(skipped)) else {
+        return;
+    };
+    let directory = tempfile::tempdir().expect("a directory");
+    let config = "global: {scrape_interval: 1s}\nscrape_configs:\n- job_name: self\n  static_configs: [{targets: [\"SELF\"]}]\n";
+    let start = server::Start::new(&prometheus, directory.path()).arg("--enable-feature=native-histograms");
+    let config = config.replace("SELF", &format!("127.0.0.1:{}", start.address_port()));
+    fs::write(directory.path().join("prometheus.yml"), config).expect("write a configuration");
+    let server = start.ready();
+    let at = wait_for("a scrape", 30, || {
+        let found = server.query("max(timestamp(prometheus_http_request_duration_seconds))", "");
+        Some(found["result"][0]["value"][0].as_f64()?.to_string())
+    });
+    let url = server.url.as_str();
+    let time = format!("--time={at}");
+    for query in [
+        "1",
+        "up",
+        "no_such_metric",
+        "up[1m]",
+        "prometheus_http_request_duration_seconds",
+        "{__name__=~\"go_gc.*\"}",
+        "label_replace(vector(-0.5e-7), \"a\", \"<&>\\\"\\n\", \"\", \"\")",
+        "vector(NaN) or vector(Inf)",
+        "sum(",
+        "up +",
+    ] {
+        for layout in ["promql", "json"] {
+            same(
+                &real,
+                &root(),
+                &["query", "-o", layout, "instant", &time, url, query],
+                b"",
+            );
+            let (start, end) = (
+                format!("--start={at}"),
+                format!("--end={}1", at.trim_end_matches(".0")),
+            );
+            let range = [
+                "query",
+                "-o",
+                layout,
+                "range",
+                &start,
+                &end,
+                "--step=1s",
+                url,
+                query,
+            ];
+            same(&real, &root(), &range, b"");
+        }
+    }
+    for layout in ["promql", "json"] {
+        let fixed = ["--start=1", "--end=2000000000.5"];
+        let series = [
+            "query",
+            "-o",
+            layout,
+            "series",
+            "--match=up",
+            "--match={__name__=~\"go_gc_.*_bucket\",le!=\"\"}",
+            url,
+        ];
+        same(&real, &root(), &[&series[..], &fixed].concat(), b"");
+        for name in ["job", "__name__", "no_such_label"] {
+            let labels = ["query", "-o", layout, "labels", url, name];
+            same(&real, &root(), &[&labels[..], &fixed].concat(), b"");
+        }
+    }
+    // The real one adds where in the answer its JSON library stood.
+    let text = run(
+        &server::promtool(),
+        &root(),
+        &["query", "instant", url, "\"text\""],
+        b"",
+    );
+    assert_eq!(text.err, "query error: unexpected value type \"string\"\n");
+    assert_eq!(text.code, Some(1));
+    let elsewhere = format!("{url}/nowhere");
+    same(
+        &real,
+        &root(),
+        &["query", "instant", &time, &elsewhere, "up"],
+        b"",
+    );
 }
 
 /// Tests of rules that need more than Prometheus 3.5 knows.

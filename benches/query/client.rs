@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Result;
 
@@ -16,6 +16,8 @@ pub(crate) struct Connection(BufReader<TcpStream>);
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) body: Vec<u8>,
+    /// From the request's first byte to the answer's last.
+    pub(crate) took_ms: f64,
 }
 
 impl Connection {
@@ -36,6 +38,7 @@ impl Connection {
 
     /// Sends a request and reads the answer to its last byte.
     pub(crate) fn ask(&mut self, request: &[u8]) -> Result<Answer> {
+        let begun = Instant::now();
         self.0.get_mut().write_all(request)?;
         let line = self.line()?;
         let status: u16 = line.split(' ').nth(1).ok_or("no status")?.parse()?;
@@ -62,7 +65,11 @@ impl Connection {
         } else if status != 204 {
             self.take(length, &mut body)?;
         }
-        Ok(Answer { status, body })
+        Ok(Answer {
+            status,
+            body,
+            took_ms: begun.elapsed().as_secs_f64() * 1000.0,
+        })
     }
 
     /// A line without its end.

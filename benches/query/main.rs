@@ -31,10 +31,8 @@ mod server;
 
 use std::error::Error;
 use std::path::PathBuf;
-use std::time::Instant;
 
 use answer::Samples;
-use client::Connection;
 use queries::{LONG_WINDOWS, Query, STANDARD};
 use server::{Server, peer};
 
@@ -101,10 +99,7 @@ fn measure(title: &str, queries: &[&Query], servers: &mut [Server], rounds: usiz
     for query in queries {
         let mut answers = Vec::new();
         for server in servers.iter_mut() {
-            let answer = server.ask(&request(query, server.extra))?;
-            let samples = Samples::of(&answer)
-                .map_err(|error| format!("{}: {}: {error}", server.name, query.expression))?;
-            answers.push(samples);
+            answers.push(Samples::of(&server.ask(query)?).map_err(|error| server.about(query, &*error))?);
         }
         let [ours, theirs, others @ ..] = &answers[..] else {
             return Err("two servers are compared at least".into());
@@ -130,25 +125,18 @@ fn measure(title: &str, queries: &[&Query], servers: &mut [Server], rounds: usiz
                 // Whoever is asked first in one round is not in the next.
                 let at = (turn + round) % servers.len();
                 let server = &mut servers[at];
-                let request = request(query, server.extra);
-                let (cpu_before, begun) = (server.cpu_ms(), Instant::now());
-                let answer = server.ask(&request)?;
-                cells[at].wall_ms.push(begun.elapsed().as_secs_f64() * 1000.0);
+                let cpu_before = server.cpu_ms();
+                let answer = server.ask(query)?;
+                cells[at].wall_ms.push(answer.took_ms);
                 cells[at].cpu_ms.push(server.cpu_ms() - cpu_before);
                 if answer.status != 200 {
-                    return Err(format!("{}: status {}", query.expression, answer.status).into());
+                    return Err(server.about(query, &format!("status {}", answer.status)));
                 }
             }
         }
     }
     print(title, queries, &sizes, servers, &mut cells);
     Ok(differences)
-}
-
-fn request(query: &Query, extra: &str) -> Vec<u8> {
-    let (path, times) = query.at.request();
-    let expression: String = url::form_urlencoded::byte_serialize(query.expression.as_bytes()).collect();
-    Connection::request("GET", &format!("{path}?query={expression}&{times}{extra}"), "")
 }
 
 /// One row a query, and the geometric means.

@@ -1,5 +1,7 @@
 //! The servers under measurement: started on their own copies, asked over one connection each, killed at the end.
 
+use std::error::Error;
+use std::fmt::Display;
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -11,6 +13,7 @@ use tempfile::TempDir;
 use super::Result;
 use super::client::{Answer, Connection};
 use super::data;
+use super::queries::Query;
 
 /// No server takes longer to be ready.
 const READY_LIMIT: Duration = Duration::from_secs(60);
@@ -21,7 +24,7 @@ pub(crate) struct Server {
     process: Process,
     connection: Connection,
     /// Parameters that go with every query.
-    pub(crate) extra: &'static str,
+    extra: &'static str,
     _directory: TempDir,
 }
 
@@ -90,12 +93,13 @@ impl Server {
         )?;
         data::each_series(|series| {
             let request = Connection::request("POST", "/api/v1/import/prometheus", &series.text());
-            match server.ask(&request)?.status {
+            match server.connection.ask(&request)?.status {
                 200 | 204 => Ok(()),
                 status => Err(format!("import of {}: status {status}", series.name).into()),
             }
         })?;
-        server.ask(&Connection::request("GET", "/internal/force_flush", ""))?;
+        let flush = Connection::request("GET", "/internal/force_flush", "");
+        server.connection.ask(&flush)?;
         Ok(server)
     }
 
@@ -129,8 +133,22 @@ impl Server {
         Err(format!("{name} is not ready after {} s", READY_LIMIT.as_secs()).into())
     }
 
-    pub(crate) fn ask(&mut self, request: &[u8]) -> Result<Answer> {
-        self.connection.ask(request)
+    pub(crate) fn ask(&mut self, query: &Query) -> Result<Answer> {
+        let (path, times) = query.at.request();
+        let expression: String = url::form_urlencoded::byte_serialize(query.expression.as_bytes()).collect();
+        let path = format!("{path}?query={expression}&{times}{}", self.extra);
+        let request = Connection::request("GET", &path, "");
+        let asked = self.connection.ask(&request);
+        asked.map_err(|error| self.about(query, &error))
+    }
+
+    /// An error with who and what.
+    pub(crate) fn about(&mut self, query: &Query, error: &dyn Display) -> Box<dyn Error> {
+        let ended = match self.process.0.try_wait() {
+            Ok(Some(status)) => format!(" (it has ended with {status})"),
+            _ => String::new(),
+        };
+        format!("{}{ended}: {}: {error}", self.name, query.expression).into()
     }
 
     /// CPU time of all its threads so far, in milliseconds; zero where the system does not say.

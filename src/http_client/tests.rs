@@ -160,7 +160,7 @@ async fn a_redirect_to_another_host_leaves_credentials_behind() {
 async fn endless_redirects_stop_after_ten() {
     let (url, seen) = server("HTTP/1.1 302 Found\r\nLocation: /again\r\nContent-Length: 0\r\n\r\n").await;
     let error = get(&HttpClientConfig::default(), &url).await.unwrap_err();
-    // The address is the last one named, in the server's words.
+    // Go names the address that it refused to follow, as it was written.
     assert_eq!(error, "Get \"/again\": stopped after 10 redirects");
     assert_eq!(seen.lock().unwrap().len(), 10);
 }

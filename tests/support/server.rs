@@ -52,6 +52,11 @@ impl Start {
         }
     }
 
+    /// The port it will listen on.
+    pub(crate) fn address_port(&self) -> u16 {
+        self.port
+    }
+
     /// Adds a flag.
     pub(crate) fn arg(mut self, arg: impl Into<String>) -> Self {
         self.args.push(arg.into());

@@ -1,6 +1,7 @@
 //! How many series each metric of a page has.
 
-use super::families::{Families, Family, FamilyKind};
+use super::families::Families;
+use super::family::{Family, FamilyKind};
 
 /// Spaces between columns.
 const PADDING: usize = 4;

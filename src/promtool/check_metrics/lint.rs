@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::families::{Families, Family, FamilyKind};
+use super::families::Families;
+use super::family::{Family, FamilyKind};
 
 /// A breach of a convention.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -10,6 +10,7 @@
 
 mod cardinality;
 mod families;
+mod family;
 mod lint;
 mod reader;
 

@@ -23,11 +23,7 @@ impl Db {
 
     fn checkpoint(&self, from_ms: i64) -> Result<(), MaintainError> {
         let head = &*self.head;
-        // Segments that a checkpoint stands for may be there still, if the server was killed before they went.
-        let covered = segment::checkpoints(&*self.fs, &head.wal_dir)?.pop();
-        let covered = covered.map_or(0, |(number, _)| number + 1);
-        let mut segments = segment::list(&*self.fs, &head.wal_dir)?;
-        segments.retain(|&number| number >= covered);
+        let segments = segment::list(&*self.fs, &head.wal_dir)?;
         let (Some(&first), Some(&last)) = (segments.first(), segments.last()) else {
             return Ok(());
         };

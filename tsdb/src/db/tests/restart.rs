@@ -94,6 +94,49 @@ fn a_series_that_ends_leaves_the_head_and_comes_back_under_a_new_number() {
 }
 
 #[test]
+fn segments_that_a_kill_left_beside_their_checkpoint_go_with_the_next() {
+    let fs = memory();
+    let wal = Path::new("/data/wal");
+    let mut seen: BTreeMap<u32, Vec<u8>> = BTreeMap::new();
+    let mut round = 0;
+    let mut work = |db: &Db, seen: &mut BTreeMap<u32, Vec<u8>>| {
+        fill(db, round * 2_000, 200);
+        for number in segment::list(&*fs, wal).unwrap() {
+            seen.insert(number, fs.read(&segment::path(wal, number)).unwrap());
+        }
+        db.maintain(round).unwrap();
+        round += 1;
+    };
+    let db = open(&fs);
+    let newest = || {
+        segment::checkpoints(&*fs, wal)
+            .unwrap()
+            .pop()
+            .map(|(number, _)| number)
+    };
+    while newest().is_none() {
+        work(&db, &mut seen);
+    }
+    let covered = newest().unwrap();
+    let before = everything(&db);
+    drop(db);
+    for (&number, bytes) in seen.range(..=covered) {
+        fs.create(&segment::path(wal, number))
+            .unwrap()
+            .append(bytes)
+            .unwrap();
+    }
+    let db = open(&fs);
+    assert_eq!(everything(&db), before);
+    while newest().unwrap() < covered + 3 {
+        work(&db, &mut seen);
+        assert!(seen.len() < 40, "checkpoints go on");
+    }
+    assert!(segment::list(&*fs, wal).unwrap()[0] > covered);
+    assert_eq!(segment::checkpoints(&*fs, wal).unwrap().len(), 1);
+}
+
+#[test]
 fn the_log_is_shortened_to_a_checkpoint_that_suffices() {
     let fs = memory();
     let db = open(&fs);
