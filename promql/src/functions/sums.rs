@@ -3,6 +3,7 @@
 //! A compensated sum is a chain in which every step waits for the one before. Windows do not wait for each
 //! other, so taking [`LANES`] of them side by side keeps the processor busy and changes no digit.
 
+use super::over_time;
 use super::rate::Window;
 use crate::kahan;
 
@@ -49,44 +50,56 @@ impl<'v> Sums<'v> {
         let Some(common) = windows.iter().map(|w| w.hi - w.lo).min() else {
             return;
         };
-        let (mut sums, mut cs) = ([0.0; LANES], [0.0; LANES]);
         let lanes: [&[f64]; LANES] = std::array::from_fn(|lane| {
             let window = windows.get(lane).unwrap_or(&windows[0]);
             &self.v[window.lo..window.lo + common]
         });
-        for i in 0..common {
-            for ((v, sum), c) in lanes.iter().zip(&mut sums).zip(&mut cs) {
-                (*sum, *c) = kahan::add(v[i], *sum, *c);
-            }
-        }
+        let (sums, cs) = side_by_side(lanes);
         for (lane, window) in windows.iter().enumerate() {
             let (mut sum, mut c) = (sums[lane], cs[lane]);
             for &v in &self.v[window.lo + common..window.hi] {
-                (sum, c) = kahan::add(v, sum, c);
+                (sum, c) = kahan::add_finite(v, sum, c);
             }
             let count = (window.hi - window.lo) as f64;
-            out[window.step] = if !self.is_mean {
-                if sum.is_infinite() { sum } else { sum + c }
-            } else if sum.is_finite() {
-                sum / count + c / count
-            } else {
+            let is_finite = sum.is_finite() && c.is_finite();
+            out[window.step] = match (is_finite, self.is_mean) {
+                (true, false) => sum + c,
+                (true, true) => sum / count + c / count,
+                (false, false) => over_time::sum(&self.v[window.lo..window.hi]),
                 // The sum overflows where the mean need not.
-                super::over_time::avg(&self.v[window.lo..window.hi])
+                (false, true) => over_time::avg(&self.v[window.lo..window.hi]),
             };
         }
         self.count = 0;
     }
 }
 
+/// Sums and compensations of windows of one length. Written lane by lane, so that two share a register.
+fn side_by_side([a, b, c, d]: [&[f64]; LANES]) -> ([f64; LANES], [f64; LANES]) {
+    let (mut sums, mut cs) = ([0.0; LANES], [0.0; LANES]);
+    for (((&a, &b), &c), &d) in a.iter().zip(b).zip(c).zip(d) {
+        (sums[0], cs[0]) = kahan::add_finite(a, sums[0], cs[0]);
+        (sums[1], cs[1]) = kahan::add_finite(b, sums[1], cs[1]);
+        (sums[2], cs[2]) = kahan::add_finite(c, sums[2], cs[2]);
+        (sums[3], cs[3]) = kahan::add_finite(d, sums[3], cs[3]);
+    }
+    (sums, cs)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::functions::over_time;
     use proptest::prelude::*;
 
     /// Numbers, some of which overflow sums or are none.
     fn values() -> impl Strategy<Value = Vec<f64>> {
-        let odd = prop_oneof![Just(f64::NAN), Just(f64::NEG_INFINITY), Just(1e308), Just(-1e308)];
+        let odd = prop_oneof![
+            Just(f64::NAN),
+            Just(f64::NEG_INFINITY),
+            Just(1e308),
+            Just(-1e308),
+            Just(f64::MAX)
+        ];
         prop::collection::vec(prop_oneof![9 => -1e3..1e3, 1 => odd], 1..40)
     }
 
