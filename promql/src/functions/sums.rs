@@ -3,23 +3,24 @@
 //! A compensated sum is a chain in which every step waits for the one before. Windows do not wait for each
 //! other, so taking [`LANES`] of them side by side keeps the processor busy and changes no digit.
 
-use super::over_time;
 use super::rate::Window;
+use super::{Function, over_time};
 use crate::kahan;
 
 /// How many windows are summed side by side.
 const LANES: usize = 4;
 
-/// Sums or means of windows, gathered until there are enough of them.
+/// Sums, means or deviations of windows, gathered until there are enough of them.
 pub(super) struct Sums<'v> {
     v: &'v [f64],
-    is_mean: bool,
+    function: Function,
     waiting: [Window; LANES],
     count: usize,
 }
 
 impl<'v> Sums<'v> {
-    pub(super) fn new(v: &'v [f64], is_mean: bool) -> Self {
+    /// For the functions whose values are sums.
+    pub(super) fn of(function: Function, v: &'v [f64]) -> Option<Self> {
         let none = Window {
             step: 0,
             lo: 0,
@@ -27,12 +28,19 @@ impl<'v> Sums<'v> {
             left_ms: 0,
             right_ms: 0,
         };
-        Self {
+        let is_sum = matches!(
+            function,
+            Function::SumOverTime
+                | Function::AvgOverTime
+                | Function::StddevOverTime
+                | Function::StdvarOverTime
+        );
+        is_sum.then_some(Self {
             v,
-            is_mean,
+            function,
             waiting: [none; LANES],
             count: 0,
-        }
+        })
     }
 
     /// Takes a window; writes values once there are enough windows.
@@ -54,42 +62,132 @@ impl<'v> Sums<'v> {
             let window = windows.get(lane).unwrap_or(&windows[0]);
             &self.v[window.lo..window.lo + common]
         });
-        let (sums, cs) = side_by_side(lanes);
-        for (lane, window) in windows.iter().enumerate() {
-            let (mut sum, mut c) = (sums[lane], cs[lane]);
-            for &v in &self.v[window.lo + common..window.hi] {
-                (sum, c) = kahan::add_finite(v, sum, c);
+        // The windows' own ends, beyond the length that all have.
+        let rests = windows.iter().map(|w| &self.v[w.lo + common..w.hi]);
+        let values = match self.function {
+            Function::StddevOverTime | Function::StdvarOverTime => {
+                finish(side_by_side::<Spread>(lanes), rests, |spread| spread.variance())
             }
-            let count = (window.hi - window.lo) as f64;
-            let is_finite = sum.is_finite() && c.is_finite();
-            out[window.step] = match (is_finite, self.is_mean) {
-                (true, false) => sum + c,
-                (true, true) => sum / count + c / count,
-                (false, false) => over_time::sum(&self.v[window.lo..window.hi]),
-                // The sum overflows where the mean need not.
-                (false, true) => over_time::avg(&self.v[window.lo..window.hi]),
+            Function::AvgOverTime => finish(side_by_side::<Sum>(lanes), rests, |sum| sum.mean()),
+            _ => finish(side_by_side::<Sum>(lanes), rests, |sum| sum.sum()),
+        };
+        for (window, value) in windows.iter().zip(values) {
+            let v = &self.v[window.lo..window.hi];
+            out[window.step] = match (value, self.function) {
+                (Some(variance), Function::StddevOverTime) => variance.sqrt(),
+                (Some(value), _) => value,
+                (None, Function::SumOverTime) => over_time::sum(v),
+                (None, Function::AvgOverTime) => over_time::avg(v),
+                (None, Function::StddevOverTime) => over_time::variance(v).sqrt(),
+                (None, _) => over_time::variance(v),
             };
         }
         self.count = 0;
     }
 }
 
-/// Sums and compensations of windows of one length. Written lane by lane, so that two share a register.
-fn side_by_side([a, b, c, d]: [&[f64]; LANES]) -> ([f64; LANES], [f64; LANES]) {
-    let (mut sums, mut cs) = ([0.0; LANES], [0.0; LANES]);
-    for (((&a, &b), &c), &d) in a.iter().zip(b).zip(c).zip(d) {
-        (sums[0], cs[0]) = kahan::add_finite(a, sums[0], cs[0]);
-        (sums[1], cs[1]) = kahan::add_finite(b, sums[1], cs[1]);
-        (sums[2], cs[2]) = kahan::add_finite(c, sums[2], cs[2]);
-        (sums[3], cs[3]) = kahan::add_finite(d, sums[3], cs[3]);
+/// What is gathered over one window.
+trait Gather: Copy + Default {
+    fn add(&mut self, value: f64);
+}
+
+/// A compensated sum.
+#[derive(Clone, Copy, Default)]
+struct Sum {
+    count: f64,
+    sum: f64,
+    c: f64,
+}
+
+impl Gather for Sum {
+    #[inline(always)]
+    fn add(&mut self, value: f64) {
+        self.count += 1.0;
+        (self.sum, self.c) = kahan::add_finite(value, self.sum, self.c);
     }
-    (sums, cs)
+}
+
+impl Sum {
+    fn sum(self) -> Option<f64> {
+        self.is_finite().then_some(self.sum + self.c)
+    }
+
+    fn mean(self) -> Option<f64> {
+        self.is_finite()
+            .then_some(self.sum / self.count + self.c / self.count)
+    }
+
+    fn is_finite(self) -> bool {
+        self.sum.is_finite() && self.c.is_finite()
+    }
+}
+
+/// A compensated mean and the squared distances from it.
+#[derive(Clone, Copy, Default)]
+struct Spread {
+    count: f64,
+    mean: f64,
+    c_mean: f64,
+    squares: f64,
+    c_squares: f64,
+}
+
+impl Gather for Spread {
+    #[inline(always)]
+    fn add(&mut self, value: f64) {
+        self.count += 1.0;
+        let delta = value - (self.mean + self.c_mean);
+        (self.mean, self.c_mean) = kahan::add_finite(delta / self.count, self.mean, self.c_mean);
+        let square = delta * (value - (self.mean + self.c_mean));
+        (self.squares, self.c_squares) = kahan::add_finite(square, self.squares, self.c_squares);
+    }
+}
+
+impl Spread {
+    fn variance(self) -> Option<f64> {
+        let parts = [self.mean, self.c_mean, self.squares, self.c_squares];
+        parts
+            .iter()
+            .all(|part| part.is_finite())
+            .then_some((self.squares + self.c_squares) / self.count)
+    }
+}
+
+/// Gathers windows of one length. Written lane by lane, so that two share a register.
+fn side_by_side<G: Gather>([a, b, c, d]: [&[f64]; LANES]) -> [G; LANES] {
+    let mut lanes = [G::default(); LANES];
+    for (((&a, &b), &c), &d) in a.iter().zip(b).zip(c).zip(d) {
+        lanes[0].add(a);
+        lanes[1].add(b);
+        lanes[2].add(c);
+        lanes[3].add(d);
+    }
+    lanes
+}
+
+/// Gathers the rest of each window. A value is `None` where it has to be taken with care for infinities.
+fn finish<'v, G: Gather>(
+    mut lanes: [G; LANES],
+    rests: impl Iterator<Item = &'v [f64]>,
+    value: impl Fn(G) -> Option<f64>,
+) -> [Option<f64>; LANES] {
+    for (lane, rest) in lanes.iter_mut().zip(rests) {
+        rest.iter().for_each(|&v| lane.add(v));
+    }
+    lanes.map(value)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    const FUNCTIONS: [Function; 4] = [
+        Function::SumOverTime,
+        Function::AvgOverTime,
+        Function::StddevOverTime,
+        Function::StdvarOverTime,
+    ];
 
     /// Numbers, some of which overflow sums or are none.
     fn values() -> impl Strategy<Value = Vec<f64>> {
@@ -106,8 +204,8 @@ mod tests {
     proptest! {
         #[test]
         fn side_by_side_gives_the_same_digits(v in values(), width in 1_usize..12) {
-            for is_mean in [false, true] {
-                let mut sums = Sums::new(&v, is_mean);
+            for function in FUNCTIONS {
+                let mut sums = Sums::of(function, &v).expect("a sum");
                 let mut out = vec![0.0; v.len()];
                 for hi in 1..=v.len() {
                     let window = Window { step: hi - 1, lo: hi.saturating_sub(width), hi, left_ms: 0, right_ms: 0 };
@@ -116,7 +214,12 @@ mod tests {
                 sums.flush(&mut out);
                 for hi in 1..=v.len() {
                     let window = &v[hi.saturating_sub(width)..hi];
-                    let expected = if is_mean { over_time::avg(window) } else { over_time::sum(window) };
+                    let expected = match function {
+                        Function::SumOverTime => over_time::sum(window),
+                        Function::AvgOverTime => over_time::avg(window),
+                        Function::StddevOverTime => over_time::variance(window).sqrt(),
+                        _ => over_time::variance(window),
+                    };
                     let found = out[hi - 1];
                     prop_assert!(found.to_bits() == expected.to_bits() || (found.is_nan() && expected.is_nan()));
                 }
