@@ -62,14 +62,12 @@ impl<'v> Sums<'v> {
             let window = windows.get(lane).unwrap_or(&windows[0]);
             &self.v[window.lo..window.lo + common]
         });
-        // The windows' own ends, beyond the length that all have.
-        let rests = windows.iter().map(|w| &self.v[w.lo + common..w.hi]);
         let values = match self.function {
             Function::StddevOverTime | Function::StdvarOverTime => {
-                finish(side_by_side::<Spread>(lanes), rests, |spread| spread.variance())
+                self.finish(common, side_by_side(lanes), Spread::variance)
             }
-            Function::AvgOverTime => finish(side_by_side::<Sum>(lanes), rests, |sum| sum.mean()),
-            _ => finish(side_by_side::<Sum>(lanes), rests, |sum| sum.sum()),
+            Function::AvgOverTime => self.finish(common, side_by_side(lanes), Sum::mean),
+            _ => self.finish(common, side_by_side(lanes), |sum: &Sum, lane, _| sum.sum(lane)),
         };
         for (window, value) in windows.iter().zip(values) {
             let v = &self.v[window.lo..window.hi];
@@ -84,97 +82,107 @@ impl<'v> Sums<'v> {
         }
         self.count = 0;
     }
+
+    /// Gathers what each window has beyond the length that all have. A value is `None` where it has to be taken
+    /// with care for infinities.
+    fn finish<G: Gather>(
+        &self,
+        common: usize,
+        mut gathered: G,
+        value: impl Fn(&G, usize, f64) -> Option<f64>,
+    ) -> [Option<f64>; LANES] {
+        let mut values = [None; LANES];
+        for (lane, window) in self.waiting[..self.count].iter().enumerate() {
+            let mut count = common as f64;
+            for &v in &self.v[window.lo + common..window.hi] {
+                count += 1.0;
+                gathered.add(lane, v, count);
+            }
+            values[lane] = value(&gathered, lane, count);
+        }
+        values
+    }
 }
 
-/// What is gathered over one window.
+/// What is gathered over windows, a lane for each.
 trait Gather: Copy + Default {
-    fn add(&mut self, value: f64);
+    /// Takes a window's next value, which makes `count`.
+    fn add(&mut self, lane: usize, value: f64, count: f64);
 }
 
-/// A compensated sum.
+/// Compensated sums.
 #[derive(Clone, Copy, Default)]
 struct Sum {
-    count: f64,
-    sum: f64,
-    c: f64,
+    sum: [f64; LANES],
+    c: [f64; LANES],
 }
 
 impl Gather for Sum {
     #[inline(always)]
-    fn add(&mut self, value: f64) {
-        self.count += 1.0;
-        (self.sum, self.c) = kahan::add_finite(value, self.sum, self.c);
+    fn add(&mut self, lane: usize, value: f64, _count: f64) {
+        (self.sum[lane], self.c[lane]) = kahan::add_finite(value, self.sum[lane], self.c[lane]);
     }
 }
 
 impl Sum {
-    fn sum(self) -> Option<f64> {
-        self.is_finite().then_some(self.sum + self.c)
+    fn sum(&self, lane: usize) -> Option<f64> {
+        self.is_finite(lane).then_some(self.sum[lane] + self.c[lane])
     }
 
-    fn mean(self) -> Option<f64> {
-        self.is_finite()
-            .then_some(self.sum / self.count + self.c / self.count)
+    fn mean(&self, lane: usize, count: f64) -> Option<f64> {
+        self.is_finite(lane)
+            .then_some(self.sum[lane] / count + self.c[lane] / count)
     }
 
-    fn is_finite(self) -> bool {
-        self.sum.is_finite() && self.c.is_finite()
+    fn is_finite(&self, lane: usize) -> bool {
+        self.sum[lane].is_finite() && self.c[lane].is_finite()
     }
 }
 
-/// A compensated mean and the squared distances from it.
+/// Compensated means and the squared distances from them.
 #[derive(Clone, Copy, Default)]
 struct Spread {
-    count: f64,
-    mean: f64,
-    c_mean: f64,
-    squares: f64,
-    c_squares: f64,
+    mean: [f64; LANES],
+    c_mean: [f64; LANES],
+    squares: [f64; LANES],
+    c_squares: [f64; LANES],
 }
 
 impl Gather for Spread {
     #[inline(always)]
-    fn add(&mut self, value: f64) {
-        self.count += 1.0;
-        let delta = value - (self.mean + self.c_mean);
-        (self.mean, self.c_mean) = kahan::add_finite(delta / self.count, self.mean, self.c_mean);
-        let square = delta * (value - (self.mean + self.c_mean));
-        (self.squares, self.c_squares) = kahan::add_finite(square, self.squares, self.c_squares);
+    fn add(&mut self, lane: usize, value: f64, count: f64) {
+        let (mean, c_mean) = (self.mean[lane], self.c_mean[lane]);
+        let delta = value - (mean + c_mean);
+        let (mean, c_mean) = kahan::add_finite(delta / count, mean, c_mean);
+        (self.mean[lane], self.c_mean[lane]) = (mean, c_mean);
+        let square = delta * (value - (mean + c_mean));
+        (self.squares[lane], self.c_squares[lane]) =
+            kahan::add_finite(square, self.squares[lane], self.c_squares[lane]);
     }
 }
 
 impl Spread {
-    fn variance(self) -> Option<f64> {
+    fn variance(&self, lane: usize, count: f64) -> Option<f64> {
         let parts = [self.mean, self.c_mean, self.squares, self.c_squares];
         parts
             .iter()
-            .all(|part| part.is_finite())
-            .then_some((self.squares + self.c_squares) / self.count)
+            .all(|part| part[lane].is_finite())
+            .then_some((self.squares[lane] + self.c_squares[lane]) / count)
     }
 }
 
 /// Gathers windows of one length. Written lane by lane, so that two share a register.
-fn side_by_side<G: Gather>([a, b, c, d]: [&[f64]; LANES]) -> [G; LANES] {
-    let mut lanes = [G::default(); LANES];
+fn side_by_side<G: Gather>([a, b, c, d]: [&[f64]; LANES]) -> G {
+    let mut gathered = G::default();
+    let mut count = 0.0;
     for (((&a, &b), &c), &d) in a.iter().zip(b).zip(c).zip(d) {
-        lanes[0].add(a);
-        lanes[1].add(b);
-        lanes[2].add(c);
-        lanes[3].add(d);
+        count += 1.0;
+        gathered.add(0, a, count);
+        gathered.add(1, b, count);
+        gathered.add(2, c, count);
+        gathered.add(3, d, count);
     }
-    lanes
-}
-
-/// Gathers the rest of each window. A value is `None` where it has to be taken with care for infinities.
-fn finish<'v, G: Gather>(
-    mut lanes: [G; LANES],
-    rests: impl Iterator<Item = &'v [f64]>,
-    value: impl Fn(G) -> Option<f64>,
-) -> [Option<f64>; LANES] {
-    for (lane, rest) in lanes.iter_mut().zip(rests) {
-        rest.iter().for_each(|&v| lane.add(v));
-    }
-    lanes.map(value)
+    gathered
 }
 
 #[cfg(test)]
