@@ -78,6 +78,8 @@ impl Server {
                 directory.path().join("data").display()
             ))
             .arg("-retentionPeriod=100y")
+            // By default it closes kept connections after two minutes.
+            .arg("-http.connTimeout=1h")
             .arg(format!("-httpListenAddr=127.0.0.1:{port}"))
             .stdin(Stdio::null())
             .stdout(Stdio::null())

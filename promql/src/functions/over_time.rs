@@ -70,7 +70,8 @@ fn incremental_mean(rest: &[f64], mut count: f64, mut mean: f64, mut c: f64) -> 
     mean + c
 }
 
-fn variance(v: &[f64]) -> f64 {
+/// The mean of the squared distances from the mean.
+pub(crate) fn variance(v: &[f64]) -> f64 {
     let (mut count, mut mean, mut c_mean, mut aux, mut c_aux) = (0.0, 0.0, 0.0, 0.0, 0.0);
     for &value in v {
         count += 1.0;

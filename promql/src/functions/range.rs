@@ -247,8 +247,7 @@ fn floats(
         });
         return Ok(());
     }
-    if matches!(call.function, Function::SumOverTime | Function::AvgOverTime) {
-        let mut sums = Sums::new(&samples.v, call.function == Function::AvgOverTime);
+    if let Some(mut sums) = Sums::of(call.function, &samples.v) {
         each_window(call, samples, counted, out.len(), |window| {
             sums.push(*window, out)
         });
