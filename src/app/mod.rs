@@ -155,19 +155,15 @@ impl Plan {
     fn run(mut self) -> ExitCode {
         let options = self.db_options();
         self.show_retention(&options);
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(WORKERS)
-            .thread_name("io")
-            .enable_all()
-            .build();
-        let runtime = match runtime {
-            Ok(runtime) => runtime,
-            Err(error) => {
+        let (runtime, web_runtime) = match (runtime("io"), runtime("web")) {
+            (Ok(runtime), Ok(web_runtime)) => (runtime, web_runtime),
+            (Err(error), _) | (_, Err(error)) => {
                 error!(%error, "The runtime cannot be started");
                 return ExitCode::FAILURE;
             }
         };
-        let outcome = runtime.block_on(serve(self, options));
+        let outcome = runtime.block_on(serve(self, options, web_runtime.handle().clone()));
+        web_runtime.shutdown_timeout(Duration::from_secs(1));
         runtime.shutdown_timeout(Duration::from_secs(1));
         match outcome {
             Ok(()) => {
@@ -231,8 +227,17 @@ impl Plan {
     }
 }
 
-/// Threads of the runtime: they wait for the network, the work is done elsewhere.
-const WORKERS: usize = 2;
+/// A runtime of one thread: it waits for the network, the work is done elsewhere.
+///
+/// Scraping has one to itself and the web another, so that a large answer delays no scrape; a second thread
+/// in either would only be woken to find that there is nothing to do.
+fn runtime(name: &'static str) -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name(name)
+        .enable_all()
+        .build()
+}
 
 /// Threads that evaluate queries.
 const QUERY_THREADS: usize = 2;
@@ -349,7 +354,7 @@ impl Tasks {
 }
 
 /// The life of the server.
-async fn serve(plan: Plan, db_options: DbOptions) -> Result<(), String> {
+async fn serve(plan: Plan, db_options: DbOptions, web_runtime: tokio::runtime::Handle) -> Result<(), String> {
     let registry = Registry::new();
     telemetry::process::register(&registry);
     let min_block_ms = db_options.min_block_ms;
@@ -414,11 +419,15 @@ async fn serve(plan: Plan, db_options: DbOptions) -> Result<(), String> {
             quit,
         }),
     };
-    let web = Web::new(web_options(&plan), views, Arc::clone(&queries), &registry)
-        .await
-        .map_err(|error| logging::with_sources(&error))?;
+    let (options, web_queries, web_registry) = (web_options(&plan), Arc::clone(&queries), registry.clone());
+    let binding =
+        web_runtime.spawn(async move { Web::new(options, views, web_queries, &web_registry).await });
+    let web = match binding.await {
+        Ok(web) => web.map_err(|error| logging::with_sources(&error))?,
+        Err(_) => return Err("binding the web's addresses ended in a panic".to_owned()),
+    };
     let (stop_web, mut web_stops) = watch::channel(false);
-    let web = tokio::spawn(web.serve(async move {
+    let web = web_runtime.spawn(web.serve(async move {
         // An error means that the sender is gone, which also ends the server.
         let _stopped = web_stops.wait_for(|stop| *stop).await;
     }));
