@@ -204,8 +204,9 @@ impl Parser<'_> {
         let at = name + run_length(&page[name..], METRIC_REST)?;
         let end = at + memchr(b'\n', &page[at..])?;
         let text = page.get(at + 1..end)?;
-        // An empty or blank text and a NUL are the careful half's business.
-        if page[at] != b' ' || matches!(text.first()?, b' ' | b'\t') || memchr(0, text).is_some() {
+        // An empty or blank text and a NUL, also one that begins the next line, are the careful half's business.
+        let has_nul = memchr(0, text).is_some() || page.get(end + 1) == Some(&0);
+        if page[at] != b' ' || matches!(text.first()?, b' ' | b'\t') || has_nul {
             return None;
         }
         match entry {

@@ -226,6 +226,14 @@ mod random {
         ]
     }
 
+    #[test]
+    fn a_nul_that_begins_the_line_after_a_help_text_is_read_alike() {
+        for format in [Format::Text, Format::OpenMetrics] {
+            let page = b"# HELP a 1\n\0";
+            assert_eq!(describe_plainly(page, format), describe_carefully(page, format));
+        }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2000))]
 
