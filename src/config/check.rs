@@ -111,7 +111,7 @@ impl Findings {
         if is_syntax_only {
             return;
         }
-        for pattern in discovery.file_sd_configs.iter().flat_map(|config| &config.files) {
+        for pattern in discovery.target_files() {
             let shown = quoted(&pattern.to_string_lossy());
             let files = match path::matching(pattern) {
                 Ok(files) => files,

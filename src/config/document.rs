@@ -18,6 +18,8 @@ pub struct Reading<'a> {
     pub environment: Environment<'a>,
     /// Whether unknown keys are passed over.
     pub ignores_unknown_fields: bool,
+    /// Whether what is valid and not built is passed over: the file is checked, nothing starts with it.
+    pub accepts_unbuilt: bool,
 }
 
 impl std::fmt::Debug for Reading<'_> {
@@ -35,6 +37,7 @@ impl Reading<'_> {
         expand_env: ExpandEnv::Off,
         environment: &|_| None,
         ignores_unknown_fields: false,
+        accepts_unbuilt: false,
     };
 }
 
@@ -51,6 +54,7 @@ pub fn decode<T>(
     let root = yaml::load(bytes).map_err(|error| scan_errors(file, error))?.root;
     let mut decoder = Decoder::new();
     decoder.ignores_unknown_fields = reading.ignores_unknown_fields;
+    decoder.accepts_unbuilt = reading.accepts_unbuilt;
     let root: Option<Rc<Node>> = root.map(|root| {
         expand_tree(
             root,

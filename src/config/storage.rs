@@ -1,7 +1,6 @@
 //! `storage`: how long samples are kept, and what the head takes.
 
 use super::duration::format_ms;
-use super::refuse;
 use super::size::format_bytes;
 use super::yaml::write::{Out, OutMap};
 use super::yaml::{Decoder, Node};
@@ -88,12 +87,12 @@ impl TsdbConfig {
         let key = "out_of_order_time_window";
         let mark = fields.mark_of(key);
         if decoder.duration_of(&mut fields, key, 0) != 0 {
-            decoder.mistake(mark, refuse::refusal(key));
+            decoder.unbuilt(mark, key);
         }
         let key = "stale_series_compaction_threshold";
         let mark = fields.mark_of(key);
         if decoder.float_of(&mut fields, key) != 0.0 {
-            decoder.mistake(mark, refuse::refusal(key));
+            decoder.unbuilt(mark, key);
         }
         if let Some(node) = fields.take("chunk_encoding") {
             self.chunk_encoding_floats = decode_encoding(node, decoder);
@@ -139,7 +138,7 @@ fn decode_encoding(node: &Node, decoder: &mut Decoder) -> Option<String> {
         "" => None,
         "xor" => Some(floats),
         "xor2" => {
-            decoder.mistake(mark, refuse::refusal("chunk encoding xor2"));
+            decoder.unbuilt(mark, "chunk encoding xor2");
             None
         }
         _ => {

@@ -9,7 +9,7 @@ use super::file::FileProvider;
 use super::fixed::FixedProvider;
 use super::http::HttpProvider;
 use super::{DiscoveryMetrics, TargetGroup};
-use crate::config::{DiscoveryConfigs, FileSdConfig, HttpSdConfig, StaticGroup};
+use crate::config::{DiscoveryConfigs, SdConfig, StaticGroup};
 
 /// A source of target groups.
 pub trait Provider: Send + 'static {
@@ -40,9 +40,7 @@ impl Updates {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum ProviderConfig {
     Fixed(Vec<StaticGroup>),
-    File(FileSdConfig),
-    // Boxed: it holds a whole HTTP client configuration.
-    Http(Box<HttpSdConfig>),
+    Mechanism(SdConfig),
 }
 
 impl ProviderConfig {
@@ -50,8 +48,7 @@ impl ProviderConfig {
     pub(super) fn of_job(job: &DiscoveryConfigs) -> Vec<Self> {
         let fixed = (!job.static_configs.is_empty()).then(|| Self::Fixed(job.static_configs.clone()));
         let mut all: Vec<Self> = fixed.into_iter().collect();
-        all.extend(job.file_sd_configs.iter().cloned().map(Self::File));
-        all.extend(job.http_sd_configs.iter().cloned().map(Box::new).map(Self::Http));
+        all.extend(job.mechanisms.iter().cloned().map(Self::Mechanism));
         if all.is_empty() {
             all.push(Self::Fixed(Vec::new()));
         }
@@ -62,17 +59,19 @@ impl ProviderConfig {
     pub(super) fn mechanism(&self) -> &'static str {
         match self {
             Self::Fixed(_) => "static",
-            Self::File(_) => "file",
-            Self::Http(_) => "http",
+            Self::Mechanism(config) => config.name(),
         }
     }
 
     /// Builds the provider; `job` is the first job that uses it.
     pub(super) fn build(&self, job: &str, metrics: &DiscoveryMetrics) -> Result<Box<dyn Provider>, String> {
-        Ok(match self {
-            Self::Fixed(groups) => Box::new(FixedProvider::new(groups)),
-            Self::File(config) => Box::new(FileProvider::new(config, metrics)),
-            Self::Http(config) => Box::new(HttpProvider::new(config, job, metrics)?),
+        let config = match self {
+            Self::Fixed(groups) => return Ok(Box::new(FixedProvider::new(groups))),
+            Self::Mechanism(config) => config,
+        };
+        Ok(match config {
+            SdConfig::File(config) => Box::new(FileProvider::new(config, metrics)),
+            SdConfig::Http(config) => Box::new(HttpProvider::new(config, job, metrics)?),
         })
     }
 }

@@ -12,6 +12,7 @@ pub mod body;
 mod connect;
 mod error;
 mod redirect;
+mod sign;
 mod tls;
 
 #[cfg(test)]
@@ -36,6 +37,7 @@ use url::Url;
 
 use self::connect::Connector;
 pub use self::error::HttpError;
+pub use self::sign::{Sign, Signing};
 use self::tls::FileStamps;
 use crate::config::http_client::HttpClientConfig;
 
@@ -55,6 +57,7 @@ struct Inner {
     config: HttpClientConfig,
     unix_socket: Option<PathBuf>,
     tls_files: Vec<PathBuf>,
+    signer: Option<Arc<dyn Sign>>,
     pool: ArcSwap<Pool>,
 }
 
@@ -175,7 +178,15 @@ impl HttpClient {
     /// # Errors
     /// When the TLS settings cannot be followed.
     pub fn new(config: &HttpClientConfig) -> Result<Self, HttpError> {
-        Self::build(config, None)
+        Self::build(config, None, None)
+    }
+
+    /// A client whose requests are signed, each one when it is sent.
+    ///
+    /// # Errors
+    /// As [`HttpClient::new`].
+    pub fn signed(config: &HttpClientConfig, signer: Arc<dyn Sign>) -> Result<Self, HttpError> {
+        Self::build(config, None, Some(signer))
     }
 
     /// A client that reaches every host through a unix socket.
@@ -183,16 +194,21 @@ impl HttpClient {
     /// # Errors
     /// As [`HttpClient::new`].
     pub fn through_unix_socket(config: &HttpClientConfig, path: PathBuf) -> Result<Self, HttpError> {
-        Self::build(config, Some(path))
+        Self::build(config, Some(path), None)
     }
 
-    fn build(config: &HttpClientConfig, unix_socket: Option<PathBuf>) -> Result<Self, HttpError> {
+    fn build(
+        config: &HttpClientConfig,
+        unix_socket: Option<PathBuf>,
+        signer: Option<Arc<dyn Sign>>,
+    ) -> Result<Self, HttpError> {
         let tls_files = tls::files(&config.tls_config);
         let pool = Pool::new(config, unix_socket.clone(), &tls_files)?;
         let inner = Inner {
             config: config.clone(),
             unix_socket,
             tls_files,
+            signer,
             pool: ArcSwap::from_pointee(pool),
         };
         Ok(Self {
@@ -269,14 +285,22 @@ impl HttpClient {
             return Err(HttpError::text(format!("unsupported protocol scheme {scheme:?}")));
         }
         let target = &url[..url::Position::AfterQuery];
+        let mut headers = HeaderMap::new();
+        headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
+        headers.extend(request.headers.clone());
+        auth::add_headers(&self.inner.config, &mut headers, elsewhere)?;
+        auth::add_credentials_of(url, &mut headers)?;
+        if let Some(signer) = &self.inner.signer
+            && !elsewhere
+        {
+            let signing = signer.sign(&request.method, url, &mut headers, &request.body);
+            signing.await.map_err(HttpError::text)?;
+        }
         let mut head = http::Request::builder()
             .method(&request.method)
             .uri(without_user(url, target));
-        if let Some(headers) = head.headers_mut() {
-            headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
-            headers.extend(request.headers.clone());
-            auth::add_headers(&self.inner.config, headers, elsewhere)?;
-            auth::add_credentials_of(url, headers)?;
+        if let Some(place) = head.headers_mut() {
+            *place = headers;
         }
         let head = head.body(Full::new(request.body.clone()));
         let message = head.map_err(|error| HttpError::text(error.to_string()))?;

@@ -60,7 +60,8 @@ pub(super) fn run(invocation: &Invocation<'_>, features: &Features, terminal: &m
     let lints = ConfigLints::parse(invocation.text("lint"), rules, lookback_ms, terminal);
     let is_syntax_only = invocation.bool("syntax-only");
     let environment = |name: &str| std::env::var(name).ok();
-    let options = LoadOptions::default().with_environment(expand_env(invocation), &environment);
+    let mut options = LoadOptions::default().with_environment(expand_env(invocation), &environment);
+    options.reading.accepts_unbuilt = is_syntax_only;
     let checking = Checking {
         lints: lints.rules,
         features,
@@ -286,7 +287,7 @@ fn check_targets(
     check: &dyn Fn(&TargetGroup) -> Result<(), String>,
     terminal: &mut Terminal<'_>,
 ) -> Result<(), String> {
-    let patterns = discovery.file_sd_configs.iter().flat_map(|config| &config.files);
+    let patterns = discovery.target_files();
     for pattern in patterns.filter(|_| !is_syntax_only) {
         let files = path::matching(pattern)?;
         let shown = quoted(&pattern.to_string_lossy());

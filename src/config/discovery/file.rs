@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use super::Mechanism;
 use crate::config::duration::format_ms;
+use crate::config::http_client::HttpClientConfig;
 use crate::config::path;
 use crate::config::quote::quoted;
 use crate::config::yaml::write::{Out, OutMap};
@@ -20,9 +22,8 @@ pub struct FileSdConfig {
 /// How often files are read again, unless told otherwise.
 const REFRESH_INTERVAL_MS_DEFAULT: i64 = 5 * 60_000;
 
-impl FileSdConfig {
-    /// Reads one item of `file_sd_configs`.
-    pub fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
+impl Mechanism for FileSdConfig {
+    fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
         let mut fields = decoder.fields(node, "file.plain")?;
         let mark = fields.mark;
         let mut files = Vec::new();
@@ -61,15 +62,17 @@ impl FileSdConfig {
         })
     }
 
-    /// Puts its files beside the file that names them.
-    pub fn set_directory(&mut self, directory: &Path) {
+    fn set_directory(&mut self, directory: &Path) {
         for file in &mut self.files {
             *file = path::beside(directory, file);
         }
     }
 
-    /// As Prometheus writes it.
-    pub fn to_out(&self) -> Out {
+    fn http_client(&self) -> Option<&HttpClientConfig> {
+        None
+    }
+
+    fn to_out(&self) -> Out {
         let files: Vec<String> = self.files.iter().map(|file| path::text(Some(file))).collect();
         let mut map = OutMap::new();
         map.put("files", files);

@@ -1,5 +1,8 @@
 //! `http_sd_configs`: targets from an HTTP server.
 
+use std::path::Path;
+
+use super::Mechanism;
 use crate::config::duration::format_ms;
 use crate::config::http_client::HttpClientConfig;
 use crate::config::refuse;
@@ -21,9 +24,8 @@ pub struct HttpSdConfig {
 /// How often the server is asked, unless told otherwise.
 const REFRESH_INTERVAL_MS_DEFAULT: i64 = 60_000;
 
-impl HttpSdConfig {
-    /// Reads one item of `http_sd_configs`.
-    pub fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
+impl Mechanism for HttpSdConfig {
+    fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
         let mut fields = decoder.fields(node, "http.plain")?;
         let url_node = fields.take("url");
         let url = url_node.and_then(|node| decoder.string(node)).unwrap_or_default();
@@ -46,8 +48,16 @@ impl HttpSdConfig {
         Some(config)
     }
 
+    fn set_directory(&mut self, directory: &Path) {
+        self.http_client.set_directory(directory);
+    }
+
+    fn http_client(&self) -> Option<&HttpClientConfig> {
+        Some(&self.http_client)
+    }
+
     /// As Prometheus writes it, but for a password in the URL, which Prometheus shows.
-    pub fn to_out(&self) -> Out {
+    fn to_out(&self) -> Out {
         let mut map = OutMap::new();
         self.http_client.write(&mut map);
         if self.refresh_interval_ms != 0 {

@@ -1,31 +1,102 @@
 //! Where targets come from: one file a mechanism.
 //!
-//! Built are `static_configs`, `file_sd_configs` and `http_sd_configs`; every other mechanism of
-//! Prometheus is refused by its name (see [`super::refuse`]).
+//! The table [`SdConfig`] lists the mechanisms that are built; every other mechanism of Prometheus is refused by
+//! its name (see [`super::refuse`]). A new one is a file here with a [`Mechanism`] and a line in the table.
 
 mod file;
 mod http;
 mod statics;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub use file::FileSdConfig;
 pub use http::HttpSdConfig;
 pub use statics::StaticGroup;
 
+use super::http_client::HttpClientConfig;
 use super::yaml::write::{Out, OutMap};
 use super::yaml::{Decoder, Fields, Mark, Node};
 use crate::config::quote::quoted;
+
+/// What the configuration of a mechanism can do.
+pub trait Mechanism: Sized {
+    /// Reads one item of its list; `None` after a mistake was noted.
+    fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self>;
+
+    /// As Prometheus writes it.
+    fn to_out(&self) -> Out;
+
+    /// Puts files beside the file that names them.
+    fn set_directory(&mut self, directory: &Path);
+
+    /// How its API is spoken to, if that is HTTP.
+    fn http_client(&self) -> Option<&HttpClientConfig>;
+}
+
+/// The table of mechanisms: variant, configuration, name (as in metrics; the key is `<name>_sd_configs`) and
+/// the Go type of the list as it stands in messages. Sorted by name, which is the order of reading and writing.
+macro_rules! mechanisms {
+    ($($(#[$doc:meta])* $variant:ident($config:ty), $name:literal, $go:literal;)*) => {
+        /// A mechanism as configured.
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum SdConfig {
+            $($(#[$doc])* $variant(Box<$config>),)*
+        }
+
+        impl SdConfig {
+            fn decode_all(fields: &mut Fields<'_>, decoder: &mut Decoder) -> Vec<Self> {
+                let mut all = Vec::new();
+                $(
+                    let key = concat!($name, "_sd_configs");
+                    let list = decode_list(fields, key, $go, decoder, <$config as Mechanism>::decode);
+                    all.extend(list.into_iter().map(Box::new).map(Self::$variant));
+                )*
+                all
+            }
+
+            /// The mechanism's name in metrics; `<name>_sd_configs` is its key.
+            pub fn name(&self) -> &'static str {
+                match self {
+                    $(Self::$variant(_) => $name,)*
+                }
+            }
+
+            /// How its API is spoken to, if that is HTTP.
+            pub fn http_client(&self) -> Option<&HttpClientConfig> {
+                match self {
+                    $(Self::$variant(config) => config.http_client(),)*
+                }
+            }
+
+            fn set_directory(&mut self, directory: &Path) {
+                match self {
+                    $(Self::$variant(config) => config.set_directory(directory),)*
+                }
+            }
+
+            fn to_out(&self) -> Out {
+                match self {
+                    $(Self::$variant(config) => config.to_out(),)*
+                }
+            }
+        }
+    };
+}
+
+mechanisms! {
+    /// Files that are watched.
+    File(FileSdConfig), "file", "[]*file.SDConfig";
+    /// A list on an HTTP server.
+    Http(HttpSdConfig), "http", "[]*http.SDConfig";
+}
 
 /// The discoveries of one scrape job or Alertmanager section.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DiscoveryConfigs {
     /// `static_configs`.
     pub static_configs: Vec<StaticGroup>,
-    /// `file_sd_configs`.
-    pub file_sd_configs: Vec<FileSdConfig>,
-    /// `http_sd_configs`.
-    pub http_sd_configs: Vec<HttpSdConfig>,
+    /// Everything else, in the order of [`SdConfig`].
+    pub mechanisms: Vec<SdConfig>,
 }
 
 impl DiscoveryConfigs {
@@ -40,52 +111,46 @@ impl DiscoveryConfigs {
             decoder,
             |n, d| StaticGroup::decode(n, forbids_urls, d),
         );
-        let file_sd_configs = decode_list(
-            fields,
-            "file_sd_configs",
-            "[]*file.SDConfig",
-            decoder,
-            FileSdConfig::decode,
-        );
-        let http_sd_configs = decode_list(
-            fields,
-            "http_sd_configs",
-            "[]*http.SDConfig",
-            decoder,
-            HttpSdConfig::decode,
-        );
         Self {
             static_configs,
-            file_sd_configs,
-            http_sd_configs,
+            mechanisms: SdConfig::decode_all(fields, decoder),
         }
+    }
+
+    /// The paths and patterns of all `file_sd_configs`.
+    pub fn target_files(&self) -> impl Iterator<Item = &PathBuf> {
+        self.mechanisms.iter().flat_map(|mechanism| match mechanism {
+            SdConfig::File(config) => config.files.as_slice(),
+            _ => &[],
+        })
     }
 
     /// Puts files beside the file that names them.
     pub fn set_directory(&mut self, directory: &Path) {
-        for config in &mut self.file_sd_configs {
-            config.set_directory(directory);
-        }
-        for config in &mut self.http_sd_configs {
-            config.http_client.set_directory(directory);
+        for mechanism in &mut self.mechanisms {
+            mechanism.set_directory(directory);
         }
     }
 
     /// Adds the discoveries as Prometheus writes them: sorted by key.
     pub fn write(&self, map: &mut OutMap) {
-        let list = |items: Vec<Out>| Out::List(items);
+        let is_before_static = |mechanism: &&SdConfig| mechanism.name() < "static";
+        let (before, after): (Vec<_>, Vec<_>) = self.mechanisms.iter().partition(is_before_static);
+        write_lists(&before, map);
         map.put_unless_zero(
-            "file_sd_configs",
-            list(self.file_sd_configs.iter().map(FileSdConfig::to_out).collect()),
-        )
-        .put_unless_zero(
-            "http_sd_configs",
-            list(self.http_sd_configs.iter().map(HttpSdConfig::to_out).collect()),
-        )
-        .put_unless_zero(
             "static_configs",
-            list(self.static_configs.iter().map(StaticGroup::to_out).collect()),
+            Out::List(self.static_configs.iter().map(StaticGroup::to_out).collect()),
         );
+        write_lists(&after, map);
+    }
+}
+
+fn write_lists(mechanisms: &[&SdConfig], map: &mut OutMap) {
+    for list in mechanisms.chunk_by(|a, b| a.name() == b.name()) {
+        if let Some(first) = list.first() {
+            let items = list.iter().map(|mechanism| mechanism.to_out()).collect();
+            map.put(&format!("{}_sd_configs", first.name()), Out::List(items));
+        }
     }
 }
 

@@ -1,6 +1,5 @@
 //! Exposition formats: their names, media types and lists of them.
 
-use crate::config::refuse;
 use crate::config::yaml::write::Out;
 use crate::config::yaml::{Decoder, Mark, Node};
 
@@ -130,7 +129,7 @@ pub fn resolve_list(
         }
     }
     if protocols.contains(&ScrapeProtocol::PrometheusProto) {
-        decoder.mistake(mark, refuse::refusal("scrape protocol PrometheusProto"));
+        decoder.unbuilt(mark, "scrape protocol PrometheusProto");
     }
     Some(protocols)
 }

@@ -224,7 +224,7 @@ fn decode_fallback(node: &Node, job_name: &str, decoder: &mut Decoder) -> Option
     }
     match protocol::resolve(&name) {
         Ok(ScrapeProtocol::PrometheusProto) => {
-            decoder.mistake_in(node, refuse::refusal("scrape protocol PrometheusProto"));
+            decoder.unbuilt(node.mark, "scrape protocol PrometheusProto");
             None
         }
         Ok(protocol) => Some(protocol),
@@ -253,7 +253,7 @@ fn refused_limit(fields: &mut Fields<'_>, decoder: &mut Decoder) -> u64 {
     let key = "native_histogram_bucket_limit";
     let mark = fields.mark_of(key);
     if decoder.uint_of(fields, key) != 0 {
-        decoder.mistake(mark, refuse::refusal(key));
+        decoder.unbuilt(mark, key);
     }
     0
 }
@@ -262,7 +262,7 @@ fn refused_factor(fields: &mut Fields<'_>, decoder: &mut Decoder) -> f64 {
     let key = "native_histogram_min_bucket_factor";
     let mark = fields.mark_of(key);
     if decoder.float_of(fields, key) != 0.0 {
-        decoder.mistake(mark, refuse::refusal(key));
+        decoder.unbuilt(mark, key);
     }
     0.0
 }

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use crate::config::errors::open_error;
 use crate::config::path;
-use crate::config::refuse;
 use crate::config::secret::Secret;
 use crate::config::tls::TlsVersion;
 use crate::config::yaml::{Decoder, Node};
@@ -213,7 +212,7 @@ fn version(node: Option<&Node>, default: TlsVersion, decoder: &mut Decoder) -> T
         return default;
     };
     if version < TlsVersion::Tls12 {
-        decoder.mistake(node.mark, refuse::refusal(version.as_str()));
+        decoder.unbuilt(node.mark, version.as_str());
     }
     version
 }
@@ -225,7 +224,7 @@ fn cipher_suites(node: &Node, decoder: &mut Decoder) -> Vec<String> {
             continue;
         };
         if CIPHER_SUITES_UNBUILT.contains(&name.as_str()) {
-            decoder.mistake(item.mark, refuse::refusal(&format!("cipher suite {name}")));
+            decoder.unbuilt(item.mark, &format!("cipher suite {name}"));
         } else if !CIPHER_SUITES.contains(&name.as_str()) {
             decoder.mistake(item.mark, format!("unknown cipher: {name}"));
         } else {
@@ -245,7 +244,7 @@ fn curves(node: &Node, decoder: &mut Decoder) -> Vec<Curve> {
             "CurveP256" => curves.push(Curve::P256),
             "CurveP384" => curves.push(Curve::P384),
             "X25519" => curves.push(Curve::X25519),
-            "CurveP521" => decoder.mistake(item.mark, refuse::refusal("curve CurveP521")),
+            "CurveP521" => decoder.unbuilt(item.mark, "curve CurveP521"),
             _ => decoder.mistake(item.mark, format!("unknown curve: {name}")),
         }
     }

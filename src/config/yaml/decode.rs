@@ -38,6 +38,8 @@ pub struct Decoder {
     pub ignores_unknown_fields: bool,
     /// Which go-yaml's words are used.
     pub dialect: Dialect,
+    /// Whether what is valid and not built is passed over: the file is checked, nothing starts with it.
+    pub accepts_unbuilt: bool,
 }
 
 /// The two versions of go-yaml that Prometheus reads its files with: they tell duplicates differently.
@@ -62,6 +64,13 @@ impl Decoder {
             mark,
             text: text.into(),
         });
+    }
+
+    /// Notes that `what` is known but not built, unless nothing is to start with it.
+    pub fn unbuilt(&mut self, mark: Mark, what: &str) {
+        if !self.accepts_unbuilt {
+            self.mistake(mark, refuse::refusal(what));
+        }
     }
 
     /// Notes a mistake about a node's own text; an expanded variable is shown as it was written.
@@ -224,7 +233,7 @@ impl Decoder {
         for entry in fields.entries {
             if unbuilt.iter().any(|keys| keys.contains(&entry.key)) {
                 if !says_nothing(entry.value) {
-                    self.mistake(entry.key_mark, refuse::refusal(entry.key));
+                    self.unbuilt(entry.key_mark, entry.key);
                 }
             } else if !self.ignores_unknown_fields {
                 self.mistake(

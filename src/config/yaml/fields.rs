@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use super::decode::Decoder;
 use super::tree::{Mark, Node};
-use crate::config::refuse;
 use crate::config::secret::Secret;
 
 /// A mapping whose keys are being asked for.
@@ -80,7 +79,7 @@ impl Decoder {
     pub fn refused_bool_of(&mut self, fields: &mut Fields<'_>, key: &str) -> bool {
         let mark = fields.mark_of(key);
         if self.bool_of(fields, key, false) {
-            self.mistake(mark, refuse::refusal(key));
+            self.unbuilt(mark, key);
         }
         false
     }

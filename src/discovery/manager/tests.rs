@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::config::{FileSdConfig, StaticGroup};
+use crate::config::{FileSdConfig, SdConfig, StaticGroup};
 use crate::telemetry::Registry;
 
 fn fixed(targets: &[&str]) -> DiscoveryConfigs {
@@ -173,10 +173,10 @@ async fn a_files_targets_are_published_with_its_name() {
     std::fs::write(&path, r#"[{"targets":["f:1"],"labels":{"a":"b"}}]"#).unwrap();
     let mut harness = Harness::start();
     let file = DiscoveryConfigs {
-        file_sd_configs: vec![FileSdConfig {
+        mechanisms: vec![SdConfig::File(Box::new(FileSdConfig {
             files: vec![path.clone()],
             refresh_interval_ms: 300_000,
-        }],
+        }))],
         ..DiscoveryConfigs::default()
     };
     harness.manager.apply(&jobs(&[("a", file)]));
