@@ -8,6 +8,7 @@ use super::http_client::HttpClientConfig;
 use super::refuse;
 use super::relabel::{RelabelConfig, WrittenRules, rules_to_out};
 use super::scrape::ValidationScheme;
+use super::sigv4::SigV4Config;
 use super::yaml::write::{Out, OutMap};
 use super::yaml::{Decoder, Node};
 
@@ -27,6 +28,8 @@ pub struct AlertmanagerConfig {
     pub discovery: DiscoveryConfigs,
     /// How to speak to them.
     pub http_client: HttpClientConfig,
+    /// How requests are signed; then no other credentials are configured.
+    pub sigv4: Option<SigV4Config>,
     /// `http` or `https`.
     pub scheme: String,
     /// What stands before `/api/v2/alerts`.
@@ -44,6 +47,7 @@ impl Default for AlertmanagerConfig {
         Self {
             discovery: DiscoveryConfigs::default(),
             http_client: HttpClientConfig::default(),
+            sigv4: None,
             scheme: "http".into(),
             path_prefix: String::new(),
             timeout_ms: 10_000,
@@ -131,9 +135,13 @@ impl AlertmanagerConfig {
                 format!("expected Alertmanager api version to be one of [v2] but got {version}"),
             );
         }
+        let sigv4_mark = fields.mark_of("sigv4");
         let config = Self {
             discovery: DiscoveryConfigs::decode(&mut fields, relabel.rules.is_empty(), decoder),
             http_client: HttpClientConfig::decode(&mut fields, decoder),
+            sigv4: fields
+                .take("sigv4")
+                .and_then(|node| SigV4Config::decode(node, decoder)),
             scheme: match fields.take("scheme") {
                 Some(node) => decoder.string(node).unwrap_or_default(),
                 None => default.scheme,
@@ -143,16 +151,23 @@ impl AlertmanagerConfig {
             relabel_configs: relabel.resolve(scheme, decoder),
             alert_relabel_configs: alert_relabel.resolve(scheme, decoder),
         };
-        decoder.finish(
-            fields,
-            &[refuse::HTTP_CLIENT, refuse::DISCOVERY, refuse::ALERTMANAGER],
-        );
+        let http = &config.http_client;
+        if config.sigv4.is_some() && (http.basic_auth.is_some() || http.authorization.is_some()) {
+            decoder.mistake(
+                sigv4_mark,
+                "at most one of basic_auth, authorization, oauth2, & sigv4 must be configured",
+            );
+        }
+        decoder.finish(fields, &[refuse::HTTP_CLIENT, refuse::DISCOVERY]);
         Some(config)
     }
 
     fn to_out(&self) -> Out {
         let mut map = OutMap::new();
         self.http_client.write(&mut map);
+        if let Some(sigv4) = &self.sigv4 {
+            map.put("sigv4", sigv4.to_out());
+        }
         map.put_unless_zero("scheme", self.scheme.as_str())
             .put_unless_zero("path_prefix", self.path_prefix.as_str());
         if self.timeout_ms != 0 {

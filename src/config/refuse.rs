@@ -7,9 +7,6 @@
 /// Keys of the whole file.
 pub const ROOT: &[&str] = &["remote_write", "remote_read", "otlp", "tracing"];
 
-/// Keys of an Alertmanager section.
-pub const ALERTMANAGER: &[&str] = &["sigv4"];
-
 /// Keys of the HTTP client options, wherever they stand.
 pub const HTTP_CLIENT: &[&str] = &[
     "oauth2",
@@ -37,7 +34,6 @@ pub const DISCOVERY: &[&str] = &[
     "dns_sd_configs",
     "docker_sd_configs",
     "dockerswarm_sd_configs",
-    "ec2_sd_configs",
     "ecs_sd_configs",
     "elasticache_sd_configs",
     "eureka_sd_configs",

@@ -7,13 +7,14 @@
 //! ```text
 //! static_configs ─┐
 //! file_sd_configs ├─ provider ─ groups by source ─┐
-//! http_sd_configs ┘                               ├─ manager ─ job → groups ─ scrape | notifier
+//! http, ec2, …    ┘                               ├─ manager ─ job → groups ─ scrape | notifier
 //!                   provider ─ groups by source ─┘
 //! ```
 //!
 //! A new mechanism is a file here with a [`Provider`] and a line in [`provider`]. Start with [`Manager`].
 
 mod backoff;
+mod ec2;
 mod file;
 mod fixed;
 mod group;

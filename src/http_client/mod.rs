@@ -18,6 +18,7 @@ mod tls;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -279,7 +280,12 @@ impl HttpClient {
         request: &Request,
         elsewhere: bool,
     ) -> Result<http::Response<Incoming>, HttpError> {
-        let url = &request.url;
+        let signer = self.inner.signer.as_ref().filter(|_| !elsewhere);
+        let url = match signer {
+            Some(signer) => signer.address(&request.url),
+            None => Cow::Borrowed(&request.url),
+        };
+        let url = &*url;
         if !matches!(url.scheme(), "http" | "https") {
             let scheme = url.scheme();
             return Err(HttpError::text(format!("unsupported protocol scheme {scheme:?}")));
@@ -288,14 +294,12 @@ impl HttpClient {
         let mut headers = HeaderMap::new();
         headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
         headers.extend(request.headers.clone());
-        auth::add_headers(&self.inner.config, &mut headers, elsewhere)?;
-        auth::add_credentials_of(url, &mut headers)?;
-        if let Some(signer) = &self.inner.signer
-            && !elsewhere
-        {
+        if let Some(signer) = signer {
             let signing = signer.sign(&request.method, url, &mut headers, &request.body);
             signing.await.map_err(HttpError::text)?;
         }
+        auth::add_headers(&self.inner.config, &mut headers, elsewhere)?;
+        auth::add_credentials_of(url, &mut headers)?;
         let mut head = http::Request::builder()
             .method(&request.method)
             .uri(without_user(url, target));

@@ -3,12 +3,14 @@
 //! The table [`SdConfig`] lists the mechanisms that are built; every other mechanism of Prometheus is refused by
 //! its name (see [`super::refuse`]). A new one is a file here with a [`Mechanism`] and a line in the table.
 
+mod ec2;
 mod file;
 mod http;
 mod statics;
 
 use std::path::{Path, PathBuf};
 
+pub use ec2::{Ec2Filter, Ec2SdConfig};
 pub use file::FileSdConfig;
 pub use http::HttpSdConfig;
 pub use statics::StaticGroup;
@@ -84,6 +86,8 @@ macro_rules! mechanisms {
 }
 
 mechanisms! {
+    /// Instances of AWS.
+    Ec2(Ec2SdConfig), "ec2", "[]*aws.EC2SDConfig";
     /// Files that are watched.
     File(FileSdConfig), "file", "[]*file.SDConfig";
     /// A list on an HTTP server.
