@@ -184,7 +184,7 @@ async fn after_a_refusal_region_and_keys_are_looked_for_anew() {
         "could not describe instances: DescribeInstances: 400 X: ExpiredToken: no <secret>"
     );
     keys("NEW");
-    assert_eq!(addresses(&region.refresh().await.unwrap()), ["10.0.0.1:9100"]);
+    assert_eq!(addresses(&region.refresh().await.unwrap()), ["10.0.0.1:80"]);
 }
 
 /// What a refresh says when instances are answered like this, which must not name a secret.
