@@ -2,6 +2,7 @@
 
 mod alerts;
 mod binary;
+mod churn;
 mod compatibility;
 mod crash;
 mod exchange;
