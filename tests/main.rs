@@ -7,6 +7,7 @@ mod compatibility;
 mod crash;
 mod exchange;
 mod promtool;
+mod receiver;
 mod scraping;
 mod stacks;
 mod support;
