@@ -5,6 +5,7 @@ mod binary;
 mod compatibility;
 mod crash;
 mod exchange;
+mod http_client;
 mod promtool;
 mod scraping;
 mod stacks;

@@ -166,6 +166,9 @@ impl Inner {
             Ok(Err((_, wire))) if wire.spell("HTTP/") => Err(io::Error::other(
                 "http: server gave HTTP response to HTTPS client",
             )),
+            Ok(Err((error, _))) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                Err(io::Error::other("EOF"))
+            }
             Ok(Err((error, _))) => Err(error),
             Err(_) => Err(io::Error::other("net/http: TLS handshake timeout")),
         }

@@ -44,6 +44,10 @@ impl HttpError {
     pub(super) fn in_request(mut self, method: &http::Method, url: &str) -> Self {
         let verb = method.as_str();
         let verb = format!("{}{}", &verb[..1], verb[1..].to_ascii_lowercase());
+        // A request for a token fails within the one that needs it, and both are named.
+        if self.request.is_some() {
+            self = Self::text(self.to_string());
+        }
         self.request = Some(format!("{verb} \"{}\"", redacted(url)).into());
         self
     }
@@ -128,10 +132,13 @@ pub(super) fn root_text(error: &(dyn std::error::Error + 'static)) -> String {
     if let Some(tls) = deepest.downcast_ref::<rustls::Error>() {
         return tls_words::words(tls);
     }
-    if let Some(hyper) = deepest.downcast_ref::<hyper::Error>()
-        && hyper.is_incomplete_message()
-    {
-        return "EOF".to_owned();
+    if let Some(hyper) = deepest.downcast_ref::<hyper::Error>() {
+        if hyper.is_incomplete_message() {
+            return "EOF".to_owned();
+        }
+        if hyper.is_parse() {
+            return "net/http: HTTP/1.x transport connection broken: malformed HTTP response".to_owned();
+        }
     }
     deepest.to_string()
 }

@@ -26,6 +26,7 @@ use super::{HttpClient, Request, Response};
 use crate::config::http_client::HttpClientConfig;
 use crate::config::oauth2::{JWT_BEARER, OAuth2};
 use crate::config::quote::quoted;
+use crate::config::url::redacted;
 
 /// How much of an answer is read.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
@@ -245,9 +246,14 @@ impl TokenSource {
         authorization: Option<HeaderValue>,
     ) -> Result<Response, HttpError> {
         let text = &self.config.token_url;
+        let shown = quoted(&redacted(text));
         let url = Url::parse(text).map_err(|error| {
-            let shown = quoted(&crate::config::url::redacted(text));
-            HttpError::text(format!("parse {shown}: {error}"))
+            HttpError::text(match error {
+                url::ParseError::RelativeUrlWithoutBase => {
+                    format!("Post {shown}: unsupported protocol scheme \"\"")
+                }
+                other => format!("parse {shown}: {other}"),
+            })
         })?;
         let pairs = form
             .iter()
