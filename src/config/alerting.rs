@@ -152,13 +152,14 @@ impl AlertmanagerConfig {
             alert_relabel_configs: alert_relabel.resolve(scheme, decoder),
         };
         let http = &config.http_client;
-        if config.sigv4.is_some() && (http.basic_auth.is_some() || http.authorization.is_some()) {
+        let has_auth = http.basic_auth.is_some() || http.authorization.is_some() || http.oauth2.is_some();
+        if config.sigv4.is_some() && has_auth {
             decoder.mistake(
                 sigv4_mark,
                 "at most one of basic_auth, authorization, oauth2, & sigv4 must be configured",
             );
         }
-        decoder.finish(fields, &[refuse::HTTP_CLIENT, refuse::DISCOVERY]);
+        decoder.finish(fields, &[refuse::DISCOVERY]);
         Some(config)
     }
 

@@ -143,7 +143,7 @@ fn a_fleet_of_all_kinds_has_the_labels_that_prometheus_finds() {
     };
     let fleet = Fleet::new(&moto, "eu-west-2");
     fleet.fill();
-    let running = ", port: 9100, filters: [{name: instance-state-name, values: [running, stopped]}, {name: image-id, values: ['ami-*']}]";
+    let running = ", port: 9100, filters: [{name: instance-state-name, values: [running, stopped]}, {name: instance-type, values: [t3.micro]}]";
     // Seven of them, and once more those that are not terminated, in other words.
     let entries = entry(&moto.url, "eu-west-2", "") + &entry(&moto.url, "eu-west-2", running);
     check_same(dir.path(), &prometheus, &entries, 7 + 6);

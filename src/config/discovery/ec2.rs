@@ -5,7 +5,6 @@ use std::path::Path;
 use super::Mechanism;
 use crate::config::duration::format_ms;
 use crate::config::http_client::HttpClientConfig;
-use crate::config::refuse;
 use crate::config::secret::Secret;
 use crate::config::yaml::write::{Out, OutMap};
 use crate::config::yaml::{Decoder, Node};
@@ -100,7 +99,7 @@ impl Mechanism for Ec2SdConfig {
         if config.filters.iter().any(|filter| filter.values.is_empty()) {
             decoder.mistake(filters_mark, "EC2 SD configuration filter values cannot be empty");
         }
-        decoder.finish(fields, &[refuse::HTTP_CLIENT]);
+        decoder.finish(fields, &[]);
         Some(config)
     }
 
