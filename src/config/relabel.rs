@@ -4,7 +4,7 @@ use tsdb::model::{Regex, RegexError};
 
 use super::scrape::ValidationScheme;
 use super::yaml::write::{Out, OutMap};
-use super::yaml::{Decoder, Mark, Node};
+use super::yaml::{Decoder, Fields, Mark, Node};
 use crate::config::quote::quoted;
 
 /// One relabelling rule.
@@ -104,15 +104,16 @@ pub struct WrittenRules {
 }
 
 impl WrittenRules {
-    /// Reads a list of rules; `null_text` is what a null among them is refused with.
-    pub fn decode(node: Option<&Node>, null_text: &str, decoder: &mut Decoder) -> Self {
-        let items = node
+    /// Takes a list of rules out of a section; `null_text` is what a null among them is refused with.
+    pub fn decode(fields: &mut Fields<'_>, key: &str, null_text: &str, decoder: &mut Decoder) -> Self {
+        let items = fields
+            .take(key)
             .and_then(|node| decoder.items(node, "[]*relabel.Config"))
             .unwrap_or_default();
         let mut rules = Vec::with_capacity(items.len());
         for item in items {
             if item.is_null() {
-                decoder.mistake(item.mark, null_text);
+                decoder.mistake_of(fields.span, item.mark, null_text);
             } else if let Some(rule) = RelabelConfig::decode(item, decoder) {
                 rules.push((item.mark, rule));
             }
@@ -127,7 +128,7 @@ impl WrittenRules {
             .map(|(mark, mut rule)| {
                 rule.name_validation_scheme = scheme;
                 if let Err(text) = rule.validate() {
-                    decoder.mistake(mark, text);
+                    decoder.mistake_of_file(mark, text);
                 }
                 rule
             })

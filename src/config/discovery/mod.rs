@@ -1,11 +1,13 @@
 //! Where targets come from: one file a mechanism.
 //!
-//! The table [`SdConfig`] lists the mechanisms that are built; every other mechanism of Prometheus is refused by
-//! its name (see [`super::refuse`]). A new one is a file here with a [`Mechanism`] and a line in the table.
+//! The table [`SdConfig`] lists the mechanisms that are built; every other mechanism of Prometheus is read,
+//! checked and refused by its name (see [`unbuilt`]). A new one is a file here with a [`Mechanism`] and a line
+//! in the table.
 
 mod file;
 mod http;
 mod statics;
+mod unbuilt;
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +17,7 @@ pub use statics::StaticGroup;
 
 use super::http_client::HttpClientConfig;
 use super::yaml::write::{Out, OutMap};
-use super::yaml::{Decoder, Fields, Mark, Node};
+use super::yaml::{Decoder, Fields, Mark, Node, Span};
 use crate::config::quote::quoted;
 
 /// What the configuration of a mechanism can do.
@@ -104,16 +106,19 @@ impl DiscoveryConfigs {
     ///
     /// `forbids_urls`: without relabelling, a static target must be an address, not a URL.
     pub fn decode(fields: &mut Fields<'_>, forbids_urls: bool, decoder: &mut Decoder) -> Self {
+        let span = fields.span;
         let static_configs = decode_list(
             fields,
             "static_configs",
             "[]*targetgroup.Group",
             decoder,
-            |n, d| StaticGroup::decode(n, forbids_urls, d),
+            |n, d| StaticGroup::decode(n, forbids_urls.then_some(span), d),
         );
+        let mechanisms = SdConfig::decode_all(fields, decoder);
+        unbuilt::decode_all(fields, decoder);
         Self {
             static_configs,
-            mechanisms: SdConfig::decode_all(fields, decoder),
+            mechanisms,
         }
     }
 
@@ -167,7 +172,7 @@ fn decode_list<T>(
     let mut configs = Vec::new();
     for item in decoder.items(node, type_name).unwrap_or_default() {
         if item.is_null() {
-            decoder.mistake(item.mark, format!("empty or null section in {key}"));
+            decoder.mistake_of(fields.span, item.mark, format!("empty or null section in {key}"));
         } else {
             configs.extend(decode(item, decoder));
         }
@@ -176,11 +181,9 @@ fn decode_list<T>(
 }
 
 /// Refuses a target that is a URL rather than an address.
-fn check_address(target: &str, mark: Mark, decoder: &mut Decoder) {
+fn check_address(target: &str, mark: Mark, section: Span, decoder: &mut Decoder) {
     if target.contains('/') {
-        decoder.mistake(
-            mark,
-            format!("{target} is not a valid hostname", target = quoted(target)),
-        );
+        let text = format!("{target} is not a valid hostname", target = quoted(target));
+        decoder.mistake_of(section, mark, text);
     }
 }

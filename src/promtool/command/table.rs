@@ -184,7 +184,7 @@ const CHECK: &[CommandSpec] = &[
             ),
             LINT_FATAL,
             IGNORE_UNKNOWN,
-            switch("agent", "Check for a server in agent mode.").unbuilt(),
+            switch("agent", "Check for a server in agent mode."),
             flag(
                 "config.expand-env",
                 Kind::Enum(&["off", "percent", "dollar"]),
