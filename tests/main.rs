@@ -2,10 +2,12 @@
 
 mod alerts;
 mod binary;
+mod churn;
 mod compatibility;
 mod crash;
 mod exchange;
 mod promtool;
+mod receiver;
 mod scraping;
 mod stacks;
 mod support;
