@@ -114,8 +114,9 @@ impl AlertmanagerConfig {
         let default = Self::default();
         let span = fields.span;
         let has_rules = fields.has_items("relabel_configs");
-        let discovery = DiscoveryConfigs::decode(&mut fields, !has_rules, decoder);
+        let mut discovery = DiscoveryConfigs::decode(&mut fields, decoder);
         let http_client = decoder.checks_of(span, |decoder| HttpClientConfig::decode(&mut fields, decoder));
+        discovery.decode_statics(&mut fields, !has_rules, decoder);
         let relabel = WrittenRules::decode(
             &mut fields,
             "relabel_configs",

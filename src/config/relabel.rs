@@ -142,6 +142,7 @@ const REPLACEMENT_DEFAULT: &str = "$1";
 
 impl RelabelConfig {
     fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
+        let before = decoder.mistakes.len();
         let mut fields = decoder.fields(node, "relabel.plain")?;
         let regex_node = fields.take("regex");
         let pattern = match regex_node {
@@ -176,8 +177,10 @@ impl RelabelConfig {
             .take("modulus")
             .and_then(|node| decoder.uint(node, "uint64"))
             .unwrap_or(0);
+        let is_sound = decoder.mistakes.len() == before;
         decoder.finish(fields, &[]);
-        Some(Self {
+        // What could not be read would be told again as missing.
+        is_sound.then_some(Self {
             source_labels,
             separator,
             regex: regex?,

@@ -36,8 +36,9 @@ impl TracingConfig {
         let mut fields = decoder.fields(node, "config.plain")?;
         let (mark, span) = (fields.mark, fields.span);
         let headers = custom_headers::decode(&mut fields, AUTHORIZATION_OF_TRACING, decoder);
+        let before = decoder.mistakes.len();
         let endpoint = decoder.text_of(&mut fields, "endpoint");
-        if endpoint.is_empty() {
+        if endpoint.is_empty() && decoder.has_right_shapes_since(before) {
             decoder.mistake_of(span, mark, "tracing endpoint must be set");
         }
         let compression_mark = fields.mark_of("compression");

@@ -102,24 +102,28 @@ pub struct DiscoveryConfigs {
 }
 
 impl DiscoveryConfigs {
-    /// Takes the discoveries out of the section that holds them.
+    /// Takes the mechanisms out of the section that holds them; [`Self::decode_statics`] is to follow.
+    pub fn decode(fields: &mut Fields<'_>, decoder: &mut Decoder) -> Self {
+        let mechanisms = SdConfig::decode_all(fields, decoder);
+        unbuilt::decode_all(fields, decoder);
+        Self {
+            static_configs: Vec::new(),
+            mechanisms,
+        }
+    }
+
+    /// Takes the targets that are written down, too: Prometheus looks at their addresses after all else.
     ///
     /// `forbids_urls`: without relabelling, a static target must be an address, not a URL.
-    pub fn decode(fields: &mut Fields<'_>, forbids_urls: bool, decoder: &mut Decoder) -> Self {
-        let span = fields.span;
-        let static_configs = decode_list(
+    pub fn decode_statics(&mut self, fields: &mut Fields<'_>, forbids_urls: bool, decoder: &mut Decoder) {
+        let section = forbids_urls.then_some(fields.span);
+        self.static_configs = decode_list(
             fields,
             "static_configs",
             "[]*targetgroup.Group",
             decoder,
-            |n, d| StaticGroup::decode(n, forbids_urls.then_some(span), d),
+            |n, d| StaticGroup::decode(n, section, d),
         );
-        let mechanisms = SdConfig::decode_all(fields, decoder);
-        unbuilt::decode_all(fields, decoder);
-        Self {
-            static_configs,
-            mechanisms,
-        }
     }
 
     /// The paths and patterns of all `file_sd_configs`.

@@ -48,7 +48,7 @@ impl WrittenScrape {
         let timeout_mark = fields.mark_of("scrape_timeout");
         let job_mark = fields.mark_of("job_name");
         let has_rules = fields.has_items("relabel_configs");
-        let discovery = DiscoveryConfigs::decode(&mut fields, !has_rules, decoder);
+        let mut discovery = DiscoveryConfigs::decode(&mut fields, decoder);
         let job_name = match fields.take("job_name") {
             Some(node) => decoder.string(node),
             None => Some(String::new()),
@@ -57,6 +57,7 @@ impl WrittenScrape {
             decoder.mistake_of(span, job_mark, "job_name is empty");
         }
         let http_client = decoder.checks_of(span, |decoder| HttpClientConfig::decode(&mut fields, decoder));
+        discovery.decode_statics(&mut fields, !has_rules, decoder);
         let relabel = WrittenRules::decode(
             &mut fields,
             "relabel_configs",

@@ -82,6 +82,13 @@ impl Decoder {
         });
     }
 
+    /// Whether no value of the wrong shape was found since there were `before` mistakes: only then a section
+    /// can be judged by its values.
+    pub fn has_right_shapes_since(&self, before: usize) -> bool {
+        let since = self.mistakes.get(before..).unwrap_or_default();
+        !since.iter().any(|mistake| tell::is_shape(&mistake.text))
+    }
+
     /// Notes what is wrong with the file as a whole.
     pub fn mistake_of_file(&mut self, mark: Mark, text: impl Into<String>) {
         match self.file {

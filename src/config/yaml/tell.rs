@@ -1,5 +1,7 @@
 //! How go-yaml tells mistakes: those of shape together, each with its line; any other ends it at once.
 
+use std::cmp::Reverse;
+
 use super::decode::Mistake;
 
 /// The beginnings of what go-yaml gathers.
@@ -35,7 +37,14 @@ pub fn told_together<'a>(shapes: impl IntoIterator<Item = (u32, &'a str)>) -> St
 pub fn first_end(mistakes: &[Mistake]) -> Option<&Mistake> {
     let ends = mistakes.iter().filter(|mistake| !is_shape(&mistake.text));
     let reached = ends.filter(|mistake| is_reached(mistake, mistakes));
-    reached.min_by_key(|mistake| mistake.section.map_or(mistake.mark, |section| section.end))
+    // Of what ends at one place, the inner comes before the outer.
+    reached.min_by_key(|mistake| {
+        let section = mistake.section;
+        let (start, end) = section.map_or((mistake.mark, mistake.mark), |section| {
+            (section.start, section.end)
+        });
+        (end, Reverse(start))
+    })
 }
 
 /// Whether Go comes to see the mistake: a section that has a value of the wrong shape is never checked.

@@ -5,6 +5,7 @@ use crate::config::duration::format_ms;
 use crate::config::quote::quoted;
 use crate::config::secret::REDACTED;
 use crate::config::url;
+use crate::config::uuid;
 
 type Checked = Result<(), String>;
 
@@ -296,11 +297,11 @@ fn check_scaleway_client(values: &Values<'_>) -> Checked {
         ));
     }
     let secret_key = values.text("secret_key");
-    if !secret_key.is_empty() && !is_uuid(secret_key) {
+    if !secret_key.is_empty() && !uuid::is_canonical(secret_key) {
         return Err(format!("invalid secret key format '{REDACTED}', {UUID}"));
     }
     let project = values.text("project_id");
-    if !is_uuid(project) {
+    if !uuid::is_canonical(project) {
         return Err(format!("invalid project ID format '{project}', {UUID}"));
     }
     let zone = values.text("zone");
@@ -315,12 +316,6 @@ fn check_scaleway_client(values: &Values<'_>) -> Checked {
         return Err(format!("invalid url {}", url::redacted(api_url)));
     }
     Ok(())
-}
-
-fn is_uuid(text: &str) -> bool {
-    let parts: Vec<&str> = text.split('-').collect();
-    parts.iter().map(|part| part.len()).eq([8, 4, 4, 4, 12])
-        && text.bytes().all(|b| b == b'-' || b.is_ascii_hexdigit())
 }
 
 /// `^[a-z]{2}-[a-z]{3}-[1-9]$`

@@ -99,6 +99,7 @@ impl Table {
         };
         let (mark, span) = (fields.mark, fields.span);
         let client_keys = CLIENT_AUTHENTICATION.into_iter().filter(|key| fields.has(key));
+        let before = decoder.mistakes.len();
         let mut values = Values {
             client_keys: client_keys.collect(),
             values: Vec::with_capacity(self.keys.len()),
@@ -107,7 +108,9 @@ impl Table {
             values.values.push((key, kind.decode(&mut fields, key, decoder)));
         }
         // Go checks the client last.
-        if let Err(text) = (self.check)(&values) {
+        if decoder.has_right_shapes_since(before)
+            && let Err(text) = (self.check)(&values)
+        {
             decoder.mistake_of(span, mark, text);
         }
         if self.has_client {
