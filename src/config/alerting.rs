@@ -64,7 +64,8 @@ impl AlertingConfig {
             return Self::default();
         };
         let alert_relabel_configs = WrittenRules::decode(
-            fields.take("alert_relabel_configs"),
+            &mut fields,
+            "alert_relabel_configs",
             "empty or null alert relabeling rule",
             decoder,
         )
@@ -115,13 +116,33 @@ impl AlertmanagerConfig {
     fn decode(node: &Node, scheme: ValidationScheme, decoder: &mut Decoder) -> Option<Self> {
         let mut fields = decoder.fields(node, "config.AlertmanagerConfig")?;
         let default = Self::default();
+        let span = fields.span;
+        let has_rules = fields.has_items("relabel_configs");
+        let mut discovery = DiscoveryConfigs::decode(&mut fields, decoder);
+        let http_client = decoder.checks_of(span, |decoder| HttpClientConfig::decode(&mut fields, decoder));
+        let http = &http_client;
+        let has_auth = http.basic_auth.is_some() || http.authorization.is_some() || http.oauth2.is_some();
+        let sigv4_mark = fields.mark_of("sigv4");
+        let sigv4 = fields
+            .take("sigv4")
+            .and_then(|node| SigV4Config::decode(node, decoder));
+        if has_auth && sigv4.is_some() {
+            decoder.mistake_of(
+                span,
+                sigv4_mark,
+                "at most one of basic_auth, authorization, oauth2, & sigv4 must be configured",
+            );
+        }
+        discovery.decode_statics(&mut fields, !has_rules, decoder);
         let relabel = WrittenRules::decode(
-            fields.take("relabel_configs"),
+            &mut fields,
+            "relabel_configs",
             "empty or null Alertmanager target relabeling rule",
             decoder,
         );
         let alert_relabel = WrittenRules::decode(
-            fields.take("alert_relabel_configs"),
+            &mut fields,
+            "alert_relabel_configs",
             "empty or null Alertmanager alert relabeling rule",
             decoder,
         );
@@ -135,13 +156,10 @@ impl AlertmanagerConfig {
                 format!("expected Alertmanager api version to be one of [v2] but got {version}"),
             );
         }
-        let sigv4_mark = fields.mark_of("sigv4");
         let config = Self {
-            discovery: DiscoveryConfigs::decode(&mut fields, relabel.rules.is_empty(), decoder),
-            http_client: HttpClientConfig::decode(&mut fields, decoder),
-            sigv4: fields
-                .take("sigv4")
-                .and_then(|node| SigV4Config::decode(node, decoder)),
+            discovery,
+            http_client,
+            sigv4,
             scheme: match fields.take("scheme") {
                 Some(node) => decoder.string(node).unwrap_or_default(),
                 None => default.scheme,
@@ -151,14 +169,6 @@ impl AlertmanagerConfig {
             relabel_configs: relabel.resolve(scheme, decoder),
             alert_relabel_configs: alert_relabel.resolve(scheme, decoder),
         };
-        let http = &config.http_client;
-        let has_auth = http.basic_auth.is_some() || http.authorization.is_some() || http.oauth2.is_some();
-        if config.sigv4.is_some() && has_auth {
-            decoder.mistake(
-                sigv4_mark,
-                "at most one of basic_auth, authorization, oauth2, & sigv4 must be configured",
-            );
-        }
         decoder.finish(fields, &[refuse::DISCOVERY]);
         Some(config)
     }

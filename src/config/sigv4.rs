@@ -29,7 +29,7 @@ impl SigV4Config {
     /// Reads the section; null is none. `sigv4: {}` is one whose every value is found elsewhere.
     pub fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
         let mut fields = decoder.fields(node, "sigv4.plain")?;
-        let mark = fields.mark;
+        let (mark, span) = (fields.mark, fields.span);
         let config = Self {
             region: decoder.text_of(&mut fields, "region"),
             access_key: decoder.text_of(&mut fields, "access_key"),
@@ -42,12 +42,13 @@ impl SigV4Config {
         };
         decoder.finish(fields, &[]);
         if config.access_key.is_empty() != config.secret_key.is_empty() {
-            decoder.mistake(
+            decoder.mistake_of(
+                span,
                 mark,
                 "must provide a AWS SigV4 Access key and Secret Key if credentials are specified in the SigV4 config",
             );
         } else if !config.external_id.is_empty() && config.role_arn.is_empty() {
-            decoder.mistake(mark, "external_id can only be used with role_arn");
+            decoder.mistake_of(span, mark, "external_id can only be used with role_arn");
         }
         Some(config)
     }

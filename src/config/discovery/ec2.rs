@@ -7,7 +7,7 @@ use crate::config::duration::format_ms;
 use crate::config::http_client::HttpClientConfig;
 use crate::config::secret::Secret;
 use crate::config::yaml::write::{Out, OutMap};
-use crate::config::yaml::{Decoder, Node};
+use crate::config::yaml::{Decoder, Node, Span};
 
 /// The instances of a region; what is empty is found as the SDK of AWS finds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,8 +72,9 @@ impl Default for Ec2SdConfig {
 impl Mechanism for Ec2SdConfig {
     fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
         let mut fields = decoder.fields(node, "aws.plain")?;
+        let span = fields.span;
         let filters_mark = fields.mark_of("filters");
-        let config = Self {
+        let mut config = Self {
             endpoint: decoder.text_of(&mut fields, "endpoint"),
             region: decoder.text_of(&mut fields, "region"),
             access_key: decoder.text_of(&mut fields, "access_key"),
@@ -91,14 +92,17 @@ impl Mechanism for Ec2SdConfig {
                 None => PORT_DEFAULT,
             },
             filters: match fields.take("filters") {
-                Some(node) => Ec2Filter::decode_all(node, decoder),
+                Some(node) => Ec2Filter::decode_all(node, span, decoder),
                 None => Vec::new(),
             },
-            http_client: HttpClientConfig::decode(&mut fields, decoder),
+            http_client: HttpClientConfig::default(),
         };
         if config.filters.iter().any(|filter| filter.values.is_empty()) {
-            decoder.mistake(filters_mark, "EC2 SD configuration filter values cannot be empty");
+            let text = "EC2 SD configuration filter values cannot be empty";
+            decoder.mistake_of(span, filters_mark, text);
         }
+        config.http_client =
+            decoder.checks_of(span, |decoder| HttpClientConfig::decode(&mut fields, decoder));
         decoder.finish(fields, &[]);
         Some(config)
     }
@@ -131,13 +135,13 @@ impl Mechanism for Ec2SdConfig {
 }
 
 impl Ec2Filter {
-    fn decode_all(node: &Node, decoder: &mut Decoder) -> Vec<Self> {
+    fn decode_all(node: &Node, section: Span, decoder: &mut Decoder) -> Vec<Self> {
         let items = decoder.items(node, "[]*aws.Filter").unwrap_or_default();
         let mut filters = Vec::new();
         for item in items {
             if item.is_null() {
                 // Prometheus would not survive it.
-                decoder.mistake(item.mark, "empty or null filter in EC2 SD configuration");
+                decoder.mistake_of(section, item.mark, "empty or null filter in EC2 SD configuration");
             } else if let Some(mut fields) = decoder.fields(item, "aws.Filter") {
                 filters.push(Self {
                     name: decoder.text_of(&mut fields, "name"),
