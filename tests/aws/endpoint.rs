@@ -61,3 +61,85 @@ fn serve(mut connection: TcpStream, answers: &Answers) -> std::io::Result<()> {
         connection.write_all((head + &body).as_bytes())?;
     }
 }
+
+/// Answers that moto does not give: pages, primary addresses, instances without one, empty elements.
+pub(super) fn described(action: &str, token: &str) -> (u16, String) {
+    let instance = |id: &str, more: &str| {
+        format!(
+            "<item><instanceId>{id}</instanceId><imageId>ami-1</imageId><instanceType>m7g.large</instanceType>\
+             <instanceState><code>16</code><name>running</name></instanceState>\
+             <placement><availabilityZone>eu-west-2c</availabilityZone></placement>{more}</item>"
+        )
+    };
+    let interface = |device: &str, subnet: &str, addresses: &[(&str, bool)]| {
+        let addresses = addresses.iter().map(|(address, primary)| {
+            format!(
+                "<item><ipv6Address>{address}</ipv6Address><isPrimaryIpv6>{primary}</isPrimaryIpv6></item>"
+            )
+        });
+        format!(
+            "<item>{subnet}<attachment><deviceIndex>{device}</deviceIndex></attachment>\
+             <ipv6AddressesSet>{}</ipv6AddressesSet></item>",
+            addresses.collect::<String>()
+        )
+    };
+    let network = |interfaces: &str| {
+        format!(
+            "<vpcId>vpc-1</vpcId><subnetId>s-1</subnetId><networkInterfaceSet>{interfaces}</networkInterfaceSet>"
+        )
+    };
+    let address = "<privateIpAddress>10.0.0.1</privateIpAddress>";
+    let (one, two) = ("<subnetId>s-1</subnetId>", "<subnetId>s-2</subnetId>");
+    let (instances, next) = match (action, token) {
+        ("DescribeAvailabilityZones", _) => {
+            let zones = "<item><zoneName>eu-west-2c</zoneName><zoneId>euw2-az1</zoneId></item>";
+            let text = format!("<availabilityZoneInfo>{zones}</availabilityZoneInfo>");
+            return (200, format!("<{action}Response>{text}</{action}Response>"));
+        }
+        (_, "") => (
+            instance("i-no-address", "")
+                + &instance("i-no-vpc", address)
+                + &instance(
+                    "i-primary",
+                    &(address.to_owned()
+                        + &network(
+                            &(interface("2", two, &[("2600::2", true), ("2600::9", false)])
+                                + &interface("0", one, &[("2600::1", false)])),
+                        )),
+                ),
+            "page two",
+        ),
+        (_, "page two") => (
+            instance(
+                "i-secondary",
+                &(address.to_owned()
+                    + &network(&interface("0", one, &[("2600::a", false), ("2600::b", false)]))),
+            ) + &instance(
+                "i-empty",
+                &format!("{address}<privateDnsName/><dnsName/><platform/><tagSet/>"),
+            ),
+            "page three",
+        ),
+        _ => (
+            instance(
+                "i-public",
+                &format!(
+                    "{address}{}<ipAddress>1.2.3.4</ipAddress><dnsName/>",
+                    network(&interface("0", "", &[]))
+                ),
+            ),
+            "",
+        ),
+    };
+    let next = if next.is_empty() {
+        String::new()
+    } else {
+        format!("<nextToken>{next}</nextToken>")
+    };
+    let text = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<{action}Response xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\">\n  \
+         <reservationSet>\n<item><ownerId>1234</ownerId><instancesSet>{instances}</instancesSet></item></reservationSet>\
+         {next}</{action}Response>"
+    );
+    (200, text)
+}

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 use crate::support::server::{Server, Start, deucalion};
 use crate::support::{differences, peers, wait_for};
-use endpoint::Endpoint;
+use endpoint::{Endpoint, described};
 use fleet::Fleet;
 use moto::{Moto, text_of};
 
@@ -84,6 +84,19 @@ fn wait_for_ids(server: &Server, expected: &[&str]) {
     );
 }
 
+/// Waits for a target with this port, by which a configuration is told from the one before.
+#[track_caller]
+fn wait_for_port(server: &Server, port: &str) {
+    let of = |labels: &Map<String, Value>| labels["__address__"].as_str().unwrap_or("").to_owned();
+    wait_for(&format!("a target with port {port}"), 30, || {
+        let found = discovered(server);
+        found
+            .iter()
+            .any(|labels| of(labels).ends_with(&format!(":{port}")))
+            .then_some(())
+    });
+}
+
 /// The value of one of our own metrics.
 fn metric(server: &Server, name: &str) -> f64 {
     let page = server.get("/metrics", &[]).body;
@@ -147,88 +160,6 @@ fn a_fleet_of_all_kinds_has_the_labels_that_prometheus_finds() {
     // Seven of them, and once more those that are not terminated, in other words.
     let entries = entry(&moto.url, "eu-west-2", "") + &entry(&moto.url, "eu-west-2", running);
     check_same(dir.path(), &prometheus, &entries, 7 + 6);
-}
-
-/// Answers that moto does not give: pages, primary addresses, instances without one, empty elements.
-fn described(action: &str, token: &str) -> (u16, String) {
-    let instance = |id: &str, more: &str| {
-        format!(
-            "<item><instanceId>{id}</instanceId><imageId>ami-1</imageId><instanceType>m7g.large</instanceType>\
-             <instanceState><code>16</code><name>running</name></instanceState>\
-             <placement><availabilityZone>eu-west-2c</availabilityZone></placement>{more}</item>"
-        )
-    };
-    let interface = |device: &str, subnet: &str, addresses: &[(&str, bool)]| {
-        let addresses = addresses.iter().map(|(address, primary)| {
-            format!(
-                "<item><ipv6Address>{address}</ipv6Address><isPrimaryIpv6>{primary}</isPrimaryIpv6></item>"
-            )
-        });
-        format!(
-            "<item>{subnet}<attachment><deviceIndex>{device}</deviceIndex></attachment>\
-             <ipv6AddressesSet>{}</ipv6AddressesSet></item>",
-            addresses.collect::<String>()
-        )
-    };
-    let network = |interfaces: &str| {
-        format!(
-            "<vpcId>vpc-1</vpcId><subnetId>s-1</subnetId><networkInterfaceSet>{interfaces}</networkInterfaceSet>"
-        )
-    };
-    let address = "<privateIpAddress>10.0.0.1</privateIpAddress>";
-    let (one, two) = ("<subnetId>s-1</subnetId>", "<subnetId>s-2</subnetId>");
-    let (instances, next) = match (action, token) {
-        ("DescribeAvailabilityZones", _) => {
-            let zones = "<item><zoneName>eu-west-2c</zoneName><zoneId>euw2-az1</zoneId></item>";
-            let text = format!("<availabilityZoneInfo>{zones}</availabilityZoneInfo>");
-            return (200, format!("<{action}Response>{text}</{action}Response>"));
-        }
-        (_, "") => (
-            instance("i-no-address", "")
-                + &instance("i-no-vpc", address)
-                + &instance(
-                    "i-primary",
-                    &(address.to_owned()
-                        + &network(
-                            &(interface("2", two, &[("2600::2", true), ("2600::9", false)])
-                                + &interface("0", one, &[("2600::1", false)])),
-                        )),
-                ),
-            "page two",
-        ),
-        (_, "page two") => (
-            instance(
-                "i-secondary",
-                &(address.to_owned()
-                    + &network(&interface("0", one, &[("2600::a", false), ("2600::b", false)]))),
-            ) + &instance(
-                "i-empty",
-                &format!("{address}<privateDnsName/><dnsName/><platform/><tagSet/>"),
-            ),
-            "page three",
-        ),
-        _ => (
-            instance(
-                "i-public",
-                &format!(
-                    "{address}{}<ipAddress>1.2.3.4</ipAddress><dnsName/>",
-                    network(&interface("0", "", &[]))
-                ),
-            ),
-            "",
-        ),
-    };
-    let next = if next.is_empty() {
-        String::new()
-    } else {
-        format!("<nextToken>{next}</nextToken>")
-    };
-    let text = format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<{action}Response xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\">\n  \
-         <reservationSet>\n<item><ownerId>1234</ownerId><instancesSet>{instances}</instancesSet></item></reservationSet>\
-         {next}</{action}Response>"
-    );
-    (200, text)
 }
 
 #[test]
@@ -332,24 +263,12 @@ fn keys_profiles_and_roles_are_checked_by_aws_and_refused_when_wrong() {
     reload(&asks(&format!(
         "access_key: {key}, secret_key: '{secret}', port: 2"
     )));
-    wait_for("the target's new port", 30, || {
-        let found = discovered(&server);
-        found
-            .iter()
-            .any(|labels| labels["__address__"].as_str().is_some_and(|a| a.ends_with(":2")))
-            .then_some(())
-    });
+    wait_for_port(&server, "2");
     assert_eq!(metric(&server, FAILURES), 0.0);
 
     // What was found with the right keys stays when they become wrong, and comes back with them.
     reload(&asks("profile: keys, port: 3"));
-    wait_for("the target's new port", 30, || {
-        let found = discovered(&server);
-        found
-            .iter()
-            .any(|labels| labels["__address__"].as_str().is_some_and(|a| a.ends_with(":3")))
-            .then_some(())
-    });
+    wait_for_port(&server, "3");
     keys(SECRET);
     // The keys are kept while they work: only what AWS refuses is looked for anew.
     assert_eq!(metric(&server, FAILURES), 0.0);
@@ -366,13 +285,7 @@ fn keys_profiles_and_roles_are_checked_by_aws_and_refused_when_wrong() {
     );
     check_shows_no_secret(&server);
     keys(secret);
-    wait_for("the target's new port", 30, || {
-        let found = discovered(&server);
-        found
-            .iter()
-            .any(|labels| labels["__address__"].as_str().is_some_and(|a| a.ends_with(":4")))
-            .then_some(())
-    });
+    wait_for_port(&server, "4");
     assert!(!server.log().contains(secret));
 }
 
