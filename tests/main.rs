@@ -4,6 +4,7 @@ mod alerts;
 mod binary;
 mod churn;
 mod compatibility;
+mod config_corpus;
 mod crash;
 mod exchange;
 mod promtool;
