@@ -7,6 +7,7 @@ mod compatibility;
 mod config_corpus;
 mod crash;
 mod exchange;
+mod http_client;
 mod promtool;
 mod receiver;
 mod scraping;

@@ -8,7 +8,6 @@ use super::duration::format_ms;
 use super::http_client::HttpClientConfig;
 use super::label_set;
 use super::quote::quoted;
-use super::refuse;
 use super::url;
 use super::yaml::write::{Out, OutMap};
 use super::yaml::{Decoder, Node};
@@ -89,7 +88,7 @@ impl RemoteReadConfig {
                 .unwrap_or_default(),
             filter_external_labels: decoder.bool_of(&mut fields, "filter_external_labels", true),
         };
-        decoder.finish(fields, &[refuse::HTTP_CLIENT]);
+        decoder.finish(fields, &[]);
         Some(config)
     }
 

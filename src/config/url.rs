@@ -10,8 +10,6 @@ pub struct UrlParts<'t> {
     pub scheme: String,
     /// Between `//` and the path, without user and password.
     pub host: &'t str,
-    /// The password, if there is one.
-    pub password: Option<&'t str>,
 }
 
 /// Splits a URL.
@@ -19,7 +17,7 @@ pub struct UrlParts<'t> {
 /// # Errors
 /// In Go's words: `parse "…": …`.
 pub fn split(text: &str) -> Result<UrlParts<'_>, String> {
-    let refuse = |what: String| Err(format!("parse {text}: {what}", text = quoted(text)));
+    let refuse = |what: String| Err(format!("parse {text}: {what}", text = quoted(&redacted(text))));
     if text.bytes().any(|b| b < 0x20 || b == 0x7f) {
         return refuse("net/url: invalid control character in URL".into());
     }
@@ -39,17 +37,10 @@ pub fn split(text: &str) -> Result<UrlParts<'_>, String> {
         if let Some(escape) = bad_escape(rest).filter(|_| !is_opaque) {
             return refuse(format!("invalid URL escape {}", quoted(escape)));
         }
-        return Ok(UrlParts {
-            scheme,
-            host: "",
-            password: None,
-        });
+        return Ok(UrlParts { scheme, host: "" });
     };
     let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
-    let (user, host) = match authority.rsplit_once('@') {
-        Some((user, host)) => (Some(user), host),
-        None => (None, authority),
-    };
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     if let Some(at) = host.find([' ', '"', '<', '>', '\\', '^', '`', '{', '}', '|']) {
         let character = quoted(&host[at..=at]);
         return refuse(format!("invalid character {character} in host name"));
@@ -74,13 +65,7 @@ pub fn split(text: &str) -> Result<UrlParts<'_>, String> {
     if let Some(escape) = bad_escape(path) {
         return refuse(format!("invalid URL escape {}", quoted(escape)));
     }
-    Ok(UrlParts {
-        scheme,
-        host,
-        password: user
-            .and_then(|user| user.split_once(':'))
-            .map(|(_, password)| password),
-    })
+    Ok(UrlParts { scheme, host })
 }
 
 /// Takes a URL out of a section, `None` if it is absent or null; one that is none is a mistake.
@@ -124,16 +109,18 @@ fn bad_escape(path: &str) -> Option<&str> {
     Some(&rest[..end])
 }
 
-/// `text` with its password, if it holds one, as `xxxxx`.
+/// `text` with its password, if it holds one, as `xxxxx`; it need not be a URL that can be used.
 pub fn redacted(text: &str) -> String {
-    let Ok(UrlParts {
-        password: Some(password),
-        ..
-    }) = split(text)
-    else {
+    let Some((scheme, rest)) = text.split_once("://") else {
         return text.to_owned();
     };
-    text.replacen(&format!(":{password}@"), ":xxxxx@", 1)
+    let authority_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(authority_end);
+    let user_and_host = authority.rsplit_once('@');
+    match user_and_host.map(|(user, host)| (user.split_once(':'), host)) {
+        Some((Some((user, _)), host)) => format!("{scheme}://{user}:xxxxx@{host}{path}"),
+        _ => text.to_owned(),
+    }
 }
 
 #[cfg(test)]

@@ -87,7 +87,7 @@ impl WrittenScrape {
             http_client,
             ..decode_job(&mut fields, job_name.unwrap_or_default(), decoder)
         };
-        decoder.finish(fields, &[refuse::HTTP_CLIENT, refuse::DISCOVERY]);
+        decoder.finish(fields, &[refuse::DISCOVERY]);
         Some(Self {
             mark: job_mark,
             job,

@@ -17,6 +17,7 @@ use super::mistake::Mistake;
 use super::scalar::{self, Resolved, resolve, short_tag};
 use super::tree::{Node, Span, Value};
 use crate::config::duration;
+use crate::config::proxy::ProxyEnvironment;
 use crate::config::quote::quoted;
 use crate::config::size;
 
@@ -31,6 +32,8 @@ pub struct Decoder {
     pub dialect: Dialect,
     /// Whether what is valid and not built is passed over: the file is checked, nothing starts with it.
     pub accepts_unbuilt: bool,
+    /// What `proxy_from_environment` stands for.
+    pub proxies: ProxyEnvironment,
     /// The whole file.
     pub file: Option<Span>,
 }

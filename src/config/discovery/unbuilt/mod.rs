@@ -16,7 +16,6 @@ mod tables;
 use super::decode_list;
 use crate::config::http_client::HttpClientConfig;
 use crate::config::quote::quoted;
-use crate::config::refuse;
 use crate::config::secret::Secret;
 use crate::config::tls::TlsConfig;
 use crate::config::yaml::{Decoder, Fields, Node};
@@ -115,7 +114,7 @@ impl Table {
         }
         if self.has_client {
             decoder.checks_of(span, |decoder| HttpClientConfig::decode(&mut fields, decoder));
-            decoder.finish(fields, &[refuse::HTTP_CLIENT]);
+            decoder.finish(fields, &[]);
         } else {
             decoder.finish(fields, &[]);
         }
