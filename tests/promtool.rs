@@ -450,8 +450,6 @@ fn what_is_not_built_is_refused_by_name() {
         ("debug all http://x", "'debug all'"),
         ("push metrics http://x", "'push metrics'"),
         ("check healthy", "'check healthy'"),
-        ("check service-discovery LICENSE job", "'check service-discovery'"),
-        ("check config --agent LICENSE", "--agent"),
         ("test --junit=x rules LICENSE", "--junit"),
         (
             "query analyze --server=http://x --type=histogram --match=a",
