@@ -20,6 +20,7 @@ pub mod errors;
 pub mod expand;
 pub mod global;
 pub mod http_client;
+pub mod key_pair;
 pub mod load;
 pub mod oauth2;
 pub mod own_file;

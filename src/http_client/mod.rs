@@ -58,6 +58,12 @@ pub const AGENT: &str = "Prometheus/3.14.0";
 /// How long an unused connection is kept, as Go's transport keeps it for Prometheus.
 const IDLE_MAX: Duration = Duration::from_secs(300);
 
+/// How much is read at once, which is also what a kept connection holds and the longest head of an answer.
+///
+/// Left alone, hyper reads up to 400 KiB at once and a thousand idle connections hold 90 MB. A page of 200 KiB
+/// takes a dozen reads more this way, which is a hundredth of what it takes to parse it.
+const READ_BYTES: usize = 16 << 10;
+
 /// How often a silent HTTP/2 connection is asked whether it lives, as Prometheus has it.
 const PING_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -399,6 +405,7 @@ impl Pool {
             .pool_timer(TokioTimer::new())
             .timer(TokioTimer::new())
             .http1_title_case_headers(true)
+            .http1_read_buf_exact_size(READ_BYTES)
             .http2_keep_alive_interval(PING_INTERVAL)
             .http2_keep_alive_timeout(PING_MAX)
             .http2_keep_alive_while_idle(true)
