@@ -6,6 +6,7 @@ mod churn;
 mod compatibility;
 mod crash;
 mod exchange;
+mod kubernetes;
 mod promtool;
 mod scraping;
 mod stacks;

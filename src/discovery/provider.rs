@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use super::file::FileProvider;
 use super::fixed::FixedProvider;
 use super::http::HttpProvider;
+use super::kubernetes::KubernetesProvider;
 use super::{DiscoveryMetrics, TargetGroup};
 use crate::config::{DiscoveryConfigs, SdConfig, StaticGroup};
 
@@ -72,6 +73,7 @@ impl ProviderConfig {
         Ok(match config {
             SdConfig::File(config) => Box::new(FileProvider::new(config, metrics)),
             SdConfig::Http(config) => Box::new(HttpProvider::new(config, job, metrics)?),
+            SdConfig::Kubernetes(config) => Box::new(KubernetesProvider::new(config, &metrics.kubernetes)?),
         })
     }
 }

@@ -47,6 +47,11 @@ pub const AGENT: &str = "Prometheus/3.14.0";
 /// How long an unused connection is kept, as Go's transport keeps it for Prometheus.
 const IDLE_MAX: Duration = Duration::from_secs(300);
 
+/// How long an HTTP/2 connection with open requests may be silent before it is asked for a sign of life, and how
+/// long that may take: the figures of Prometheus and of Go.
+const SILENCE_MAX: Duration = Duration::from_secs(60);
+const PING_MAX: Duration = Duration::from_secs(15);
+
 /// A client for all requests that share a configuration. Cloning shares its connections.
 #[derive(Clone, Debug)]
 pub struct HttpClient {
@@ -157,6 +162,17 @@ impl Response {
     pub async fn read_into(self, limit_bytes: usize, into: &mut Vec<u8>) -> Result<(), HttpError> {
         let read = body::read(self.body, limit_bytes, into);
         timeout_at(self.deadline, read)
+            .await
+            .unwrap_or_else(|_| Err(HttpError::timeout()))
+    }
+
+    /// The next piece of the body as it comes, `None` at its end.
+    ///
+    /// # Errors
+    /// When the connection breaks or the request's time is up.
+    pub async fn next_piece(&mut self) -> Result<Option<Bytes>, HttpError> {
+        let piece = body::next_piece(&mut self.body);
+        timeout_at(self.deadline, piece)
             .await
             .unwrap_or_else(|_| Err(HttpError::timeout()))
     }
@@ -342,6 +358,9 @@ impl Pool {
         let client = Client::builder(TokioExecutor::new())
             .pool_idle_timeout(IDLE_MAX)
             .pool_timer(TokioTimer::new())
+            .timer(TokioTimer::new())
+            .http2_keep_alive_interval(SILENCE_MAX)
+            .http2_keep_alive_timeout(PING_MAX)
             .build(Connector::new(tls, server_name, unix_socket));
         Ok(Self { client, stamps })
     }

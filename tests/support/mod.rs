@@ -3,6 +3,7 @@
 pub(crate) mod differences;
 pub(crate) mod exporter;
 pub(crate) mod http;
+pub(crate) mod kubernetes;
 pub(crate) mod peers;
 pub(crate) mod samples;
 pub(crate) mod server;

@@ -5,12 +5,14 @@
 
 mod file;
 mod http;
+mod kubernetes;
 mod statics;
 
 use std::path::{Path, PathBuf};
 
 pub use file::FileSdConfig;
 pub use http::HttpSdConfig;
+pub use kubernetes::{AttachMetadata, KubernetesRole, KubernetesSdConfig, KubernetesSelector};
 pub use statics::StaticGroup;
 
 use super::http_client::HttpClientConfig;
@@ -88,6 +90,8 @@ mechanisms! {
     File(FileSdConfig), "file", "[]*file.SDConfig";
     /// A list on an HTTP server.
     Http(HttpSdConfig), "http", "[]*http.SDConfig";
+    /// Objects of a Kubernetes cluster.
+    Kubernetes(KubernetesSdConfig), "kubernetes", "[]*kubernetes.SDConfig";
 }
 
 /// The discoveries of one scrape job or Alertmanager section.
