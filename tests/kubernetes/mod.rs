@@ -17,8 +17,11 @@ use super::support::{differences, number_from_env, peers, wait_for};
 
 /// Jobs: name and what stands in their discovery besides the way to the API. The odd ones hold what versions
 /// differ in.
-const JOBS: [(&str, &str); 16] = [
-    ("nodes", "role: node"),
+const JOBS: [(&str, &str); 17] = [
+    (
+        "nodes",
+        "role: node, selectors: [{role: node, label: 'odd!=yes'}]",
+    ),
     (
         "chosen_nodes",
         "role: node, selectors: [{role: node, label: 'disk=ssd'}]",
@@ -65,6 +68,7 @@ const JOBS: [(&str, &str); 16] = [
         "odd_pods_with_nodes",
         "role: pod, namespaces: {names: [odd]}, attach_metadata: {node: true}",
     ),
+    ("odd_nodes", "role: node, selectors: [{role: node, label: odd}]"),
     ("odd_services", "role: service, namespaces: {names: [odd]}"),
     ("odd_slices", "role: endpointslice, namespaces: {names: [odd]}"),
 ];
@@ -140,23 +144,49 @@ fn difference(ours: &Server, theirs: &Server) -> Option<String> {
     None
 }
 
-/// Waits until both have discovered the same.
+/// Waits until both have discovered the same, and in it these texts: job and what one of its targets tells.
 #[track_caller]
-fn wait_equal(what: &str, ours: &Server, theirs: &Server, mut meanwhile: impl FnMut()) {
+fn wait_equal(what: &str, ours: &Server, theirs: &Server, news: &[(&str, String)]) {
     let mut last = None;
-    let mut tries = 0;
     let mut equal = || {
-        tries += 1;
-        if tries % 100 == 0 {
-            meanwhile();
-        }
-        last = difference(ours, theirs);
+        let missing = [("ours", ours), ("theirs", theirs)]
+            .into_iter()
+            .find_map(|(whose, server)| {
+                let found = discovered(server);
+                let is_told = |(job, text): &&(&str, String)| {
+                    let mut targets = found.get(*job).into_iter().flatten();
+                    !targets.any(|target| target.contains(text.as_str()))
+                };
+                news.iter()
+                    .find(is_told)
+                    .map(|missing| format!("{whose} lacks {missing:?}"))
+            });
+        last = missing.or_else(|| difference(ours, theirs));
         last.is_none().then_some(())
     };
-    let waited = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| wait_for(what, 25, &mut equal)));
+    let waited = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| wait_for(what, 30, &mut equal)));
     if waited.is_err() {
-        panic!("{what}: {}\n{}", last.unwrap_or_default(), ours.log());
+        let (ours, theirs) = (ours.log(), theirs.log());
+        panic!("{what}: {}\n{ours}\n{theirs}", last.unwrap_or_default());
     }
+}
+
+/// Puts objects whose names say that everything before them was heard, and what each job is to tell of them.
+fn put_markers(api: &FakeApi, name: &str) -> Vec<(&'static str, String)> {
+    objects::put_markers(api, name);
+    let told = |kind: &str| format!("\"__meta_kubernetes_{kind}_name\":\"{name}\"");
+    vec![
+        ("nodes", told("node")),
+        ("pods", told("pod")),
+        ("pods_of_two_namespaces", told("pod")),
+        ("pods_with_nodes", told("pod")),
+        ("services", told("service")),
+        ("endpoints", told("endpoints")),
+        ("endpoints_with_nodes", told("endpoints")),
+        ("slices", told("endpointslice")),
+        ("slices_with_nodes", told("endpointslice")),
+        ("ingresses", told("ingress")),
+    ]
 }
 
 /// Counts of events by role and kind.
@@ -167,7 +197,11 @@ fn events(server: &Server) -> BTreeMap<String, String> {
         .filter_map(|line| line.strip_prefix("prometheus_sd_kubernetes_events_total"));
     lines
         .filter_map(|line| line.split_once(' '))
-        .map(|(labels, value)| (labels.to_owned(), value.to_owned()))
+        .map(|(labels, value)| {
+            let mut labels: Vec<&str> = labels.trim_matches(['{', '}']).split(',').collect();
+            labels.sort_unstable();
+            (labels.join(","), value.to_owned())
+        })
         .collect()
 }
 
@@ -188,11 +222,30 @@ fn every_role_discovers_what_prometheus_discovers_through_changes_of_all_kinds()
     );
     let ours = start(&deucalion(), &dir.path().join("ours"), &api, &[]);
 
-    wait_equal("the first lists", &ours, &theirs, || {});
+    wait_equal("the first lists", &ours, &theirs, &[]);
     assert_eq!(events(&ours), events(&theirs), "events of the first lists");
 
-    scenery.change_what_is_joined(&api);
-    wait_equal("changes of joined objects", &ours, &theirs, || {});
+    objects::change_what_is_joined(&api);
+    let told = |text: &str| format!("\"__meta_kubernetes_{text}\"");
+    let changed_node = told("node_label_tier\":\"changed");
+    let changed_service = told("service_label_tier\":\"changed");
+    let news = [
+        ("services", changed_service.clone()),
+        ("endpoints", changed_service.clone()),
+        ("slices", changed_service),
+        ("endpoints", told("pod_phase\":\"Failed")),
+        ("nodes", changed_node.clone()),
+        ("endpoints_with_nodes", changed_node.clone()),
+        ("slices_with_nodes", changed_node),
+        ("pods", told("pod_label_tier\":\"changed")),
+    ];
+    wait_equal("changes of joined objects", &ours, &theirs, &news);
+    let unseen = told("pod_label_tier\":\"changed");
+    let endpoints = &discovered(&ours)["endpoints"];
+    assert!(
+        !endpoints.iter().any(|target| target.contains(&unseen)),
+        "a pod's label is seen when its endpoints change"
+    );
 
     for round in 0..number_from_env("KUBERNETES_ROUNDS", 3) {
         for _ in 0..40 {
@@ -204,13 +257,23 @@ fn every_role_discovers_what_prometheus_discovers_through_changes_of_all_kinds()
             _ => api.end_streams(),
         }
         scenery.change_anything(&api);
+        let news = put_markers(&api, &format!("first-{round}"));
+        wait_for("everything to be heard", 30, || {
+            let all = [&ours, &theirs].map(discovered);
+            let is_told = |(job, text): &(&str, String)| {
+                let told = |found: &BTreeMap<String, BTreeSet<String>>| {
+                    found[*job].iter().any(|target| target.contains(text))
+                };
+                all.iter().all(told)
+            };
+            news.iter().all(is_told).then_some(())
+        });
         // Which of two changes is heard first is chance: groups show the last once they are made again.
-        let touch = || {
-            ["endpoints", "endpointslices"]
-                .into_iter()
-                .for_each(|kind| api.touch(kind))
-        };
-        wait_equal(&format!("round {round}"), &ours, &theirs, touch);
+        ["endpoints", "endpointslices"]
+            .into_iter()
+            .for_each(|kind| api.touch(kind));
+        let news = put_markers(&api, &format!("second-{round}"));
+        wait_equal(&format!("round {round}"), &ours, &theirs, &news);
     }
 
     let listed: BTreeSet<String> = differences::listed("Kubernetes").into_iter().collect();

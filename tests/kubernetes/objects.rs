@@ -62,19 +62,6 @@ impl Scenery {
         build_fixed(api);
     }
 
-    /// Changes objects that others are joined with, each in a place of its own, so that the order does not matter.
-    pub(super) fn change_what_is_joined(&mut self, api: &FakeApi) {
-        let tier = |object: &mut Value| object["metadata"]["labels"]["tier"] = json!("changed");
-        api.change("services", "fixed", "web", tier);
-        api.change("nodes", "", "fixed-node", tier);
-        api.change("pods", "fixed", "web-phase", |pod| {
-            pod["status"]["phase"] = json!("Failed")
-        });
-        // Neither is looked at before something else makes the group anew.
-        api.change("pods", "fixed", "web-label", tier);
-        api.delete("services", "fixed", "gone");
-    }
-
     /// Makes something new, different or gone.
     pub(super) fn change_anything(&mut self, api: &FakeApi) {
         let namespace = self.pick(&NAMESPACES);
@@ -172,14 +159,12 @@ impl Scenery {
                 addresses.push(json!({"type": kind, "address": host}));
             }
         }
-        let ready = self.pick(&["True", "False", "Unknown"]);
         let provider = self.maybe("aws:///zone/i-1");
         json!({
             "kind": "Node", "metadata": self.meta("", name), "spec": {"providerID": provider},
             "status": {
                 "addresses": addresses,
                 "daemonEndpoints": {"kubeletEndpoint": {"Port": 10250}},
-                "conditions": [{"type": "Ready", "status": ready}, {"type": "Disk-Pressure", "status": "False"}],
             },
         })
     }
@@ -329,6 +314,48 @@ impl Scenery {
     }
 }
 
+/// Changes objects that others are joined with, each in a place of its own, so that the order does not matter.
+pub(super) fn change_what_is_joined(api: &FakeApi) {
+    let tier = |object: &mut Value| object["metadata"]["labels"]["tier"] = json!("changed");
+    api.change("services", "fixed", "web", tier);
+    api.change("nodes", "", "fixed-node", tier);
+    api.change("pods", "fixed", "web-phase", |pod| {
+        pod["status"]["phase"] = json!("Failed")
+    });
+    // This is not looked at before something else makes the group anew.
+    api.change("pods", "fixed", "web-label", tier);
+    api.delete("services", "fixed", "gone");
+}
+
+/// Puts an object of each kind with this name.
+pub(super) fn put_markers(api: &FakeApi, name: &str) {
+    let meta = |namespace: &str| json!({"name": name, "namespace": namespace});
+    api.put(json!({
+        "kind": "Node", "metadata": {"name": name}, "status": {"addresses": [{"type": "InternalIP", "address": "10.4.0.1"}]},
+    }));
+    for namespace in ["default", "shop"] {
+        api.put(json!({
+            "kind": "Pod", "metadata": meta(namespace),
+            "spec": {"nodeName": "n0", "containers": [{"name": "c", "image": "i"}]}, "status": {"podIP": "10.4.0.2"},
+        }));
+    }
+    api.put(json!({
+        "kind": "Service", "metadata": meta("default"),
+        "spec": {"type": "ClusterIP", "ports": [{"port": 80}]},
+    }));
+    api.put(json!({
+        "kind": "Endpoints", "metadata": meta("default"),
+        "subsets": [{"addresses": [{"ip": "10.4.0.3"}], "ports": [{"port": 80}]}],
+    }));
+    api.put(json!({
+        "kind": "EndpointSlice", "metadata": meta("default"), "addressType": "IPv4",
+        "endpoints": [{"addresses": ["10.4.0.4"]}], "ports": [{"port": 80}],
+    }));
+    api.put(json!({
+        "kind": "Ingress", "metadata": meta("default"), "spec": {"rules": [{"host": "marker.example"}]},
+    }));
+}
+
 /// Objects that nothing is by chance in: those that change one by one, and those that versions differ in.
 fn build_fixed(api: &FakeApi) {
     api.put(json!({
@@ -343,27 +370,38 @@ fn build_fixed(api: &FakeApi) {
         })
     };
     for name in ["web", "web-phase", "web-label", "gone"] {
-        api.put(pod("fixed", name, "fixed-node"));
+        let node = if name == "web" { "fixed-node" } else { "n0" };
+        api.put(pod("fixed", name, node));
         api.put(json!({
             "kind": "Service", "metadata": {"name": name, "namespace": "fixed", "labels": {"tier": "first"}},
-            "spec": {"type": "ClusterIP", "clusterIP": "None", "ports": []},
+            "spec": {"type": "ClusterIP", "clusterIP": "None", "ports": [{"port": 80}]},
         }));
         let reference = json!({"kind": "Pod", "namespace": "fixed", "name": name});
         api.put(json!({
             "kind": "Endpoints", "metadata": {"name": name, "namespace": "fixed"},
             "subsets": [{
-                "addresses": [{"ip": "10.3.0.1", "nodeName": "fixed-node", "targetRef": reference}],
+                "addresses": [{"ip": "10.3.0.1", "nodeName": node, "targetRef": reference}],
                 "ports": [{"name": "http", "port": 8080, "protocol": "TCP"}],
             }],
         }));
         api.put(json!({
             "kind": "EndpointSlice", "addressType": "IPv4",
             "metadata": {"name": format!("{name}-x"), "namespace": "fixed", "labels": {"kubernetes.io/service-name": name}},
-            "endpoints": [{"addresses": ["10.3.0.1"], "nodeName": "fixed-node", "targetRef": reference}],
+            "endpoints": [{"addresses": ["10.3.0.1"], "nodeName": node, "targetRef": reference}],
             "ports": [{"name": "http", "port": 8080, "protocol": "TCP"}],
         }));
     }
     api.put(pod("odd", "nowhere", "no-such-node"));
+    let mut chosen = pod("shop", "chosen", "n1");
+    chosen["metadata"]["labels"] = json!({"app": "a"});
+    api.put(chosen);
+    api.put(json!({
+        "kind": "Node", "metadata": {"name": "odd", "labels": {"odd": "yes"}},
+        "status": {
+            "addresses": [{"type": "InternalIP", "address": "10.9.9.8"}],
+            "conditions": [{"type": "Ready", "status": "True"}, {"type": "Disk-Pressure", "status": "False"}],
+        },
+    }));
     api.put(json!({
         "kind": "Service", "metadata": {"name": "balanced", "namespace": "odd"},
         "spec": {

@@ -142,7 +142,6 @@ objects! {
     Service {
         metadata: Meta,
         spec: ServiceSpec,
-        status: ServiceStatus,
     }
     /// What a service shall be.
     ServiceSpec {
@@ -160,19 +159,6 @@ objects! {
         port: i32,
         protocol: String,
     }
-    /// What a service is.
-    ServiceStatus {
-        load_balancer: LoadBalancer,
-    }
-    /// What stands before a service.
-    LoadBalancer {
-        ingress: Vec<LoadBalancerIngress>,
-    }
-    /// An address before a service.
-    LoadBalancerIngress {
-        ip: String,
-    }
-
     /// The addresses behind a service, all in one object.
     Endpoints {
         metadata: Meta,

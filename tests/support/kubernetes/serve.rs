@@ -124,7 +124,8 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
     }
     let is_watch = matches!(given("watch"), "true" | "1");
     if is_watch {
-        return Ok(stream(shared, asked, given("resourceVersion")));
+        let sends_list = given("sendInitialEvents") == "true";
+        return Ok(stream(shared, asked, given("resourceVersion"), sends_list));
     }
     let limit = given("limit").parse().unwrap_or(0);
     let limit = if limit == 0 { usize::MAX } else { limit };
@@ -170,8 +171,8 @@ fn broken(body: String) -> Response<Body> {
     builder.body(body).expect("a response")
 }
 
-/// A stream of changes, from a version on.
-fn stream(shared: Arc<Shared>, asked: Asked, version: &str) -> Response<Body> {
+/// A stream of changes, from a version on, or from the whole list on.
+fn stream(shared: Arc<Shared>, asked: Asked, version: &str, sends_list: bool) -> Response<Body> {
     let mut changed = shared.changed.subscribe();
     let (dropped, ended, bookmarks) = {
         let state = shared.state();
@@ -191,6 +192,7 @@ fn stream(shared: Arc<Shared>, asked: Asked, version: &str) -> Response<Body> {
         dropped,
         ended,
         bookmarks,
+        sends_list,
         is_over: false,
     };
     let body = StreamBody::new(unfold(streaming, Streaming::next));
@@ -207,6 +209,8 @@ struct Streaming {
     dropped: u64,
     ended: u64,
     bookmarks: u64,
+    /// The list is still to be sent.
+    sends_list: bool,
     is_over: bool,
 }
 
@@ -244,7 +248,11 @@ impl Streaming {
             let error = serde_json::json!({"type": "ERROR", "object": status(410, "Expired", "too old resource version")});
             return Some(Ok(format!("{error}\n")));
         }
-        let mut events: Vec<Value> = state.events(&self.asked, self.since);
+        let mut events: Vec<Value> = match self.sends_list {
+            true => state.list_events(&self.asked),
+            false => state.events(&self.asked, self.since),
+        };
+        self.sends_list = false;
         self.since = state.version();
         if state.bookmarks != self.bookmarks {
             self.bookmarks = state.bookmarks;

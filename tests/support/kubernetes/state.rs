@@ -241,6 +241,24 @@ impl State {
         .collect()
     }
 
+    /// The whole list as events, and the bookmark that says that this was all.
+    pub(super) fn list_events(&self, asked: &Asked) -> Vec<Value> {
+        let found = self
+            .objects
+            .iter()
+            .filter(|((plural, ..), _)| *plural == asked.plural);
+        let wanted = found
+            .map(|(_, object)| object)
+            .filter(|object| asked.wants(object));
+        let mut events: Vec<Value> = wanted
+            .map(|object| json!({"type": "ADDED", "object": object}))
+            .collect();
+        let mut end = self.bookmark_event(asked);
+        end["object"]["metadata"]["annotations"] = json!({"k8s.io/initial-events-end": "true"});
+        events.push(end);
+        events
+    }
+
     /// A bookmark of now.
     pub(super) fn bookmark_event(&self, asked: &Asked) -> Value {
         let (kind, api, _) = KINDS

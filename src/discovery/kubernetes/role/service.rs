@@ -22,7 +22,8 @@ pub(super) fn targets(cluster: &Cluster, service: &Service) -> Targets {
             _ => target.set("service_cluster_ip", spec.cluster_ip.as_str()),
         };
         if spec.kind == "LoadBalancer" {
-            target.set("service_loadbalancer_ip", load_balancer_ips(service));
+            // The address that was asked for; the one that was given is told from the next version on.
+            target.set("service_loadbalancer_ip", spec.load_balancer_ip.as_str());
         }
         target
     });
@@ -37,19 +38,4 @@ pub(super) fn service_labels(service: &Service) -> MetaLabels {
     let mut labels = MetaLabels::within(&service.metadata.namespace);
     labels.describe("service", &service.metadata);
     labels
-}
-
-/// The addresses that the service got, else the one it asked for.
-fn load_balancer_ips(service: &Service) -> String {
-    let got = service
-        .status
-        .load_balancer
-        .ingress
-        .iter()
-        .map(|ingress| ingress.ip.as_str());
-    let got: Vec<&str> = got.filter(|ip| !ip.is_empty()).collect();
-    if got.is_empty() {
-        return service.spec.load_balancer_ip.clone();
-    }
-    got.join(",")
 }
