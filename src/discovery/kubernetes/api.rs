@@ -96,7 +96,7 @@ pub(super) enum Change {
 /// Why the API gave nothing.
 #[derive(Clone, Debug)]
 pub(super) struct ApiError {
-    text: String,
+    pub(super) text: String,
     /// Whether the state of the cluster that was asked for is too old to be known.
     pub(super) is_expired: bool,
     /// How long the API asks to be left alone.

@@ -326,6 +326,19 @@ impl Cluster {
     }
 }
 
+#[cfg(test)]
+impl Cluster {
+    /// The objects that a list of a resource would name.
+    pub(super) fn keys(&self, resource: Resource, namespace: &str) -> Vec<Key> {
+        self.keys_within(resource, namespace)
+    }
+
+    /// Counts an object as named by the list that is under way.
+    pub(super) fn note_listed(&mut self, source: usize, key: Key) {
+        self.sources[source].listing.insert(key);
+    }
+}
+
 /// Stores an object; `None` if it is known in this very state.
 fn put<T: Stored>(
     store: &mut Store<T>,

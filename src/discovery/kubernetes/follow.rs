@@ -145,7 +145,7 @@ impl<F: Feed> Follow<F> {
                 Ok(changes) => self.tell_changes(changes, &mut version).await,
                 Err(error) => Err(Stop::Lost(error)),
             };
-            if version != before {
+            if version != before || began.elapsed() >= WAIT.1 {
                 self.backoff.reset();
             }
             match ended {

@@ -128,17 +128,6 @@ impl FakeApi {
         self.shared.state().get(plural, namespace, name)
     }
 
-    /// The names of all objects of a kind, with their namespaces.
-    pub(crate) fn names(&self, plural: &str) -> Vec<(String, String)> {
-        let objects = self.shared.state().all(plural);
-        let text =
-            |object: &Value, key: &str| object["metadata"][key].as_str().unwrap_or_default().to_owned();
-        objects
-            .iter()
-            .map(|o| (text(o, "namespace"), text(o, "name")))
-            .collect()
-    }
-
     /// Removes an object.
     pub(crate) fn delete(&self, plural: &str, namespace: &str, name: &str) {
         self.shared.state().delete(plural, namespace, name);
@@ -185,7 +174,7 @@ impl FakeApi {
         self.shared.state().token = token.to_owned();
     }
 
-    /// How many objects a page may hold at most, whatever is asked for.
+    /// How many objects a page may hold at most, whatever limit is asked for.
     pub(crate) fn limit_pages(&self, objects: usize) {
         self.shared.state().page_max = objects;
     }

@@ -128,7 +128,10 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
         return Ok(stream(shared, asked, given("resourceVersion"), sends_list));
     }
     let limit = given("limit").parse().unwrap_or(0);
-    let limit = if limit == 0 { usize::MAX } else { limit };
+    let limit = match limit {
+        0 => usize::MAX,
+        limit => shared.state().page_max.min(limit),
+    };
     let listed = shared.state().list(&asked, limit, given("continue"));
     Ok(match (listed, trouble) {
         (Err(status), _) => respond(410, "application/json", status.to_string()),

@@ -191,7 +191,6 @@ impl State {
                 "The provided continue parameter is too old",
             ));
         }
-        let limit = limit.min(self.page_max);
         let found = self
             .objects
             .iter()
