@@ -265,7 +265,7 @@ impl Scenery {
         for _ in 0..=self.roll(3) {
             let node = self.pick(&["n0", "n1", "n2", "n3", "unknown"]);
             let conditions = json!({
-                "ready": self.maybe(self.dice.0 % 2 == 0), "serving": self.maybe(true), "terminating": self.maybe(false),
+                "ready": self.maybe(self.dice.0.is_multiple_of(2)), "serving": self.maybe(true), "terminating": self.maybe(false),
             });
             endpoints.push(json!({
                 "addresses": [format!("10.2.0.{}", self.roll(20))], "conditions": conditions,
