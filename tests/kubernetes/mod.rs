@@ -3,6 +3,7 @@
 //! Every target is either dropped or moved to a closed port of this machine, so that nothing is scraped.
 
 mod objects;
+mod stack;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

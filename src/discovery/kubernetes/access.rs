@@ -9,6 +9,7 @@ use url::Url;
 use super::kubeconfig;
 use crate::config::KubernetesSdConfig;
 use crate::config::http_client::{Authorization, HttpClientConfig};
+use crate::config::proxy::ProxyEnvironment;
 use crate::config::secret::Secret;
 use crate::http_client::HttpClient;
 
@@ -25,6 +26,8 @@ pub(super) struct Pod {
     pub(super) api: Option<(String, String)>,
     /// The directory with the account's token, certificate and namespace.
     pub(super) account: PathBuf,
+    /// The proxies that are used where the configuration has no say: with an account or a kubeconfig file.
+    pub(super) proxies: ProxyEnvironment,
 }
 
 impl Pod {
@@ -35,6 +38,7 @@ impl Pod {
         Self {
             api: host.zip(variable("KUBERNETES_SERVICE_PORT")),
             account: variable(ACCOUNT_VARIABLE).map_or_else(|| ACCOUNT.into(), PathBuf::from),
+            proxies: ProxyEnvironment::read(&|name| std::env::var(name).ok()),
         }
     }
 }
@@ -54,7 +58,7 @@ impl Access {
     /// # Errors
     /// When a file is missing or says something that cannot be followed.
     pub(super) fn new(config: &KubernetesSdConfig, pod: &Pod) -> Result<Self, String> {
-        let (options, address, own_namespace) = match (&config.kubeconfig_file, &config.api_server) {
+        let (mut options, address, own_namespace) = match (&config.kubeconfig_file, &config.api_server) {
             (Some(file), _) => {
                 let found = kubeconfig::load(file)?;
                 (found.http_client, address(&found.server, found.is_tls)?, None)
@@ -70,6 +74,10 @@ impl Access {
                 (options, address(&server, true)?, namespace)
             }
         };
+        if config.api_server.is_none() && options.proxy.proxy_url.is_none() {
+            options.proxy.proxy_from_environment = true;
+            options.proxy.environment = pod.proxies.clone();
+        }
         Ok(Self {
             client: HttpClient::new(&options).map_err(|error| error.to_string())?,
             address,

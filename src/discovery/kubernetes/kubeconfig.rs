@@ -72,7 +72,10 @@ fn parse(text: &str, directory: &Path) -> Result<Kubeconfig, String> {
 
 /// Whom to believe to be the cluster.
 fn trust(cluster: &Section<'_>, options: &mut HttpClientConfig) -> Result<(), String> {
-    cluster.refuse("proxy-url")?;
+    let proxy_url = cluster.text("proxy-url")?;
+    if !proxy_url.is_empty() {
+        options.proxy.proxy_url = Some(Secret::new(proxy_url));
+    }
     let tls = &mut options.tls_config;
     tls.insecure_skip_verify = cluster.flag("insecure-skip-tls-verify")?;
     tls.server_name = cluster.text("tls-server-name")?;

@@ -11,7 +11,6 @@ use super::Mechanism;
 use crate::config::http_client::HttpClientConfig;
 use crate::config::path;
 use crate::config::quote::quoted;
-use crate::config::refuse;
 use crate::config::url;
 use crate::config::yaml::write::{Out, OutMap};
 use crate::config::yaml::{Decoder, Fields, Node};
@@ -145,7 +144,7 @@ impl Mechanism for KubernetesSdConfig {
             selectors: Vec::new(),
             attach_metadata: AttachMetadata::decode(&mut fields, decoder),
         };
-        decoder.finish(fields, &[refuse::HTTP_CLIENT]);
+        decoder.finish(fields, &[]);
         // The rest would only repeat what is wrong already.
         if decoder.mistakes.len() > mistakes {
             return Some(config);

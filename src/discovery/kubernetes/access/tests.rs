@@ -20,6 +20,7 @@ fn pod(account: &Path) -> Pod {
     Pod {
         api: Some(("fd00::1".to_owned(), "443".to_owned())),
         account: account.to_owned(),
+        proxies: ProxyEnvironment::default(),
     }
 }
 
@@ -28,6 +29,7 @@ fn outside_of_a_cluster_there_is_no_account() {
     let outside = Pod {
         api: None,
         account: ACCOUNT.into(),
+        proxies: ProxyEnvironment::default(),
     };
     let error = Access::new(&config(), &outside).unwrap_err();
     assert_eq!(

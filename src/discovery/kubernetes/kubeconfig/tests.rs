@@ -62,13 +62,15 @@ fn files_lie_beside_the_file_and_data_win_over_them() {
 #[test]
 fn passwords_tokens_and_impersonation_are_followed() {
     let found = parsed(
-        "{server: a, insecure-skip-tls-verify: true}",
+        "{server: a, insecure-skip-tls-verify: true, proxy-url: 'http://u:p@proxy'}",
         "{username: u, password: p}",
     )
     .unwrap();
     let basic = found.http_client.basic_auth.unwrap();
     assert_eq!((basic.username.as_str(), basic.password.expose()), ("u", "p"));
     assert!(found.http_client.tls_config.insecure_skip_verify);
+    let proxy = found.http_client.proxy.proxy_url.unwrap();
+    assert_eq!(proxy.expose(), "http://u:p@proxy");
 
     let user = "{token: x, as: other, as-groups: [a, b], as-user-extra: {scope: [c]}}";
     let found = parsed("{server: a}", user).unwrap();
@@ -101,11 +103,6 @@ fn what_cannot_be_followed_is_refused_by_name() {
             "{}",
             "{auth-provider: {name: gcp}}",
             "user \"me\".auth-provider is not supported by Deucalion yet",
-        ),
-        (
-            "{proxy-url: 'http://p'}",
-            "{}",
-            "cluster \"home\".proxy-url is not supported by Deucalion yet",
         ),
         (
             "{insecure-skip-tls-verify: true, certificate-authority: x}",

@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::fake::{FakeApi, TOKEN, Trouble};
+use crate::config::proxy::ProxyEnvironment;
 use crate::config::{Config, KubernetesSdConfig, LoadOptions, SdConfig};
 use crate::discovery::TargetGroup;
 use crate::discovery::kubernetes::KubernetesProvider;
@@ -42,6 +43,7 @@ impl Discovery {
         let pod = Pod {
             api: Some(("127.0.0.1".to_owned(), api.port().to_string())),
             account: api.write_account(account, "shop"),
+            proxies: ProxyEnvironment::default(),
         };
         Self::start(&config(text), &pod)
     }
