@@ -2,6 +2,7 @@
 //!
 //! Every target is either dropped or moved to a closed port of this machine, so that nothing is scraped.
 
+mod fixed;
 mod objects;
 mod stack;
 
@@ -174,7 +175,7 @@ fn wait_equal(what: &str, ours: &Server, theirs: &Server, news: &[(&str, String)
 
 /// Puts objects whose names say that everything before them was heard, and what each job is to tell of them.
 fn put_markers(api: &FakeApi, name: &str) -> Vec<(&'static str, String)> {
-    objects::put_markers(api, name);
+    fixed::put_markers(api, name);
     let told = |kind: &str| format!("\"__meta_kubernetes_{kind}_name\":\"{name}\"");
     vec![
         ("nodes", told("node")),
@@ -215,6 +216,7 @@ fn every_role_discovers_what_prometheus_discovers_through_changes_of_all_kinds()
     let api = FakeApi::start();
     let mut scenery = Scenery::new(number_from_env("KUBERNETES_SEED", 7));
     scenery.build(&api);
+    fixed::build(&api);
     let theirs = start(
         &prometheus,
         &dir.path().join("theirs"),
@@ -226,7 +228,7 @@ fn every_role_discovers_what_prometheus_discovers_through_changes_of_all_kinds()
     wait_equal("the first lists", &ours, &theirs, &[]);
     assert_eq!(events(&ours), events(&theirs), "events of the first lists");
 
-    objects::change_what_is_joined(&api);
+    fixed::change_what_is_joined(&api);
     let told = |text: &str| format!("\"__meta_kubernetes_{text}\"");
     let changed_node = told("node_label_tier\":\"changed");
     let changed_service = told("service_label_tier\":\"changed");
