@@ -9,6 +9,7 @@ mod config_corpus;
 mod crash;
 mod exchange;
 mod http_client;
+mod kubernetes;
 mod promtool;
 mod receiver;
 mod scraping;

@@ -57,7 +57,8 @@ use std::sync::Arc;
 
 pub use alerting::{AlertingConfig, AlertmanagerConfig};
 pub use discovery::{
-    DiscoveryConfigs, Ec2Filter, Ec2SdConfig, FileSdConfig, HttpSdConfig, SdConfig, StaticGroup,
+    AttachMetadata, DiscoveryConfigs, Ec2Filter, Ec2SdConfig, FileSdConfig, HttpSdConfig, KubernetesRole,
+    KubernetesSdConfig, KubernetesSelector, SdConfig, StaticGroup,
 };
 pub use errors::{ConfigError, ConfigErrors};
 pub use expand::ExpandEnv;

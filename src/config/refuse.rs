@@ -25,7 +25,6 @@ pub const DISCOVERY: &[&str] = &[
     "dns_sd_configs",
     "docker_sd_configs",
     "dockerswarm_sd_configs",
-    "kubernetes_sd_configs",
 ];
 
 /// How a known but unbuilt setting is refused.

@@ -20,6 +20,7 @@ mod file;
 mod fixed;
 mod group;
 mod http;
+mod kubernetes;
 mod manager;
 mod metrics;
 mod provider;

@@ -9,6 +9,7 @@ use super::ec2::Ec2Provider;
 use super::file::FileProvider;
 use super::fixed::FixedProvider;
 use super::http::HttpProvider;
+use super::kubernetes::KubernetesProvider;
 use super::{DiscoveryMetrics, TargetGroup};
 use crate::config::{DiscoveryConfigs, SdConfig, StaticGroup};
 
@@ -74,6 +75,7 @@ impl ProviderConfig {
             SdConfig::Ec2(config) => Box::new(Ec2Provider::new(config, job, metrics)?),
             SdConfig::File(config) => Box::new(FileProvider::new(config, metrics)),
             SdConfig::Http(config) => Box::new(HttpProvider::new(config, job, metrics)?),
+            SdConfig::Kubernetes(config) => Box::new(KubernetesProvider::new(config, &metrics.kubernetes)?),
         })
     }
 }

@@ -100,6 +100,17 @@ impl Response {
             .unwrap_or_else(|_| Err(HttpError::timeout()))
     }
 
+    /// The next piece of the body as it comes, `None` at its end.
+    ///
+    /// # Errors
+    /// When the connection breaks or the request's time is up.
+    pub async fn next_piece(&mut self) -> Result<Option<Bytes>, HttpError> {
+        let piece = body::next_piece(&mut self.body);
+        timeout_at(self.deadline, piece)
+            .await
+            .unwrap_or_else(|_| Err(HttpError::timeout()))
+    }
+
     /// Reads the body into memory of its own.
     ///
     /// # Errors

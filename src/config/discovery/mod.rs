@@ -7,6 +7,7 @@
 mod ec2;
 mod file;
 mod http;
+mod kubernetes;
 mod statics;
 mod unbuilt;
 
@@ -15,6 +16,7 @@ use std::path::{Path, PathBuf};
 pub use ec2::{Ec2Filter, Ec2SdConfig};
 pub use file::FileSdConfig;
 pub use http::HttpSdConfig;
+pub use kubernetes::{AttachMetadata, KubernetesRole, KubernetesSdConfig, KubernetesSelector};
 pub use statics::StaticGroup;
 
 use super::http_client::HttpClientConfig;
@@ -94,6 +96,8 @@ mechanisms! {
     File(FileSdConfig), "file", "[]*file.SDConfig";
     /// A list on an HTTP server.
     Http(HttpSdConfig), "http", "[]*http.SDConfig";
+    /// Objects of a Kubernetes cluster.
+    Kubernetes(KubernetesSdConfig), "kubernetes", "[]*kubernetes.SDConfig";
 }
 
 /// The discoveries of one scrape job or Alertmanager section.
