@@ -566,7 +566,6 @@ fn what_is_not_built_is_refused_by_name() {
         ("debug all http://x", "'debug all'"),
         ("push metrics http://x", "'push metrics'"),
         ("check healthy", "'check healthy'"),
-        ("check config --agent LICENSE", "--agent"),
         ("test --junit=x rules LICENSE", "--junit"),
         (
             "query analyze --server=http://x --type=histogram --match=a",
