@@ -46,7 +46,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use alerting::{AlertingConfig, AlertmanagerConfig};
-pub use discovery::{DiscoveryConfigs, FileSdConfig, HttpSdConfig, SdConfig, StaticGroup};
+pub use discovery::{
+    ConsulSdConfig, DiscoveryConfigs, DnsRecordType, DnsSdConfig, DockerFilter, DockerSdConfig,
+    DockerSwarmRole, DockerSwarmSdConfig, FileSdConfig, HttpSdConfig, SdConfig, StaticGroup,
+};
 pub use errors::{ConfigError, ConfigErrors};
 pub use expand::ExpandEnv;
 pub use global::GlobalConfig;

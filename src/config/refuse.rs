@@ -32,11 +32,7 @@ pub const TLS: &[&str] = &["ca_ref", "cert_ref", "key_ref"];
 pub const DISCOVERY: &[&str] = &[
     "aws_sd_configs",
     "azure_sd_configs",
-    "consul_sd_configs",
     "digitalocean_sd_configs",
-    "dns_sd_configs",
-    "docker_sd_configs",
-    "dockerswarm_sd_configs",
     "ec2_sd_configs",
     "ecs_sd_configs",
     "elasticache_sd_configs",

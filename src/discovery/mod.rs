@@ -14,12 +14,17 @@
 //! A new mechanism is a file here with a [`Provider`] and a line in [`provider`]. Start with [`Manager`].
 
 mod backoff;
+mod consul;
+mod dns;
 mod file;
 mod fixed;
 mod group;
 mod http;
+mod json;
+mod label;
 mod manager;
 mod metrics;
+mod moby;
 mod provider;
 mod refresh;
 

@@ -3,12 +3,20 @@
 //! The table [`SdConfig`] lists the mechanisms that are built; every other mechanism of Prometheus is refused by
 //! its name (see [`super::refuse`]). A new one is a file here with a [`Mechanism`] and a line in the table.
 
+mod consul;
+mod dns;
+mod docker;
+mod dockerswarm;
 mod file;
 mod http;
 mod statics;
 
 use std::path::{Path, PathBuf};
 
+pub use consul::ConsulSdConfig;
+pub use dns::{DnsRecordType, DnsSdConfig};
+pub use docker::{DockerFilter, DockerSdConfig};
+pub use dockerswarm::{DockerSwarmRole, DockerSwarmSdConfig};
 pub use file::FileSdConfig;
 pub use http::HttpSdConfig;
 pub use statics::StaticGroup;
@@ -84,6 +92,14 @@ macro_rules! mechanisms {
 }
 
 mechanisms! {
+    /// The services of a Consul catalog.
+    Consul(ConsulSdConfig), "consul", "[]*consul.SDConfig";
+    /// Records of DNS names.
+    Dns(DnsSdConfig), "dns", "[]*dns.SDConfig";
+    /// The containers of a Docker daemon.
+    Docker(DockerSdConfig), "docker", "[]*moby.DockerSDConfig";
+    /// The services, tasks or nodes of a Docker swarm.
+    DockerSwarm(DockerSwarmSdConfig), "dockerswarm", "[]*moby.DockerSwarmSDConfig";
     /// Files that are watched.
     File(FileSdConfig), "file", "[]*file.SDConfig";
     /// A list on an HTTP server.

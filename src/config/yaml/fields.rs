@@ -31,6 +31,13 @@ impl<'n> Fields<'n> {
         Some(self.entries.remove(at).value)
     }
 
+    /// Whether `key` is written and not null. Ask before taking.
+    pub fn has(&self, key: &str) -> bool {
+        self.entries
+            .iter()
+            .any(|entry| entry.key == key && !entry.value.is_null())
+    }
+
     /// Where the value of `key` begins, or the mapping if there is none. Ask before taking.
     pub fn mark_of(&self, key: &str) -> Mark {
         self.entries
@@ -47,6 +54,14 @@ impl Decoder {
             .take(key)
             .and_then(|node| self.string(node))
             .unwrap_or_default()
+    }
+
+    /// A text that is `default` unless written.
+    pub fn text_or(&mut self, fields: &mut Fields<'_>, key: &str, default: &str) -> String {
+        match fields.take(key) {
+            Some(node) => self.string(node).unwrap_or_default(),
+            None => default.to_owned(),
+        }
     }
 
     /// A secret, empty unless written.
@@ -105,6 +120,14 @@ impl Decoder {
             .take(key)
             .and_then(|node| self.uint(node, "uint"))
             .unwrap_or_default()
+    }
+
+    /// A number.
+    pub fn int_of(&mut self, fields: &mut Fields<'_>, key: &str, default: i64) -> i64 {
+        match fields.take(key) {
+            Some(node) => self.int(node, "int").unwrap_or(default),
+            None => default,
+        }
     }
 
     /// A size in bytes, 0 unless written; below 0 counts as none.
