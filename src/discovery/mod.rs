@@ -28,6 +28,10 @@ mod moby;
 mod provider;
 mod refresh;
 
+#[cfg(test)]
+#[path = "../../tests/support/fake_api.rs"]
+mod fake_api;
+
 pub use group::TargetGroup;
 pub use manager::{Discovered, Manager, Options};
 pub use metrics::DiscoveryMetrics;
