@@ -31,6 +31,9 @@ mod refresh;
 #[cfg(test)]
 #[path = "../../tests/support/fake_api.rs"]
 mod fake_api;
+#[cfg(test)]
+#[path = "../../tests/support/fake_consul.rs"]
+mod fake_consul;
 
 pub use group::TargetGroup;
 pub use manager::{Discovered, Manager, Options};

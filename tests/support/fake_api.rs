@@ -121,7 +121,10 @@ impl FakeApi {
 
     /// Everything that was asked so far.
     pub(crate) fn asked(&self) -> Vec<Asked> {
-        self.asked.lock().expect("no test panics while it holds this").clone()
+        self.asked
+            .lock()
+            .expect("no test panics while it holds this")
+            .clone()
     }
 
     fn serve(&self, connection: impl Connection) {

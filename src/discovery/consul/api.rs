@@ -30,10 +30,10 @@ const ERROR_BYTES_MAX: usize = 1 << 20;
 pub(super) struct Api {
     client: HttpClient,
     /// The address and what stands before `/v1`.
-    base: Url,
-    token: Option<HeaderValue>,
+    pub(super) base: Url,
+    pub(super) token: Option<HeaderValue>,
     /// Datacenter, namespace and partition, where they are set.
-    place: Vec<(&'static str, String)>,
+    pub(super) place: Vec<(&'static str, String)>,
     pub(super) answer_time_max: Duration,
     pub(super) answer_bytes_max: usize,
 }
@@ -120,8 +120,10 @@ impl Api {
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().push("v1").extend(path);
         }
-        let all = self.place.iter().chain(parameters);
-        url.query_pairs_mut().extend_pairs(all);
+        if !self.place.is_empty() || !parameters.is_empty() {
+            let all = self.place.iter().chain(parameters);
+            url.query_pairs_mut().extend_pairs(all);
+        }
         let mut request = Request::get(url, self.answer_time_max);
         if let Some(token) = &self.token {
             request.headers.insert("x-consul-token", token.clone());

@@ -59,7 +59,9 @@ async fn targets(provider: &mut MobyProvider) -> Result<Vec<String>, String> {
     assert_eq!(groups.len(), 1);
     let text = |labels: &Labels| {
         let pairs = labels.iter().map(|(name, value)| {
-            let name = name.replace("__meta_dockerswarm_", "").replace("__meta_docker_", "");
+            let name = name
+                .replace("__meta_dockerswarm_", "")
+                .replace("__meta_docker_", "");
             format!("{name}={value}")
         });
         pairs.collect::<Vec<_>>().join(" ")
@@ -76,12 +78,13 @@ async fn a_container_is_a_target_at_each_port_in_its_first_network() {
          container_label_com_example_role=front container_label_plain=x container_name=/web \
          container_network_mode=blue network_id=n1 network_ingress=false network_internal=false \
          network_ip=10.1.0.2 network_label_tier_of=one network_name=blue network_scope=local";
-    assert_eq!(found[0], format!("__address__=10.1.0.2:8080 {web} port_private=8080"));
+    assert_eq!(
+        found[0],
+        format!("__address__=10.1.0.2:8080 {web} port_private=8080")
+    );
     assert_eq!(
         found[1],
-        format!(
-            "__address__=10.1.0.2:9090 {web} port_private=9090 port_public=19090 port_public_ip=0.0.0.0"
-        )
+        format!("__address__=10.1.0.2:9090 {web} port_private=9090 port_public=19090 port_public_ip=0.0.0.0")
     );
     assert_eq!(
         found[2],
@@ -90,8 +93,16 @@ async fn a_container_is_a_target_at_each_port_in_its_first_network() {
          network_internal=false network_ip=10.1.0.2 network_label_tier_of=one network_name=blue \
          network_scope=local"
     );
-    assert!(found[3].starts_with("__address__=localhost container_id=c3 "), "{}", found[3]);
-    assert!(found[4].starts_with("__address__=10.2.0.5:80 container_id=c5 "), "{}", found[4]);
+    assert!(
+        found[3].starts_with("__address__=localhost container_id=c3 "),
+        "{}",
+        found[3]
+    );
+    assert!(
+        found[4].starts_with("__address__=10.2.0.5:80 container_id=c5 "),
+        "{}",
+        found[4]
+    );
     assert_eq!(found.len(), 5, "a container without a name is none");
 }
 
@@ -160,7 +171,11 @@ async fn a_service_is_a_target_at_each_of_its_addresses() {
          service_mode=replicated service_name=shop service_task_container_hostname=shop-{{.Node.ID}} \
          service_task_container_image=shop:1 service_updating_status=completed"
     );
-    assert!(found[1].starts_with("__address__=10.1.0.3:8080 network_id=n1 "), "{}", found[1]);
+    assert!(
+        found[1].starts_with("__address__=10.1.0.3:8080 network_id=n1 "),
+        "{}",
+        found[1]
+    );
     assert_eq!(
         found[2],
         "__address__=10.1.0.4:80 network_id=n1 network_ingress=false network_internal=false \
@@ -262,7 +277,10 @@ async fn version_after(ping: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -
     let mut provider = docker(&docker_config(&format!("http://{}", api.address))).unwrap();
     provider.daemon.refresh().await.unwrap();
     let lists = api.asked();
-    let list = lists.iter().find(|asked| asked.path.ends_with("/containers/json")).unwrap();
+    let list = lists
+        .iter()
+        .find(|asked| asked.path.ends_with("/containers/json"))
+        .unwrap();
     list.path.split('/').nth(1).unwrap().to_owned()
 }
 
@@ -310,7 +328,12 @@ async fn a_list_that_is_none_is_an_error_that_says_what_was_found() {
         format!("{listing}Error response from daemon: no storage")
     );
     assert_eq!(
-        error(Reply::Whole(403, "Content-Type: text/plain\r\n".into(), "go away\n".into())).await,
+        error(Reply::Whole(
+            403,
+            "Content-Type: text/plain\r\n".into(),
+            "go away\n".into()
+        ))
+        .await,
         format!("{listing}Error response from daemon: go away")
     );
     assert_eq!(
