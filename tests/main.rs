@@ -5,6 +5,7 @@ mod binary;
 mod churn;
 mod compatibility;
 mod crash;
+mod discovery;
 mod exchange;
 mod promtool;
 mod scraping;

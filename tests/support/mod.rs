@@ -2,6 +2,8 @@
 
 pub(crate) mod differences;
 pub(crate) mod exporter;
+pub(crate) mod fake_api;
+pub(crate) mod fake_consul;
 pub(crate) mod http;
 pub(crate) mod peers;
 pub(crate) mod samples;
