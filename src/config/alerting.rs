@@ -143,10 +143,7 @@ impl AlertmanagerConfig {
             relabel_configs: relabel.resolve(scheme, decoder),
             alert_relabel_configs: alert_relabel.resolve(scheme, decoder),
         };
-        decoder.finish(
-            fields,
-            &[refuse::HTTP_CLIENT, refuse::DISCOVERY, refuse::ALERTMANAGER],
-        );
+        decoder.finish(fields, &[refuse::DISCOVERY, refuse::ALERTMANAGER]);
         Some(config)
     }
 

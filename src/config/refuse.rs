@@ -10,20 +10,14 @@ pub const ROOT: &[&str] = &["remote_write", "remote_read", "otlp", "tracing"];
 /// Keys of an Alertmanager section.
 pub const ALERTMANAGER: &[&str] = &["sigv4"];
 
-/// Keys of the HTTP client options, wherever they stand.
-pub const HTTP_CLIENT: &[&str] = &[
-    "oauth2",
-    "proxy_url",
-    "no_proxy",
-    "proxy_from_environment",
-    "proxy_connect_header",
-];
-
 /// Keys of `basic_auth`: a secret manager that no Prometheus server has either.
 pub const BASIC_AUTH: &[&str] = &["username_ref", "password_ref"];
 
 /// Keys of `authorization`.
 pub const AUTHORIZATION: &[&str] = &["credentials_ref"];
+
+/// Keys of `oauth2`.
+pub const OAUTH2: &[&str] = &["client_secret_ref", "client_certificate_key_ref"];
 
 /// Keys of `tls_config`.
 pub const TLS: &[&str] = &["ca_ref", "cert_ref", "key_ref"];

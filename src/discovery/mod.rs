@@ -14,6 +14,7 @@
 //! A new mechanism is a file here with a [`Provider`] and a line in [`provider`]. Start with [`Manager`].
 
 mod backoff;
+mod collect;
 mod consul;
 mod dns;
 mod file;
@@ -35,6 +36,7 @@ mod fake_api;
 #[path = "../../tests/support/fake_consul.rs"]
 mod fake_consul;
 
+pub use collect::collect;
 pub use group::TargetGroup;
 pub use manager::{Discovered, Manager, Options};
 pub use metrics::DiscoveryMetrics;

@@ -7,15 +7,15 @@
 use std::path::{Path, PathBuf, absolute};
 use std::sync::Arc;
 
-use super::Terminal;
 use super::check_rules::{Checking, RuleLints, Verdict};
 use super::command::Invocation;
 use super::config_text::{check_exists, further};
 use super::features::Features;
+use super::{Terminal, expand_env};
 use crate::config::quote::quoted;
 use crate::config::{
-    Config, ConfigErrors, DiscoveryConfigs, ExpandEnv, LoadOptions, ScrapeConfig, StaticGroup, TlsConfig,
-    duration, path, sd_file,
+    Config, ConfigErrors, DiscoveryConfigs, LoadOptions, ScrapeConfig, StaticGroup, TlsConfig, duration,
+    path, sd_file,
 };
 use crate::discovery::TargetGroup;
 use crate::{notifier, scrape};
@@ -78,12 +78,6 @@ pub(super) fn run(invocation: &Invocation<'_>, features: &Features, terminal: &m
         }
     }
     verdict.code(lints.rules.is_fatal)
-}
-
-fn expand_env(invocation: &Invocation<'_>) -> ExpandEnv {
-    let named = invocation.text("config.expand-env");
-    let rule = ExpandEnv::ALL.into_iter().find(|(name, _)| *name == named);
-    rule.map_or(ExpandEnv::Off, |(_, rule)| rule)
 }
 
 impl ConfigLints {

@@ -4,14 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use super::{Pair, config, discovered, metric, start};
+use crate::support::differences::listed;
 use crate::support::fake_api::{Asked, FakeApi, Reply};
 use crate::support::server::deucalion;
 use crate::support::{peers, root, wait_for};
-
-/// Since 3.6 the image of a container is known, and since 3.13 its id.
-fn is_in_both(label: &str) -> bool {
-    !label.starts_with("__meta_docker_container_image")
-}
 
 /// A daemon whose lists lie in a folder that can be changed.
 #[derive(Clone)]
@@ -103,7 +99,10 @@ fn pair(dir: &Path, host: &str) -> Option<(Pair, crate::support::server::Server)
     let pair = Pair {
         ours: start(&deucalion(), &dir.join("ours"), &jobs(host)),
         theirs_url: theirs.url.clone(),
-        kept: Box::new(is_in_both),
+        kept: Box::new({
+            let ours_alone = listed("Discovery");
+            move |label| !ours_alone.iter().any(|name| name == label)
+        }),
     };
     Some((pair, theirs))
 }
@@ -126,13 +125,18 @@ fn both_find_the_same_containers_and_swarm_and_keep_them_while_the_daemon_fails(
         ("nodes", 2),
     ];
     pair.check("the first lists", &all);
+    for label in listed("Discovery") {
+        let has = |url: &str| !discovered(url, &|name| name == label)["containers"].contains(r#"{}"#);
+        assert!(has(&pair.ours.url) && !has(&theirs.url), "{label} is ours alone");
+    }
     for failure in [
         Reply::error(500, r#"{"message":"no storage"}"#),
         Reply::Truncated("[{".into()),
         Reply::json(r#"{"a":"list of another form"}"#),
+        Reply::Hang,
     ] {
         daemon.fail(Some(failure));
-        // Since 3.6 failures are counted by job too.
+        // Since 3.9 failures are counted by job too.
         let name = "prometheus_sd_refresh_failures_total";
         for (server, labels) in [
             (&pair.ours, "{config=\"nodes\",mechanism=\"dockerswarm\"}"),
@@ -165,6 +169,11 @@ fn both_find_the_same_containers_and_swarm_and_keep_them_while_the_daemon_fails(
         asked
             .iter()
             .all(|a| a.path == "/_ping" || versions(&a.path) == "v1.47")
+    );
+    assert!(
+        asked
+            .iter()
+            .all(|a| a.headers.contains("user-agent: prometheus/3."))
     );
 }
 

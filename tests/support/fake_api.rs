@@ -31,6 +31,10 @@ pub(crate) enum Reply {
     /// Nothing, and the connection stays open.
     Hang,
     /// Bytes without an end.
+    #[allow(
+        dead_code,
+        reason = "the tests of `src` are given it, which may bound what they read"
+    )]
     Endless,
 }
 

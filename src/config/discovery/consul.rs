@@ -6,7 +6,6 @@ use std::path::Path;
 use super::Mechanism;
 use crate::config::duration::format_ms;
 use crate::config::http_client::{BasicAuth, HttpClientConfig};
-use crate::config::refuse;
 use crate::config::secret::Secret;
 use crate::config::yaml::write::{Out, OutMap};
 use crate::config::yaml::{Decoder, Fields, Node};
@@ -84,7 +83,7 @@ impl Mechanism for ConsulSdConfig {
             health_filter: decoder.text_of(&mut fields, "health_filter"),
             http_client: HttpClientConfig::decode(&mut fields, decoder),
         };
-        decoder.finish(fields, &[refuse::HTTP_CLIENT]);
+        decoder.finish(fields, &[]);
         if config.server.trim().is_empty() {
             decoder.mistake(section, "consul SD configuration requires a server address");
         }

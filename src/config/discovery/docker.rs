@@ -5,7 +5,6 @@ use std::path::Path;
 use super::Mechanism;
 use crate::config::duration::format_ms;
 use crate::config::http_client::HttpClientConfig;
-use crate::config::refuse;
 use crate::config::url;
 use crate::config::yaml::write::{Out, OutMap};
 use crate::config::yaml::{Decoder, Fields, Node};
@@ -60,7 +59,7 @@ impl Mechanism for DockerSdConfig {
             match_first_network: decoder.bool_of(&mut fields, "match_first_network", true),
             http_client: HttpClientConfig::decode(&mut fields, decoder),
         };
-        decoder.finish(fields, &[refuse::HTTP_CLIENT]);
+        decoder.finish(fields, &[]);
         Some(config)
     }
 

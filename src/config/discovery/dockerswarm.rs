@@ -6,7 +6,6 @@ use super::Mechanism;
 use super::docker::{DockerFilter, PORT_DEFAULT, REFRESH_INTERVAL_MS_DEFAULT, decode_host};
 use crate::config::duration::format_ms;
 use crate::config::http_client::HttpClientConfig;
-use crate::config::refuse;
 use crate::config::url;
 use crate::config::yaml::write::{Out, OutMap};
 use crate::config::yaml::{Decoder, Fields, Node};
@@ -82,7 +81,7 @@ impl Mechanism for DockerSwarmSdConfig {
             ),
             http_client: HttpClientConfig::decode(&mut fields, decoder),
         };
-        decoder.finish(fields, &[refuse::HTTP_CLIENT]);
+        decoder.finish(fields, &[]);
         Some(config)
     }
 

@@ -61,7 +61,7 @@ impl WrittenScrape {
         let extra_scrape_metrics = decoder.inherited_bool_of(&mut fields, "extra_scrape_metrics");
         let job_mark = fields.mark_of("job_name");
         let job = decode_job(&mut fields, relabel.rules.is_empty(), decoder);
-        decoder.finish(fields, &[refuse::HTTP_CLIENT, refuse::DISCOVERY]);
+        decoder.finish(fields, &[refuse::DISCOVERY]);
         let has_told = decoder.mistakes.iter().any(|mistake| mistake.mark == job_mark);
         if job.job_name.is_empty() && !(has_told && job_mark != mark) {
             decoder.mistake(job_mark, "job_name is empty");

@@ -16,6 +16,7 @@ use super::fields::{Entry, Fields};
 use super::scalar::{self, Resolved, resolve, short_tag};
 use super::tree::{Mark, Node, Value};
 use crate::config::duration;
+use crate::config::proxy::ProxyEnvironment;
 use crate::config::quote::quoted;
 use crate::config::refuse;
 use crate::config::size;
@@ -40,6 +41,8 @@ pub struct Decoder {
     pub dialect: Dialect,
     /// Whether what is valid and not built is passed over: the file is checked, nothing starts with it.
     pub accepts_unbuilt: bool,
+    /// What `proxy_from_environment` stands for.
+    pub proxies: ProxyEnvironment,
 }
 
 /// The two versions of go-yaml that Prometheus reads its files with: they tell duplicates differently.

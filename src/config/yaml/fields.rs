@@ -73,6 +73,12 @@ impl Decoder {
         )
     }
 
+    /// A list of secrets.
+    pub fn secrets(&mut self, node: &Node) -> Vec<Secret> {
+        let texts = self.strings(node, "[]config.Secret").unwrap_or_default();
+        texts.into_iter().map(Secret::new).collect()
+    }
+
     /// A path; an empty text is none.
     pub fn path_of(&mut self, fields: &mut Fields<'_>, key: &str) -> Option<PathBuf> {
         let text = self.text_of(fields, key);
