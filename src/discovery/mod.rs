@@ -7,8 +7,8 @@
 //! ```text
 //! static_configs ─┐
 //! file_sd_configs ├─ provider ─ groups by source ─┐
-//! http_sd_configs ┘                               ├─ manager ─ job → groups ─ scrape | notifier
-//!                   provider ─ groups by source ─┘
+//! dns_sd_configs  ┘                               ├─ manager ─ job → groups ─ scrape | notifier
+//! …                 provider ─ groups by source ─┘
 //! ```
 //!
 //! A new mechanism is a file here with a [`Provider`] and a line in [`provider`]. Start with [`Manager`].
