@@ -65,6 +65,7 @@ pub fn decode<T>(
             &mut decoder.mistakes,
         )
     });
+    decoder.file = root.as_ref().map(|root| root.span());
     let value = decode(root.as_deref(), &mut decoder);
     ConfigErrors::check(file, decoder.mistakes)?;
     Ok(value)

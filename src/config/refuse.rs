@@ -5,7 +5,7 @@
 //! words of [`refusal`].
 
 /// Keys of the whole file.
-pub const ROOT: &[&str] = &["remote_write", "remote_read", "otlp", "tracing"];
+pub const ROOT: &[&str] = &["remote_write"];
 
 /// Keys of an Alertmanager section.
 pub const ALERTMANAGER: &[&str] = &["sigv4"];
@@ -23,38 +23,7 @@ pub const OAUTH2: &[&str] = &["client_secret_ref", "client_certificate_key_ref"]
 pub const TLS: &[&str] = &["ca_ref", "cert_ref", "key_ref"];
 
 /// Discoveries, wherever targets or Alertmanagers are found.
-pub const DISCOVERY: &[&str] = &[
-    "aws_sd_configs",
-    "azure_sd_configs",
-    "digitalocean_sd_configs",
-    "ec2_sd_configs",
-    "ecs_sd_configs",
-    "elasticache_sd_configs",
-    "eureka_sd_configs",
-    "gce_sd_configs",
-    "hetzner_sd_configs",
-    "ionos_sd_configs",
-    "kubernetes_sd_configs",
-    "kuma_sd_configs",
-    "lightsail_sd_configs",
-    "linode_sd_configs",
-    "marathon_sd_configs",
-    "msk_sd_configs",
-    "nerve_sd_configs",
-    "nomad_sd_configs",
-    "oci_sd_configs",
-    "openstack_sd_configs",
-    "outscale_sd_configs",
-    "ovhcloud_sd_configs",
-    "puppetdb_sd_configs",
-    "rds_sd_configs",
-    "scaleway_sd_configs",
-    "serverset_sd_configs",
-    "stackit_sd_configs",
-    "triton_sd_configs",
-    "uyuni_sd_configs",
-    "vultr_sd_configs",
-];
+pub const DISCOVERY: &[&str] = &["ec2_sd_configs", "kubernetes_sd_configs"];
 
 /// How a known but unbuilt setting is refused.
 pub fn refusal(what: &str) -> String {

@@ -1,5 +1,6 @@
 //! URLs as Go's `net/url` sees them, as far as a configuration is checked.
 
+use super::yaml::{Decoder, Fields};
 use crate::config::quote::quoted;
 
 /// What of a URL decides whether it can be used.
@@ -58,6 +59,36 @@ pub fn split(text: &str) -> Result<UrlParts<'_>, String> {
         ));
     }
     Ok(UrlParts { scheme, host })
+}
+
+/// Takes a URL out of a section; one that is none is a mistake.
+pub fn decode(fields: &mut Fields<'_>, key: &str, decoder: &mut Decoder) -> String {
+    let Some(node) = fields.take(key) else {
+        return String::new();
+    };
+    let text = decoder.string(node).unwrap_or_default();
+    if let Err(error) = split(&text) {
+        decoder.mistake_in(node, error);
+    }
+    text
+}
+
+/// Whether `text` is the URL of an HTTP server.
+///
+/// # Errors
+/// In Prometheus' words.
+pub fn check_http(text: &str) -> Result<(), String> {
+    if text.is_empty() {
+        return Err("URL is missing".into());
+    }
+    let parts = split(text)?;
+    if parts.scheme != "http" && parts.scheme != "https" {
+        return Err("URL scheme must be 'http' or 'https'".into());
+    }
+    if parts.host.is_empty() {
+        return Err("host is missing in URL".into());
+    }
+    Ok(())
 }
 
 /// `text` with its password, if it holds one, as `xxxxx`; it need not be a URL that can be used.

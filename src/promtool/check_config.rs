@@ -62,6 +62,7 @@ pub(super) fn run(invocation: &Invocation<'_>, features: &Features, terminal: &m
     let environment = |name: &str| std::env::var(name).ok();
     let mut options = LoadOptions::default().with_environment(expand_env(invocation), &environment);
     options.reading.accepts_unbuilt = is_syntax_only;
+    options.is_agent = invocation.bool("agent");
     let checking = Checking {
         lints: lints.rules,
         features,
@@ -201,10 +202,8 @@ fn refusal(path: &Path, errors: &ConfigErrors) -> Refusal {
             let file = quoted(&file.to_string_lossy());
             format!("error loading scrape configs: {file}: {told}")
         }
-        // The file itself cannot be read.
-        Some(error) if error.mark.is_none() && (told.starts_with("open ") || told.starts_with("read ")) => {
-            told.to_owned()
-        }
+        // The file itself cannot be read, or is no file for an agent.
+        Some(error) if error.mark.is_none() && !told.starts_with("yaml: ") => told.to_owned(),
         _ => format!("parsing YAML file {}: {told}", path.display()),
     };
     Refusal {

@@ -192,7 +192,7 @@ const CHECK: &[CommandSpec] = &[
             ),
             LINT_FATAL,
             IGNORE_UNKNOWN,
-            switch("agent", "Check for a server in agent mode.").unbuilt(),
+            switch("agent", "Check for a server in agent mode."),
             EXPAND_ENV,
         ],
         &[required("config-files", Kind::ExistingFiles, "The files.")],
