@@ -57,7 +57,7 @@ const REFRESH_INTERVAL_MS_DEFAULT: i64 = 30_000;
 impl Mechanism for ConsulSdConfig {
     fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
         let mut fields = decoder.fields(node, "consul.plain")?;
-        let section = fields.mark;
+        let (section, span) = (fields.mark, fields.span);
         let written = Credentials::written(&fields);
         let mut config = Self {
             server: decoder.text_or(&mut fields, "server", "localhost:8500"),
@@ -81,14 +81,14 @@ impl Mechanism for ConsulSdConfig {
             node_meta: decode_node_meta(&mut fields, decoder),
             filter: decoder.text_of(&mut fields, "filter"),
             health_filter: decoder.text_of(&mut fields, "health_filter"),
-            http_client: HttpClientConfig::decode(&mut fields, decoder),
+            http_client: decoder.checks_of(span, |decoder| HttpClientConfig::decode(&mut fields, decoder)),
         };
         decoder.finish(fields, &[]);
         if config.server.trim().is_empty() {
-            decoder.mistake(section, "consul SD configuration requires a server address");
+            decoder.mistake_of(span, section, "consul SD configuration requires a server address");
         }
         if let Err(text) = config.take_credentials(&written) {
-            decoder.mistake(section, text);
+            decoder.mistake_of(span, section, text);
         }
         Some(config)
     }

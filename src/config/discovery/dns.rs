@@ -57,7 +57,7 @@ impl DnsRecordType {
 impl Mechanism for DnsSdConfig {
     fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
         let mut fields = decoder.fields(node, "dns.plain")?;
-        let section = fields.mark;
+        let (section, span) = (fields.mark, fields.span);
         let type_mark = fields.mark_of("type");
         let type_text = decoder.text_or(&mut fields, "type", "SRV");
         let record_type = DnsRecordType::parse(&type_text);
@@ -74,15 +74,20 @@ impl Mechanism for DnsSdConfig {
         };
         decoder.finish(fields, &[]);
         if config.names.is_empty() {
-            decoder.mistake(section, "DNS-SD config must contain at least one SRV record name");
+            decoder.mistake_of(
+                span,
+                section,
+                "DNS-SD config must contain at least one SRV record name",
+            );
         }
         match record_type {
             None => {
                 let text = format!("invalid DNS-SD records type {}", config.type_text);
-                decoder.mistake(type_mark, text);
+                decoder.mistake_of(span, type_mark, text);
             }
             Some(DnsRecordType::Srv) => {}
-            Some(_) if config.port == 0 => decoder.mistake(
+            Some(_) if config.port == 0 => decoder.mistake_of(
+                span,
                 section,
                 "a port is required in DNS-SD configs for all record types except SRV",
             ),

@@ -46,6 +46,7 @@ pub(super) const PORT_DEFAULT: i64 = 80;
 impl Mechanism for DockerSdConfig {
     fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
         let mut fields = decoder.fields(node, "moby.plain")?;
+        let span = fields.span;
         let config = Self {
             host: decode_host(&mut fields, decoder),
             port: decoder.int_of(&mut fields, "port", PORT_DEFAULT),
@@ -57,7 +58,7 @@ impl Mechanism for DockerSdConfig {
                 REFRESH_INTERVAL_MS_DEFAULT,
             ),
             match_first_network: decoder.bool_of(&mut fields, "match_first_network", true),
-            http_client: HttpClientConfig::decode(&mut fields, decoder),
+            http_client: decoder.checks_of(span, |decoder| HttpClientConfig::decode(&mut fields, decoder)),
         };
         decoder.finish(fields, &[]);
         Some(config)
@@ -86,7 +87,7 @@ impl Mechanism for DockerSdConfig {
 
 /// The daemon's address, which must be there and a URL.
 pub(super) fn decode_host(fields: &mut Fields<'_>, decoder: &mut Decoder) -> String {
-    let section = fields.mark;
+    let (mark, span) = (fields.mark, fields.span);
     let node = fields.take("host");
     let host = node.and_then(|node| decoder.string(node)).unwrap_or_default();
     let checked = match host.as_str() {
@@ -94,10 +95,10 @@ pub(super) fn decode_host(fields: &mut Fields<'_>, decoder: &mut Decoder) -> Str
         host => url::split(host).map(drop),
     };
     if let Err(text) = checked {
-        match node {
+        decoder.checks_of(span, |decoder| match node {
             Some(node) => decoder.mistake_in(node, text),
-            None => decoder.mistake(section, text),
-        }
+            None => decoder.mistake(mark, text),
+        });
     }
     host
 }

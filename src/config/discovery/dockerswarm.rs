@@ -55,13 +55,11 @@ impl DockerSwarmRole {
         if let Some(role) = known.into_iter().find(|role| role.name() == text) {
             return role;
         }
-        match text.as_str() {
-            "" => decoder.mistake(mark, "role missing (one of: tasks, services, nodes)"),
-            _ => decoder.mistake(
-                mark,
-                format!("invalid role {text}, expected tasks, services, or nodes"),
-            ),
-        }
+        let wrong = match text.as_str() {
+            "" => "role missing (one of: tasks, services, nodes)".to_owned(),
+            _ => format!("invalid role {text}, expected tasks, services, or nodes"),
+        };
+        decoder.mistake_of(fields.span, mark, wrong);
         Self::Services
     }
 }
@@ -69,6 +67,7 @@ impl DockerSwarmRole {
 impl Mechanism for DockerSwarmSdConfig {
     fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
         let mut fields = decoder.fields(node, "moby.plain")?;
+        let span = fields.span;
         let config = Self {
             host: decode_host(&mut fields, decoder),
             role: DockerSwarmRole::decode(&mut fields, decoder),
@@ -79,7 +78,7 @@ impl Mechanism for DockerSwarmSdConfig {
                 "refresh_interval",
                 REFRESH_INTERVAL_MS_DEFAULT,
             ),
-            http_client: HttpClientConfig::decode(&mut fields, decoder),
+            http_client: decoder.checks_of(span, |decoder| HttpClientConfig::decode(&mut fields, decoder)),
         };
         decoder.finish(fields, &[]);
         Some(config)
