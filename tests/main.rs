@@ -7,6 +7,7 @@ mod churn;
 mod compatibility;
 mod config_corpus;
 mod crash;
+mod discovery;
 mod exchange;
 mod http_client;
 mod kubernetes;

@@ -57,8 +57,9 @@ use std::sync::Arc;
 
 pub use alerting::{AlertingConfig, AlertmanagerConfig};
 pub use discovery::{
-    AttachMetadata, DiscoveryConfigs, Ec2Filter, Ec2SdConfig, FileSdConfig, HttpSdConfig, KubernetesRole,
-    KubernetesSdConfig, KubernetesSelector, SdConfig, StaticGroup,
+    AttachMetadata, ConsulSdConfig, DiscoveryConfigs, DnsRecordType, DnsSdConfig, DockerFilter,
+    DockerSdConfig, DockerSwarmRole, DockerSwarmSdConfig, Ec2Filter, Ec2SdConfig, FileSdConfig, HttpSdConfig,
+    KubernetesRole, KubernetesSdConfig, KubernetesSelector, SdConfig, StaticGroup,
 };
 pub use errors::{ConfigError, ConfigErrors};
 pub use expand::ExpandEnv;

@@ -19,14 +19,6 @@ pub const OAUTH2: &[&str] = &["client_secret_ref", "client_certificate_key_ref"]
 /// Keys of `tls_config`.
 pub const TLS: &[&str] = &["ca_ref", "cert_ref", "key_ref"];
 
-/// Discoveries, wherever targets or Alertmanagers are found.
-pub const DISCOVERY: &[&str] = &[
-    "consul_sd_configs",
-    "dns_sd_configs",
-    "docker_sd_configs",
-    "dockerswarm_sd_configs",
-];
-
 /// How a known but unbuilt setting is refused.
 pub fn refusal(what: &str) -> String {
     format!("{what} is not supported by Deucalion yet")

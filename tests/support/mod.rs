@@ -2,6 +2,8 @@
 
 pub(crate) mod differences;
 pub(crate) mod exporter;
+pub(crate) mod fake_api;
+pub(crate) mod fake_consul;
 pub(crate) mod http;
 // Shared with the tests of the discovery itself, which use other parts of it.
 #[allow(dead_code, reason = "each of its two users needs a part of it")]
