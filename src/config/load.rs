@@ -10,6 +10,7 @@ use super::errors::ConfigErrors;
 use super::global::GlobalConfig;
 use super::path;
 use super::refuse;
+use super::remote_write;
 use super::runtime::{GOGC_DEFAULT, RuntimeConfig};
 use super::scrape::{ScrapeConfig, WrittenScrape};
 use super::storage::{RetentionConfig, StorageConfig};
@@ -129,6 +130,8 @@ impl Config {
         );
         let jobs = take("scrape_configs").map_or_else(Vec::new, |node| decode_jobs(node, decoder));
         let scrape_configs = resolve_jobs(jobs, &global, decoder);
+        let remote_write =
+            take("remote_write").map_or_else(Vec::new, |node| remote_write::decode(node, scheme, decoder));
         if let Some(fields) = fields {
             decoder.finish(fields, &[refuse::ROOT]);
         }
@@ -141,6 +144,7 @@ impl Config {
             scrape_configs,
             imported_scrape_configs: Vec::new(),
             storage,
+            remote_write: remote_write.into_iter().map(Arc::new).collect(),
             warnings,
         }
     }
@@ -153,6 +157,9 @@ impl Config {
         }
         for job in &mut self.scrape_configs {
             Arc::make_mut(job).set_directory(directory);
+        }
+        for one in &mut self.remote_write {
+            Arc::make_mut(one).set_directory(directory);
         }
     }
 

@@ -26,6 +26,7 @@ pub mod path;
 pub mod quote;
 pub mod refuse;
 pub mod relabel;
+pub mod remote_write;
 pub mod rule_file;
 pub mod runtime;
 pub mod scrape;
@@ -54,6 +55,7 @@ pub use http_client::{Authorization, BasicAuth, HttpClientConfig, HttpHeader};
 pub use load::{Defaults, LoadOptions};
 pub use own_file::OwnConfig;
 pub use relabel::{RelabelAction, RelabelConfig};
+pub use remote_write::{MetadataConfig, QueueConfig, RemoteWriteConfig};
 pub use rule_file::{Rule, RuleFile, RuleFileError, RuleGroup};
 pub use runtime::RuntimeConfig;
 pub use scrape::{EscapingScheme, ScrapeConfig, ScrapeProtocol, ValidationScheme};
@@ -84,6 +86,8 @@ pub struct Config {
     pub imported_scrape_configs: Vec<Arc<ScrapeConfig>>,
     /// `storage`.
     pub storage: StorageConfig,
+    /// `remote_write`
+    pub remote_write: Vec<Arc<RemoteWriteConfig>>,
     /// What deserves a line in the log.
     pub warnings: Vec<String>,
 }
@@ -105,6 +109,7 @@ impl Config {
             Out::List(files.iter().map(|file| path::text(Some(file)).into()).collect())
         };
         let jobs = self.scrape_configs.iter().map(|job| job.to_out()).collect();
+        let remote_write = self.remote_write.iter().map(|one| one.to_out()).collect();
         let mut otlp = OutMap::new();
         otlp.put("translation_strategy", "UnderscoreEscapingWithSuffixes")
             .put("label_name_underscore_sanitization", true)
@@ -117,6 +122,7 @@ impl Config {
             .put_unless_zero("scrape_config_files", paths(&self.scrape_config_files))
             .put_unless_zero("scrape_configs", Out::List(jobs))
             .put("storage", self.storage.to_out())
+            .put_unless_zero("remote_write", Out::List(remote_write))
             .put("otlp", otlp);
         yaml::write::write(&map.into())
     }

@@ -5,7 +5,7 @@
 //! words of [`refusal`].
 
 /// Keys of the whole file.
-pub const ROOT: &[&str] = &["remote_write", "remote_read", "otlp", "tracing"];
+pub const ROOT: &[&str] = &["remote_read", "otlp", "tracing"];
 
 /// Keys of an Alertmanager section.
 pub const ALERTMANAGER: &[&str] = &["sigv4"];

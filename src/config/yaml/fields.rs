@@ -31,6 +31,11 @@ impl<'n> Fields<'n> {
         Some(self.entries.remove(at).value)
     }
 
+    /// Whether `key` is there. Ask before taking.
+    pub fn has(&self, key: &str) -> bool {
+        self.entries.iter().any(|entry| entry.key == key)
+    }
+
     /// Where the value of `key` begins, or the mapping if there is none. Ask before taking.
     pub fn mark_of(&self, key: &str) -> Mark {
         self.entries
