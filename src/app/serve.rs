@@ -8,6 +8,7 @@ use promql::engine::Engine;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
+use tsdb::batch::Appendable;
 use tsdb::db::DbOptions;
 use tsdb::query::{Cancel, CancelReason};
 
@@ -21,6 +22,7 @@ use crate::cli::Flags;
 use crate::discovery::{self, DiscoveryMetrics};
 use crate::notifier::NotifierManager;
 use crate::queries::{Queries, QueriesOptions};
+use crate::remote::write::{RemoteWrite, Tracked};
 use crate::rules::{self, EngineEvaluate};
 use crate::scrape::{ScrapeManager, SystemClock};
 use crate::telemetry::{self, Registry};
@@ -45,6 +47,7 @@ pub(super) async fn serve(
     plan: Plan,
     db_options: DbOptions,
     web_runtime: tokio::runtime::Handle,
+    remote_runtime: tokio::runtime::Handle,
 ) -> Result<(), String> {
     let registry = Registry::new();
     telemetry::process::register(&registry);
@@ -52,20 +55,29 @@ pub(super) async fn serve(
     let storage = Arc::new(Storage::new(db_options, &registry));
     let engine = plan::engine(&plan);
     let queries = queries(&plan, &engine, &storage, &registry)?;
+    let scraped = Arc::new(sink::ScrapedMetadata::default());
+    let remote = RemoteWrite::new(
+        plan::remote_options(&plan.flags, remote_runtime, Arc::clone(&scraped) as _),
+        &registry,
+        clock::now_ms,
+    );
+    let appendable = Arc::new(Tracked::new(storage.late.clone(), remote.clone()));
     let notifier = NotifierManager::new(plan::notifier_options(&plan.flags), &registry);
     let cancel_rules = Cancel::new();
     let rules = Arc::new(rules::Manager::new(rule_options(
         &plan,
         &engine,
         &storage,
+        Arc::clone(&appendable) as _,
         &notifier,
         &registry,
         &cancel_rules,
     )));
-    let scrape = ScrapeManager::new(Arc::new(storage.late.clone()), &registry, Arc::new(SystemClock))
+    let scrape = ScrapeManager::new(appendable, &registry, Arc::new(SystemClock))
         .map_err(|error| error.to_string())?;
     scrape.set_outside(plan::outside(&plan));
     let scrape = Arc::new(scrape);
+    scraped.set(scrape.targets());
     let discovery_metrics = DiscoveryMetrics::new(&registry);
     let (scrape_discovery, found_targets) =
         discovery::Manager::start(plan::discovery_options("scrape", &plan.flags), &discovery_metrics);
@@ -79,6 +91,7 @@ pub(super) async fn serve(
         notifier: notifier.clone(),
         rules: Arc::clone(&rules),
         scrape: Arc::clone(&scrape),
+        remote: remote.clone(),
         scrape_discovery,
         notify_discovery,
     };
@@ -146,6 +159,7 @@ pub(super) async fn serve(
     followers.scrape.stop().await;
     followers.rules.stop().await;
     followers.notifier.shutdown().await;
+    followers.remote.shutdown().await;
     stop_web.send_replace(true);
     if web.await.is_err() {
         error!("The web server ended in a panic");
@@ -164,6 +178,7 @@ fn rule_options(
     plan: &Plan,
     engine: &Arc<Engine>,
     storage: &Storage,
+    appendable: Arc<dyn Appendable>,
     notifier: &NotifierManager,
     registry: &Registry,
     cancel: &Cancel,
@@ -180,7 +195,7 @@ fn rule_options(
     let limit = usize::try_from(flags.int("rules.max-concurrent-evals")).unwrap_or(0);
     rules::Options {
         evaluate: Arc::new(evaluate),
-        appendable: Arc::new(storage.late.clone()),
+        appendable,
         sink: Arc::new(sink::NotifierSink(notifier.clone())),
         external_url: Some(urls::text(&plan.external_url)),
         outage_tolerance_ms: flags.duration_ms("rules.alert.for-outage-tolerance"),
@@ -226,10 +241,11 @@ async fn open_and_begin(
         min_block_ms,
     );
     let (opening, dir) = (Arc::clone(storage), plan.data_dir.clone());
-    let opened = tokio::task::spawn_blocking(move || opening.open(&dir, every).map(|_| ())).await;
-    opened
+    let opened = tokio::task::spawn_blocking(move || opening.open(&dir, every)).await;
+    let db = opened
         .unwrap_or_else(|_| Err("opening ended in a panic".to_owned()))
         .map_err(|e| format!("opening storage failed: {e}"))?;
+    reloader.followers().remote.open(db);
     reloader.begin(plan.loaded.clone()).await
 }
 

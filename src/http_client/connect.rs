@@ -4,7 +4,9 @@
 //! not the host that is dialled, and because errors name what was dialled as Go's do.
 
 use std::future::Future;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -21,6 +23,17 @@ use tokio_rustls::TlsConnector;
 use super::error::{dial_error, lookup_error};
 use super::tls::handshake_text;
 
+/// Which way a host is reached.
+#[derive(Clone, Debug)]
+pub(super) enum Route {
+    /// By the first of its addresses that answers.
+    FirstAddress,
+    /// By any one of its addresses, another one for each connection.
+    AnyAddress,
+    /// Through a unix socket, whatever its name.
+    UnixSocket(PathBuf),
+}
+
 /// How to connect. Cloning is cheap.
 #[derive(Clone)]
 pub(super) struct Connector {
@@ -30,20 +43,20 @@ pub(super) struct Connector {
 struct Inner {
     tls: TlsConnector,
     server_name: Option<ServerName<'static>>,
-    unix_socket: Option<PathBuf>,
+    route: Route,
 }
 
 impl Connector {
     pub(super) fn new(
         tls: rustls::ClientConfig,
         server_name: Option<ServerName<'static>>,
-        unix_socket: Option<PathBuf>,
+        route: Route,
     ) -> Self {
         let tls = TlsConnector::from(Arc::new(tls));
         let inner = Inner {
             tls,
             server_name,
-            unix_socket,
+            route,
         };
         Self {
             inner: Arc::new(inner),
@@ -71,7 +84,7 @@ impl Inner {
         let https = uri.scheme_str() == Some("https");
         let host = uri.host().unwrap_or("").trim_matches(['[', ']']);
         let port = uri.port_u16().unwrap_or(if https { 443 } else { 80 });
-        if let Some(path) = &self.unix_socket {
+        if let Route::UnixSocket(path) = &self.route {
             let stream = UnixStream::connect(path)
                 .await
                 .map_err(|error| dial_error("unix", &path.display().to_string(), &error))?;
@@ -79,7 +92,7 @@ impl Inner {
                 .secure(stream, https, host, Stream::Unix, Stream::UnixTls)
                 .await;
         }
-        let stream = dial(host, port).await?;
+        let stream = dial(host, port, &self.route).await?;
         stream.set_nodelay(true)?;
         self.secure(stream, https, host, Stream::Tcp, Stream::TcpTls)
             .await
@@ -109,10 +122,14 @@ impl Inner {
     }
 }
 
-/// Connects to the first address of `host` that answers.
-async fn dial(host: &str, port: u16) -> io::Result<TcpStream> {
+/// Connects to an address of `host`.
+async fn dial(host: &str, port: u16, route: &Route) -> io::Result<TcpStream> {
     let addresses = tokio::net::lookup_host((host, port)).await;
-    let addresses = addresses.map_err(|_| lookup_error(host))?;
+    let mut addresses: Vec<SocketAddr> = addresses.map_err(|_| lookup_error(host))?.collect();
+    if matches!(route, Route::AnyAddress) && !addresses.is_empty() {
+        let chosen = addresses[any_below(addresses.len())];
+        addresses = vec![chosen];
+    }
     let mut failure = lookup_error(host);
     for address in addresses {
         match TcpStream::connect(address).await {
@@ -121,6 +138,13 @@ async fn dial(host: &str, port: u16) -> io::Result<TcpStream> {
         }
     }
     Err(failure)
+}
+
+/// Any number below `bound`, which is not 0: the seeds of hash maps differ each time.
+fn any_below(bound: usize) -> usize {
+    let seed = RandomState::new().build_hasher().finish();
+    // Below a usize.
+    (seed % bound as u64) as usize
 }
 
 /// A connection of one of the four kinds.

@@ -35,7 +35,7 @@ use rustls::pki_types::ServerName;
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
-use self::connect::Connector;
+use self::connect::{Connector, Route};
 pub use self::error::HttpError;
 pub use self::sign::{Sign, Signing};
 use self::tls::FileStamps;
@@ -55,7 +55,7 @@ pub struct HttpClient {
 
 struct Inner {
     config: HttpClientConfig,
-    unix_socket: Option<PathBuf>,
+    route: Route,
     tls_files: Vec<PathBuf>,
     signer: Option<Arc<dyn Sign>>,
     pool: ArcSwap<Pool>,
@@ -178,7 +178,7 @@ impl HttpClient {
     /// # Errors
     /// When the TLS settings cannot be followed.
     pub fn new(config: &HttpClientConfig) -> Result<Self, HttpError> {
-        Self::build(config, None, None)
+        Self::build(config, Route::FirstAddress, None)
     }
 
     /// A client whose requests are signed, each one when it is sent.
@@ -186,7 +186,7 @@ impl HttpClient {
     /// # Errors
     /// As [`HttpClient::new`].
     pub fn signed(config: &HttpClientConfig, signer: Arc<dyn Sign>) -> Result<Self, HttpError> {
-        Self::build(config, None, Some(signer))
+        Self::build(config, Route::FirstAddress, Some(signer))
     }
 
     /// A client that reaches every host through a unix socket.
@@ -194,19 +194,31 @@ impl HttpClient {
     /// # Errors
     /// As [`HttpClient::new`].
     pub fn through_unix_socket(config: &HttpClientConfig, path: PathBuf) -> Result<Self, HttpError> {
-        Self::build(config, Some(path), None)
+        Self::build(config, Route::UnixSocket(path), None)
+    }
+
+    /// A client for remote write; with `at_random` each connection goes to any one of the host's addresses.
+    ///
+    /// # Errors
+    /// As [`HttpClient::new`].
+    pub fn for_writing(config: &HttpClientConfig, at_random: bool) -> Result<Self, HttpError> {
+        let route = match at_random {
+            true => Route::AnyAddress,
+            false => Route::FirstAddress,
+        };
+        Self::build(config, route, None)
     }
 
     fn build(
         config: &HttpClientConfig,
-        unix_socket: Option<PathBuf>,
+        route: Route,
         signer: Option<Arc<dyn Sign>>,
     ) -> Result<Self, HttpError> {
         let tls_files = tls::files(&config.tls_config);
-        let pool = Pool::new(config, unix_socket.clone(), &tls_files)?;
+        let pool = Pool::new(config, route.clone(), &tls_files)?;
         let inner = Inner {
             config: config.clone(),
-            unix_socket,
+            route,
             tls_files,
             signer,
             pool: ArcSwap::from_pointee(pool),
@@ -316,7 +328,7 @@ impl HttpClient {
             return Ok(pool);
         }
         let inner = &self.inner;
-        let fresh = Pool::new(&inner.config, inner.unix_socket.clone(), &inner.tls_files)?;
+        let fresh = Pool::new(&inner.config, inner.route.clone(), &inner.tls_files)?;
         let fresh = Arc::new(fresh);
         inner.pool.store(Arc::clone(&fresh));
         Ok(fresh)
@@ -326,7 +338,7 @@ impl HttpClient {
 impl Pool {
     fn new(
         config: &HttpClientConfig,
-        unix_socket: Option<PathBuf>,
+        route: Route,
         tls_files: &[PathBuf],
     ) -> Result<Self, HttpError> {
         let stamps = tls::stamps(tls_files);
@@ -342,7 +354,7 @@ impl Pool {
         let client = Client::builder(TokioExecutor::new())
             .pool_idle_timeout(IDLE_MAX)
             .pool_timer(TokioTimer::new())
-            .build(Connector::new(tls, server_name, unix_socket));
+            .build(Connector::new(tls, server_name, route));
         Ok(Self { client, stamps })
     }
 }

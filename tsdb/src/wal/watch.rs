@@ -151,6 +151,9 @@ impl Watcher {
             }));
         }
         loop {
+            if self.at.segment > end.segment {
+                return Ok(None);
+            }
             let limit = self.limit(end)?;
             match self.step(limit)? {
                 Step::Record(next) => {
