@@ -336,11 +336,7 @@ impl HttpClient {
 }
 
 impl Pool {
-    fn new(
-        config: &HttpClientConfig,
-        route: Route,
-        tls_files: &[PathBuf],
-    ) -> Result<Self, HttpError> {
+    fn new(config: &HttpClientConfig, route: Route, tls_files: &[PathBuf]) -> Result<Self, HttpError> {
         let stamps = tls::stamps(tls_files);
         let tls = tls::client_config(&config.tls_config, config.enable_http2)?;
         let name = &config.tls_config.server_name;

@@ -72,6 +72,13 @@ pub(super) struct Totals {
 }
 
 impl Totals {
+    pub(super) fn new(metrics: &WriteMetrics) -> Self {
+        Self {
+            stored: Rate::default(),
+            highest_timestamp: metrics.highest_timestamp.clone(),
+        }
+    }
+
     pub(super) fn highest_timestamp_s(&self) -> f64 {
         self.highest_timestamp.get()
     }
@@ -156,10 +163,7 @@ impl RemoteWrite {
         now_ms: impl Fn() -> i64 + Send + Sync + 'static,
     ) -> Self {
         let metrics = WriteMetrics::new(registry);
-        let totals = Totals {
-            stored: Rate::default(),
-            highest_timestamp: metrics.highest_timestamp.clone(),
-        };
+        let totals = Totals::new(&metrics);
         let inner = Inner {
             options,
             now: Now::new(now_ms),
@@ -290,7 +294,8 @@ fn take_over(left: &mut Vec<Left>, name: &str, url: &str) -> Option<Position> {
     left.swap_remove(at).place
 }
 
-async fn tick_forever(totals: Arc<Totals>) {
+/// Lets the rates of all that is stored move on.
+pub(super) async fn tick_forever(totals: Arc<Totals>) {
     let mut ticks = interval_at(Instant::now() + TICK, TICK);
     loop {
         ticks.tick().await;

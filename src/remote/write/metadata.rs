@@ -68,7 +68,13 @@ async fn send_all(core: &Core, source: &dyn MetadataSource, compressor: &mut Com
             Some(refusal) => {
                 metrics.metadata_failed.add(count);
                 if core.repeats.is_new(&refusal.text) {
-                    error!(remote_name = core.name, url = core.url, count, err = refusal.text, "non-recoverable error while sending metadata");
+                    error!(
+                        remote_name = core.name,
+                        url = core.url,
+                        count,
+                        err = refusal.text,
+                        "non-recoverable error while sending metadata"
+                    );
                 }
             }
         }

@@ -63,7 +63,9 @@ impl Core {
         metrics.shards_max.set(queue.max_shards as f64);
         metrics.shards_min.set(queue.min_shards as f64);
         metrics.shards_desired.set(queue.min_shards as f64);
-        metrics.max_samples_per_send.set(queue.max_samples_per_send as f64);
+        metrics
+            .max_samples_per_send
+            .set(queue.max_samples_per_send as f64);
         Self {
             name: name.to_owned(),
             url,
@@ -288,11 +290,7 @@ impl Queue {
         }
         self.shards.stop(deadline).await;
         core.metrics.forget();
-        info!(
-            remote_name = core.name,
-            url = core.url,
-            "Remote storage stopped."
-        );
+        info!(remote_name = core.name, url = core.url, "Remote storage stopped.");
         *self.place.lock()
     }
 }

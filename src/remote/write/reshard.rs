@@ -108,10 +108,7 @@ mod tests {
 
     #[test]
     fn a_backlog_asks_for_more_and_forbids_fewer() {
-        let late = |ms, delay_s| Load {
-            delay_s,
-            ..load(ms)
-        };
+        let late = |ms, delay_s| Load { delay_s, ..load(ms) };
         check(late(4.0, 20.0), 4, 8);
         check(late(1.0, 11.0), 10, 10);
         check(late(2.0, 10.0), 10, 3);

@@ -175,7 +175,10 @@ impl Sender {
             metrics.exemplars_retried.add(counts.exemplars as f64);
         };
         metrics.bytes.add(bytes as f64);
-        raise(&metrics.highest_sent_timestamp, (encoded.highest_ms / 1000) as f64);
+        raise(
+            &metrics.highest_sent_timestamp,
+            (encoded.highest_ms / 1000) as f64,
+        );
         if refused.is_none() && !written.is_told {
             written.samples = counts.samples;
             written.exemplars = counts.exemplars;

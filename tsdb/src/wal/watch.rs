@@ -141,7 +141,6 @@ impl Watcher {
     ///
     /// # Errors
     /// When a file is missing or damaged. Damage in a finished segment of the past only ends that segment.
-    #[expect(clippy::should_implement_trait, reason = "the record borrows from the watcher")]
     pub fn next(&mut self, end: Position) -> Result<Option<Seen<'_>>, WalError> {
         if let Some(segment) = self.next_past()? {
             return Ok(Some(Seen {
