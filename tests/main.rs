@@ -6,6 +6,7 @@ mod compatibility;
 mod crash;
 mod exchange;
 mod promtool;
+mod remote_write;
 mod scraping;
 mod stacks;
 mod support;

@@ -75,10 +75,7 @@ fn the_stacks_without_clouds_start_and_those_with_are_refused_by_name() {
         );
         assert_eq!(server.stop(), Some(0));
     }
-    for (name, unbuilt) in [
-        ("003", ["ec2_sd_configs", "remote_write"]),
-        ("004", ["kubernetes_sd_configs", "remote_write"]),
-    ] {
+    for (name, unbuilt) in [("003", "ec2_sd_configs"), ("004", "kubernetes_sd_configs")] {
         let dir = dir.path().join(name);
         copy(name, &dir, &[]);
         let out = Command::new(deucalion())
@@ -87,7 +84,7 @@ fn the_stacks_without_clouds_start_and_those_with_are_refused_by_name() {
             .expect("run the server");
         let text = String::from_utf8_lossy(&out.stderr).into_owned();
         assert_eq!(out.status.code(), Some(2), "{text}");
-        assert!(unbuilt.iter().all(|key| text.contains(key)), "{text}");
+        assert!(text.contains(unbuilt), "{text}");
     }
 }
 

@@ -136,12 +136,4 @@ impl Series {
         }
         series
     }
-
-    /// Its labels as JSON with sorted names.
-    pub(crate) fn key(&self) -> String {
-        let labels = self.labels.iter().cloned();
-        let labels: serde_json::Map<String, serde_json::Value> =
-            labels.map(|(name, value)| (name, value.into())).collect();
-        serde_json::Value::Object(labels).to_string()
-    }
 }
