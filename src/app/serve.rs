@@ -9,25 +9,27 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 use tsdb::batch::Appendable;
-use tsdb::db::DbOptions;
+use tsdb::db::{Db, DbOptions};
 use tsdb::query::{Cancel, CancelReason};
 
+use super::late_storage::LateStorage;
 use super::plan::{self, Plan};
 use super::reload::{Followers, Reloader};
 use super::reload_state::ReloadState;
 use super::storage::{self, Storage};
-use super::views::{Alertmanagers, Current, Orders, Status};
+use super::views::{Alertmanagers, Current, Orders, Status, Written};
 use super::{clock, demo, logging, sink, urls};
 use crate::cli::Flags;
 use crate::discovery::{self, DiscoveryMetrics};
 use crate::notifier::NotifierManager;
 use crate::queries::{Queries, QueriesOptions};
+use crate::remote::receive::Receiver;
 use crate::remote::write::{RemoteWrite, Tracked};
 use crate::rules::{self, EngineEvaluate};
 use crate::scrape::{ScrapeManager, SystemClock};
 use crate::telemetry::{self, Registry};
 use crate::web::Web;
-use crate::web::views::Views;
+use crate::web::views::{Views, WriteReceiver};
 
 /// Threads that evaluate queries.
 const QUERY_THREADS: usize = 2;
@@ -73,7 +75,7 @@ pub(super) async fn serve(
         &registry,
         &cancel_rules,
     )));
-    let scrape = ScrapeManager::new(appendable, &registry, Arc::new(SystemClock))
+    let scrape = ScrapeManager::new(Arc::clone(&appendable) as _, &registry, Arc::new(SystemClock))
         .map_err(|error| error.to_string())?;
     scrape.set_outside(plan::outside(&plan));
     let scrape = Arc::new(scrape);
@@ -122,6 +124,7 @@ pub(super) async fn serve(
             runtime: tokio::runtime::Handle::current(),
             quit,
         }),
+        receiver: receiver(&plan, &appendable, &registry),
     };
     let (options, web_queries, web_registry) =
         (plan::web_options(&plan), Arc::clone(&queries), registry.clone());
@@ -159,11 +162,12 @@ pub(super) async fn serve(
     followers.scrape.stop().await;
     followers.rules.stop().await;
     followers.notifier.shutdown().await;
-    followers.remote.shutdown().await;
     stop_web.send_replace(true);
     if web.await.is_err() {
         error!("The web server ended in a panic");
     }
+    // Nobody stores any more: what is stored is sent.
+    followers.remote.shutdown().await;
     let closing = Arc::clone(&storage);
     if tokio::task::spawn_blocking(move || closing.close())
         .await
@@ -172,6 +176,16 @@ pub(super) async fn serve(
         error!("Closing the database ended in a panic");
     }
     began
+}
+
+/// Takes remote-write requests, if they are allowed.
+fn receiver(
+    plan: &Plan,
+    storage: &Arc<Tracked<LateStorage<Db>>>,
+    registry: &Registry,
+) -> Option<Arc<dyn WriteReceiver>> {
+    let is_enabled = plan.flags.bool("web.enable-remote-write-receiver");
+    is_enabled.then(|| Arc::new(Written(Receiver::new(Arc::clone(storage) as _, registry))) as _)
 }
 
 fn rule_options(

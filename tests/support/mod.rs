@@ -6,6 +6,7 @@ pub(crate) mod http;
 pub(crate) mod peers;
 pub(crate) mod samples;
 pub(crate) mod server;
+pub(crate) mod web;
 pub(crate) mod write_request;
 
 use std::path::PathBuf;

@@ -13,10 +13,12 @@ use md5::{Digest, Md5};
 
 pub use queue::{MetadataConfig, QueueConfig};
 
+use super::custom_headers::{self, AUTHORIZATION_OF_REMOTE};
 use super::duration::format_ms;
+use super::expand::Environment;
 use super::http_client::HttpClientConfig;
-use super::refuse;
 use super::relabel::{RelabelConfig, WrittenRules, rules_to_out};
+use super::remote_auth::{AzureAdConfig, GoogleIamConfig};
 use super::scrape::ValidationScheme;
 use super::url;
 use super::yaml::write::{Out, OutMap, WriteError};
@@ -50,54 +52,32 @@ pub struct RemoteWriteConfig {
     pub metadata: MetadataConfig,
 }
 
-/// Headers that belong to the protocol, the connection or a signature, in small letters.
-const RESERVED_HEADERS: [&str; 16] = [
-    "host",
-    "content-encoding",
-    "content-length",
-    "content-type",
-    "user-agent",
-    "connection",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "www-authenticate",
-    "accept-encoding",
-    "x-prometheus-remote-write-version",
-    "x-prometheus-remote-read-version",
-    "x-amz-date",
-    "x-amz-security-token",
-    "x-amz-content-sha256",
-];
-
 /// The message of protocol 1.0, the only one that is built.
 const MESSAGE_V1: &str = "prometheus.WriteRequest";
 /// The message of protocol 2.0.
 const MESSAGE_V2: &str = "io.prometheus.write.v2.Request";
 
-/// Ways to sign that stand beside those of every HTTP client, with the names of their Go types.
-const SIGNATURES: [(&str, &str); 3] = [
-    ("sigv4", "sigv4.plain"),
-    ("azuread", "azuread.plain"),
-    ("google_iam", "googleiam.Config"),
-];
-
 /// Reads all sections; names are used once.
-pub fn decode(node: &Node, scheme: ValidationScheme, decoder: &mut Decoder) -> Vec<RemoteWriteConfig> {
+pub fn decode(
+    node: &Node,
+    scheme: ValidationScheme,
+    environment: Environment<'_>,
+    decoder: &mut Decoder,
+) -> Vec<RemoteWriteConfig> {
     let items = decoder.items(node, "[]*config.RemoteWriteConfig");
     let mut names = HashSet::new();
     let mut configs = Vec::new();
     for item in items.unwrap_or_default() {
         if item.is_null() {
-            decoder.mistake(item.mark, "empty or null remote write config section");
+            decoder.mistake_of_file(item.mark, "empty or null remote write config section");
             continue;
         }
-        let Some(config) = RemoteWriteConfig::decode(item, scheme, decoder) else {
+        let Some(config) = RemoteWriteConfig::decode(item, scheme, environment, decoder) else {
             continue;
         };
         if !config.name.is_empty() && !names.insert(config.name.clone()) {
             let name = quoted(&config.name);
-            decoder.mistake(
+            decoder.mistake_of_file(
                 item.mark,
                 format!("found multiple remote write configs with job name {name}"),
             );
@@ -108,53 +88,41 @@ pub fn decode(node: &Node, scheme: ValidationScheme, decoder: &mut Decoder) -> V
 }
 
 impl RemoteWriteConfig {
-    fn decode(node: &Node, scheme: ValidationScheme, decoder: &mut Decoder) -> Option<Self> {
+    fn decode(
+        node: &Node,
+        scheme: ValidationScheme,
+        environment: Environment<'_>,
+        decoder: &mut Decoder,
+    ) -> Option<Self> {
         let mut fields = decoder.fields(node, "config.plain")?;
-        let url = decode_url(&mut fields, decoder);
+        let (mark, span) = (fields.mark, fields.span);
+        if !fields.has("url") {
+            decoder.mistake_of(span, mark, "url for remote_write is empty");
+        }
+        let url = url::decode(&mut fields, "url", decoder);
         let rules = WrittenRules::decode(
-            fields.take("write_relabel_configs"),
+            &mut fields,
+            "write_relabel_configs",
             "empty or null relabeling rule in remote write config",
             decoder,
         );
-        let mark = fields.mark;
+        let headers = custom_headers::decode(&mut fields, AUTHORIZATION_OF_REMOTE, decoder);
         let has_http2 = fields.has("enable_http2");
-        let mut http_client = HttpClientConfig::decode(&mut fields, decoder);
+        let mut http_client =
+            decoder.checks_of(span, |decoder| HttpClientConfig::decode(&mut fields, decoder));
         if !has_http2 {
             http_client.enable_http2 = false;
         }
-        let mut ways = Vec::new();
-        for (key, has) in [
-            ("basic_auth", http_client.basic_auth.is_some()),
-            ("authorization", http_client.authorization.is_some()),
-        ] {
-            ways.extend(has.then_some(key));
-        }
-        let of_every_client = ways.len();
-        for (key, type_name) in SIGNATURES {
-            let key_mark = fields.mark_of(key);
-            let Some(node) = fields.take(key).filter(|node| !node.is_null()) else {
-                continue;
-            };
-            if decoder.fields(node, type_name).is_some() {
-                decoder.unbuilt(key_mark, key);
-                ways.push(key);
-            }
-        }
-        if ways.len() > 1 && ways.len() > of_every_client {
-            let ways = ways.join(" ");
-            let text = "at most one of basic_auth, authorization, oauth2, sigv4, azuread or google_iam must be \
-                        configured. Currently configured:";
-            decoder.mistake(mark, format!("{text} [{ways}]"));
-        }
+        decode_identities(&mut fields, &http_client, environment, decoder);
         decode_message(&mut fields, decoder);
-        decoder.refused_bool_of(&mut fields, "send_native_histograms");
+        let histograms_mark = fields.key_mark_of("send_native_histograms");
+        if decoder.bool_of(&mut fields, "send_native_histograms", false) {
+            decoder.unbuilt(histograms_mark, "send_native_histograms");
+        }
         let config = Self {
             url,
             remote_timeout_ms: decoder.duration_of(&mut fields, "remote_timeout", 30_000),
-            headers: fields
-                .take("headers")
-                .map(|node| decode_headers(node, decoder))
-                .unwrap_or_default(),
+            headers,
             write_relabel_configs: rules.resolve(scheme, decoder),
             name: decoder.text_of(&mut fields, "name"),
             send_exemplars: decoder.bool_of(&mut fields, "send_exemplars", false),
@@ -162,15 +130,15 @@ impl RemoteWriteConfig {
             failed_request_logging: decoder.bool_of(&mut fields, "failed_request_logging", false),
             http_client,
             queue: match fields.take("queue_config") {
-                Some(node) => QueueConfig::decode(node, decoder),
+                Some(node) => QueueConfig::decode(node, span, decoder),
                 None => QueueConfig::default(),
             },
             metadata: match fields.take("metadata_config") {
-                Some(node) => MetadataConfig::decode(node, decoder),
+                Some(node) => MetadataConfig::decode(node, span, decoder),
                 None => MetadataConfig::default(),
             },
         };
-        decoder.finish(fields, &[refuse::HTTP_CLIENT]);
+        decoder.finish(fields, &[]);
         Some(config)
     }
 
@@ -210,15 +178,11 @@ impl RemoteWriteConfig {
     /// As Prometheus writes it.
     pub fn to_out(&self) -> Out {
         let mut map = OutMap::new();
-        let mut headers = OutMap::new();
-        for (name, value) in &self.headers {
-            headers.put(name, value.as_str());
-        }
         map.put("url", self.shown_url());
         if self.remote_timeout_ms != 0 {
             map.put("remote_timeout", format_ms(self.remote_timeout_ms));
         }
-        map.put_unless_zero("headers", headers)
+        map.put_unless_zero("headers", custom_headers::to_out(&self.headers))
             .put_unless_zero("write_relabel_configs", rules_to_out(&self.write_relabel_configs))
             .put_unless_zero("name", self.name.as_str())
             .put_unless_zero("send_exemplars", self.send_exemplars)
@@ -232,43 +196,44 @@ impl RemoteWriteConfig {
     }
 }
 
-fn decode_url(fields: &mut Fields<'_>, decoder: &mut Decoder) -> String {
-    let mark = fields.mark;
-    let Some(node) = fields.take("url").filter(|node| !node.is_null()) else {
-        decoder.mistake(mark, "url for remote_write is empty");
-        return String::new();
-    };
-    let text = decoder.string(node).unwrap_or_default();
-    if let Err(error) = url::split(&text) {
-        decoder.mistake_in(node, error);
-    }
-    text
-}
-
-fn decode_headers(node: &Node, decoder: &mut Decoder) -> BTreeMap<String, String> {
-    let mut headers = BTreeMap::new();
-    for (name, node) in decoder.pairs(node, "map[string]string").unwrap_or_default() {
-        let lower = name.to_ascii_lowercase();
-        if lower == "authorization" {
-            decoder.mistake(
-                node.mark,
-                "authorization header must be changed via the basic_auth, authorization, oauth2, sigv4, azuread \
-                 or google_iam parameter",
-            );
-        } else if RESERVED_HEADERS.contains(&lower.as_str()) {
-            decoder.mistake(
-                node.mark,
-                format!("{name} is a reserved header. It must not be changed"),
-            );
+/// Identities that stand beside those of every HTTP client: none is built, and one is enough.
+fn decode_identities(
+    fields: &mut Fields<'_>,
+    http_client: &HttpClientConfig,
+    environment: Environment<'_>,
+    decoder: &mut Decoder,
+) {
+    let (mark, span) = (fields.mark, fields.span);
+    let mut ways: Vec<&str> = [
+        ("basic_auth", http_client.basic_auth.is_some()),
+        ("authorization", http_client.authorization.is_some()),
+        ("oauth2", http_client.oauth2.is_some()),
+    ]
+    .iter()
+    .filter_map(|(key, is_there)| is_there.then_some(*key))
+    .collect();
+    let of_every_client = ways.len();
+    for key in ["sigv4", "azuread", "google_iam"] {
+        let key_mark = fields.key_mark_of(key);
+        let Some(node) = fields.take(key).filter(|node| !node.is_null()) else {
+            continue;
+        };
+        let is_read = match key {
+            "sigv4" => decoder.fields(node, "sigv4.plain").is_some(),
+            "azuread" => AzureAdConfig::decode(node, environment, decoder).is_some(),
+            _ => GoogleIamConfig::decode(node, decoder).is_some(),
+        };
+        if is_read {
+            decoder.unbuilt(key_mark, key);
+            ways.push(key);
         }
-        let value = decoder.string(node).unwrap_or_default();
-        let fits = http::HeaderName::try_from(name).is_ok() && http::HeaderValue::try_from(&value).is_ok();
-        if !fits {
-            decoder.mistake(node.mark, format!("header {} cannot be sent", quoted(name)));
-        }
-        headers.insert(name.to_owned(), value);
     }
-    headers
+    if ways.len() > 1 && ways.len() > of_every_client {
+        let ways = ways.join(" ");
+        let text = "at most one of basic_auth, authorization, oauth2, sigv4, azuread or google_iam must be \
+                    configured. Currently configured:";
+        decoder.mistake_of(span, mark, format!("{text} [{ways}]"));
+    }
 }
 
 fn decode_message(fields: &mut Fields<'_>, decoder: &mut Decoder) {
@@ -279,8 +244,9 @@ fn decode_message(fields: &mut Fields<'_>, decoder: &mut Decoder) {
     match decoder.string(node).as_deref() {
         Some(MESSAGE_V1) | None => {}
         Some(MESSAGE_V2) => decoder.unbuilt(mark, &format!("protobuf_message {MESSAGE_V2}")),
-        Some(other) => decoder.mistake_in(
-            node,
+        Some(other) => decoder.mistake_of(
+            fields.span,
+            node.mark,
             format!(
                 "invalid protobuf_message value: unknown type for remote write protobuf message {other}, \
                  supported: {MESSAGE_V1}, {MESSAGE_V2}"

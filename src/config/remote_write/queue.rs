@@ -2,7 +2,7 @@
 
 use crate::config::duration::format_ms;
 use crate::config::yaml::write::{Out, OutMap};
-use crate::config::yaml::{Decoder, Fields, Node};
+use crate::config::yaml::{Decoder, Fields, Node, Span};
 
 /// `queue_config`
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,10 +66,14 @@ impl Default for MetadataConfig {
 
 impl QueueConfig {
     /// Reads it; null is all zeros, as in Go, and so refused.
-    pub(super) fn decode(node: &Node, decoder: &mut Decoder) -> Self {
+    pub(super) fn decode(node: &Node, section: Span, decoder: &mut Decoder) -> Self {
         let default = Self::default();
         if node.is_null() {
-            decoder.mistake(node.mark, "remote write queue max_shards must be positive");
+            decoder.mistake_of(
+                section,
+                node.mark,
+                "remote write queue max_shards must be positive",
+            );
             return default;
         }
         let Some(mut fields) = decoder.fields(node, "config.QueueConfig") else {
@@ -116,7 +120,7 @@ impl QueueConfig {
             ),
         ];
         if let Some((_, text)) = wrong.iter().find(|(is_wrong, _)| *is_wrong) {
-            decoder.mistake(mark, format!("remote write queue {text}"));
+            decoder.mistake_of(section, mark, format!("remote write queue {text}"));
         }
         read
     }
@@ -146,7 +150,7 @@ impl QueueConfig {
 
 impl MetadataConfig {
     /// Reads it; null is all zeros, as in Go.
-    pub(super) fn decode(node: &Node, decoder: &mut Decoder) -> Self {
+    pub(super) fn decode(node: &Node, section: Span, decoder: &mut Decoder) -> Self {
         let default = Self::default();
         if node.is_null() {
             return Self {
@@ -172,7 +176,11 @@ impl MetadataConfig {
         decoder.finish(fields, &[]);
         // Prometheus starts with this and panics.
         if read.send && read.send_interval_ms == 0 {
-            decoder.mistake(mark, "remote write metadata send_interval must be positive");
+            decoder.mistake_of(
+                section,
+                mark,
+                "remote write metadata send_interval must be positive",
+            );
         }
         read
     }

@@ -69,7 +69,7 @@ impl Client {
     /// # Errors
     /// When its TLS settings cannot be followed, or a header cannot be sent.
     pub(super) fn new(config: &RemoteWriteConfig) -> Result<Self, String> {
-        let http = HttpClient::for_writing(&config.http_client, config.round_robin_dns);
+        let http = HttpClient::for_writing(&config.http_client, config.round_robin_dns, None);
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static("snappy"));
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));

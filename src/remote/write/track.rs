@@ -1,7 +1,8 @@
 //! Storage that tells remote write of what it has stored.
 
 use tsdb::batch::{AppendError, AppendOptions, Appendable, At, Batch, Receipt, SeriesRef, Verdict};
-use tsdb::model::Labels;
+use tsdb::model::{Labels, Matcher};
+use tsdb::query::{Budget, Cancel, QueryError, Queryable, Read, Selection};
 
 use super::RemoteWrite;
 
@@ -36,6 +37,34 @@ impl<S: Appendable> Appendable for Tracked<S> {
 
     fn judge(&self, batch: &mut Batch) {
         self.storage.judge(batch);
+    }
+}
+
+impl<S: Queryable> Queryable for Tracked<S> {
+    fn open(&self, want: &[Selection], budget: &Budget, cancel: &Cancel) -> Result<Read, QueryError> {
+        self.storage.open(want, budget, cancel)
+    }
+
+    fn label_names(
+        &self,
+        from_ms: i64,
+        through_ms: i64,
+        matchers: &[Vec<Matcher>],
+        cancel: &Cancel,
+    ) -> Result<Vec<String>, QueryError> {
+        self.storage.label_names(from_ms, through_ms, matchers, cancel)
+    }
+
+    fn label_values(
+        &self,
+        name: &str,
+        from_ms: i64,
+        through_ms: i64,
+        matchers: &[Vec<Matcher>],
+        cancel: &Cancel,
+    ) -> Result<Vec<String>, QueryError> {
+        self.storage
+            .label_values(name, from_ms, through_ms, matchers, cancel)
     }
 }
 
