@@ -228,7 +228,7 @@ impl Follower {
             }
         }
         // All before the end is read, also where the log is only beginning to be live.
-        *self.place.lock() = Some(watcher.position().max(end));
+        *self.place.lock() = Some(watcher.position());
         self.metrics.current_segment.set(f64::from(end.segment));
         Ok(())
     }
