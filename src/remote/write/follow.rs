@@ -21,9 +21,10 @@ use tsdb::wal::{Position, Seen, WalError, Watcher};
 
 use super::manager::Log;
 use super::metrics::{Reason, WatchMetrics};
+use super::pick::{LeftOut, Picker};
 use super::queue::Core;
-use super::send::{Counts, Item};
-use super::series::{Known, SeriesTable};
+use super::send::Item;
+use super::series::SeriesTable;
 use super::shards::Shards;
 use crate::telemetry::Counter;
 
@@ -251,55 +252,27 @@ impl Follower {
     }
 
     fn take_samples(&mut self, record: &[u8], after_ms: i64) -> Result<(), DecodeError> {
-        let oldest_ms = self.core.oldest_ms();
-        let (mut old, mut dropped, mut unknown) = (0, 0, 0);
-        let mut unknown_ref = 0;
-        samples::decode(record, |id, at_ms, bits| {
-            if at_ms <= after_ms {
-                return;
+        let mut picker = Picker::new(&self.series, &mut self.pending, self.core.oldest_ms());
+        let decoded = samples::decode(record, |id, at_ms, bits| {
+            if at_ms > after_ms {
+                picker.put(id, at_ms, bits, None);
             }
-            if at_ms < oldest_ms {
-                old += 1;
-                return;
-            }
-            match self.series.get(id) {
-                Known::Sent(labels) => {
-                    let item = Item {
-                        labels,
-                        at_ms,
-                        bits,
-                        exemplar: None,
-                    };
-                    self.pending.push_back((id, item));
-                }
-                Known::Dropped => dropped += 1,
-                Known::Unknown => {
-                    unknown += 1;
-                    unknown_ref = id;
-                }
-            }
-        })?;
-        for (reason, samples) in [
-            (Reason::TooOld, old),
-            (Reason::DroppedSeries, dropped),
-            (Reason::UnknownSeries, unknown),
-        ] {
-            let counts = Counts {
-                samples,
-                ..Counts::default()
-            };
-            self.core.note_dropped(reason, counts);
-        }
+        });
+        let left_out = picker.left_out;
+        self.note_left_out(&left_out);
+        decoded
+    }
+
+    fn note_left_out(&self, left_out: &LeftOut) {
+        let core = &self.core;
+        core.note_dropped(Reason::TooOld, left_out.old);
+        core.note_dropped(Reason::DroppedSeries, left_out.dropped);
+        core.note_dropped(Reason::UnknownSeries, left_out.unknown);
         let message = "Dropped sample for series that was not explicitly dropped via relabelling";
-        if unknown > 0 && self.core.repeats.is_new(message) {
-            info!(
-                remote_name = self.core.name,
-                url = self.core.url,
-                r#ref = unknown_ref,
-                message
-            );
+        if left_out.unknown.all() > 0 && core.repeats.is_new(message) {
+            let unknown = left_out.unknown_ref;
+            info!(remote_name = core.name, url = core.url, r#ref = unknown, message);
         }
-        Ok(())
     }
 
     /// Waits until the shards have taken all that is pending.

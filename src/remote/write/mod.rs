@@ -19,6 +19,7 @@ mod follow;
 mod manager;
 mod metadata;
 mod metrics;
+mod pick;
 mod queue;
 mod rate;
 mod repeats;

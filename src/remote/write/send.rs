@@ -28,6 +28,12 @@ pub(super) struct Item {
     pub(super) exemplar: Option<EncodedLabels>,
 }
 
+impl Item {
+    pub(super) fn is_exemplar(&self) -> bool {
+        self.exemplar.is_some()
+    }
+}
+
 /// How many of each there are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Counts {
@@ -38,14 +44,17 @@ pub(super) struct Counts {
 impl Counts {
     pub(super) fn of(items: &[Item]) -> Self {
         let mut counts = Self::default();
-        items.iter().for_each(|item| counts.add(item));
+        for item in items {
+            counts.add(item.is_exemplar());
+        }
         counts
     }
 
-    pub(super) fn add(&mut self, item: &Item) {
-        match item.exemplar {
-            None => self.samples += 1,
-            Some(_) => self.exemplars += 1,
+    /// Counts one more.
+    pub(super) fn add(&mut self, is_exemplar: bool) {
+        match is_exemplar {
+            false => self.samples += 1,
+            true => self.exemplars += 1,
         }
     }
 
@@ -215,7 +224,9 @@ impl Sender {
 fn drop_old(core: &Core, batch: &[Item], from_ms: i64, to_ms: i64) {
     let mut old = Counts::default();
     let is_old = |item: &&Item| (from_ms..to_ms).contains(&item.at_ms);
-    batch.iter().filter(is_old).for_each(|item| old.add(item));
+    for item in batch.iter().filter(is_old) {
+        old.add(item.is_exemplar());
+    }
     core.note_dropped(Reason::TooOld, old);
 }
 

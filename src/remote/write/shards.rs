@@ -160,7 +160,7 @@ impl Shards {
                 break;
             }
             let Some((_, item)) = items.pop_front() else { break };
-            taken.add(&item);
+            taken.add(item.is_exemplar());
             highest_ms = highest_ms.max(item.at_ms);
             if lane.partial.capacity() == 0 {
                 lane.partial.reserve_exact(batch_len);
