@@ -1,6 +1,7 @@
 //! The server seen from outside, and the shape of the tree.
 
 mod alerts;
+mod aws;
 mod binary;
 mod churn;
 mod compatibility;

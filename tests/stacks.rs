@@ -75,17 +75,16 @@ fn the_stacks_without_clouds_start_and_those_with_are_refused_by_name() {
         );
         assert_eq!(server.stop(), Some(0));
     }
-    for (name, unbuilt) in [("003", "ec2_sd_configs"), ("004", "kubernetes_sd_configs")] {
-        let dir = dir.path().join(name);
-        copy(name, &dir, &[]);
-        let out = Command::new(deucalion())
-            .current_dir(&dir)
-            .output()
-            .expect("run the server");
-        let text = String::from_utf8_lossy(&out.stderr).into_owned();
-        assert_eq!(out.status.code(), Some(2), "{text}");
-        assert!(text.contains(unbuilt), "{text}");
-    }
+    // The third would start too, and ask AWS, which is not here.
+    let dir = dir.path().join("004");
+    copy("004", &dir, &[]);
+    let out = Command::new(deucalion())
+        .current_dir(&dir)
+        .output()
+        .expect("run the server");
+    let text = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert_eq!(out.status.code(), Some(2), "{text}");
+    assert!(text.contains("kubernetes_sd_configs"), "{text}");
 }
 
 /// An exporter that asks for a password; how many requests brought the right one is told by its metric `seen`.

@@ -38,6 +38,7 @@ pub mod runtime;
 pub mod scrape;
 pub mod sd_file;
 pub mod secret;
+pub mod sigv4;
 pub mod size;
 pub mod storage;
 pub mod tls;
@@ -55,7 +56,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use alerting::{AlertingConfig, AlertmanagerConfig};
-pub use discovery::{DiscoveryConfigs, FileSdConfig, HttpSdConfig, SdConfig, StaticGroup};
+pub use discovery::{
+    DiscoveryConfigs, Ec2Filter, Ec2SdConfig, FileSdConfig, HttpSdConfig, SdConfig, StaticGroup,
+};
 pub use errors::{ConfigError, ConfigErrors};
 pub use expand::ExpandEnv;
 pub use global::GlobalConfig;
@@ -72,6 +75,7 @@ pub use rule_file::{Rule, RuleFile, RuleFileError, RuleGroup};
 pub use runtime::RuntimeConfig;
 pub use scrape::{EscapingScheme, ScrapeConfig, ScrapeProtocol, ValidationScheme};
 pub use secret::Secret;
+pub use sigv4::SigV4Config;
 pub use storage::{RetentionConfig, StorageConfig, TsdbConfig};
 pub use tls::{TlsConfig, TlsVersion};
 pub use tracing::TracingConfig;

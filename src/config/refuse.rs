@@ -4,9 +4,6 @@
 //! Settings whose key is known but one of whose values is not built are refused in their sections, in the
 //! words of [`refusal`].
 
-/// Keys of an Alertmanager section.
-pub const ALERTMANAGER: &[&str] = &["sigv4"];
-
 /// Keys of `basic_auth`: a secret manager that no Prometheus server has either.
 pub const BASIC_AUTH: &[&str] = &["username_ref", "password_ref"];
 
@@ -25,7 +22,6 @@ pub const DISCOVERY: &[&str] = &[
     "dns_sd_configs",
     "docker_sd_configs",
     "dockerswarm_sd_configs",
-    "ec2_sd_configs",
     "kubernetes_sd_configs",
 ];
 

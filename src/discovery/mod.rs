@@ -7,7 +7,7 @@
 //! ```text
 //! static_configs ─┐
 //! file_sd_configs ├─ provider ─ groups by source ─┐
-//! http_sd_configs ┘                               ├─ manager ─ job → groups ─ scrape | notifier
+//! http, ec2, …    ┘                               ├─ manager ─ job → groups ─ scrape | notifier
 //!                   provider ─ groups by source ─┘
 //! ```
 //!
@@ -15,6 +15,7 @@
 
 mod backoff;
 mod collect;
+mod ec2;
 mod file;
 mod fixed;
 mod group;

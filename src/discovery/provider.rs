@@ -5,6 +5,7 @@ use std::pin::Pin;
 
 use tokio::sync::mpsc;
 
+use super::ec2::Ec2Provider;
 use super::file::FileProvider;
 use super::fixed::FixedProvider;
 use super::http::HttpProvider;
@@ -70,6 +71,7 @@ impl ProviderConfig {
             Self::Mechanism(config) => config,
         };
         Ok(match config {
+            SdConfig::Ec2(config) => Box::new(Ec2Provider::new(config, job, metrics)?),
             SdConfig::File(config) => Box::new(FileProvider::new(config, metrics)),
             SdConfig::Http(config) => Box::new(HttpProvider::new(config, job, metrics)?),
         })

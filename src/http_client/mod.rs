@@ -26,6 +26,7 @@ mod verify;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -326,12 +327,17 @@ impl HttpClient {
         request: &Request,
         elsewhere: bool,
     ) -> Result<http::Response<Incoming>, HttpError> {
-        let url = &request.url;
+        let signer = self.inner.signer.as_ref().filter(|_| !elsewhere);
+        let url = match signer {
+            Some(signer) => signer.address(&request.url),
+            None => Cow::Borrowed(&request.url),
+        };
+        let url = &*url;
         if !matches!(url.scheme(), "http" | "https") {
             let scheme = url.scheme();
             return Err(HttpError::text(format!("unsupported protocol scheme {scheme:?}")));
         }
-        let headers = self.headers(request, elsewhere).await?;
+        let headers = self.headers(request, url, signer, elsewhere).await?;
         let target = without_user(url);
         loop {
             let mut head = http::Request::builder().method(&request.method).uri(&target);
@@ -356,23 +362,29 @@ impl HttpClient {
         }
     }
 
-    /// All headers of a request, the signature last but for what only a proxy reads.
-    async fn headers(&self, request: &Request, elsewhere: bool) -> Result<HeaderMap, HttpError> {
-        let (inner, url) = (&self.inner, &request.url);
+    /// All headers of a request to `url`. Those of the configuration come after the signature, as in Prometheus.
+    async fn headers(
+        &self,
+        request: &Request,
+        url: &Url,
+        signer: Option<&Arc<dyn Sign>>,
+        elsewhere: bool,
+    ) -> Result<HeaderMap, HttpError> {
+        let inner = &self.inner;
         let mut headers = HeaderMap::new();
         headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
         headers.extend(request.headers.clone());
         auth::add_credentials_of(url, &mut headers)?;
+        if let Some(signer) = signer {
+            let signing = signer.sign(&request.method, url, &mut headers, &request.body);
+            signing.await.map_err(HttpError::text)?;
+        }
         auth::add_headers(&inner.config, &mut headers, elsewhere)?;
         if !elsewhere {
             if let Some(tokens) = &inner.tokens {
                 headers.insert(AUTHORIZATION, tokens.header().await?);
             }
             auth::add_credentials(&inner.config, &mut headers)?;
-            if let Some(signer) = &inner.signer {
-                let signing = signer.sign(&request.method, url, &mut headers, &request.body);
-                signing.await.map_err(HttpError::text)?;
-            }
         }
         if !matches!(inner.route, Route::UnixSocket(_)) && url.scheme() == "http" {
             let (host, port) = (url.host_str().unwrap_or(""), url.port().unwrap_or(80));

@@ -4,6 +4,7 @@
 //! checked and refused by its name (see [`unbuilt`]). A new one is a file here with a [`Mechanism`] and a line
 //! in the table.
 
+mod ec2;
 mod file;
 mod http;
 mod statics;
@@ -11,6 +12,7 @@ mod unbuilt;
 
 use std::path::{Path, PathBuf};
 
+pub use ec2::{Ec2Filter, Ec2SdConfig};
 pub use file::FileSdConfig;
 pub use http::HttpSdConfig;
 pub use statics::StaticGroup;
@@ -86,6 +88,8 @@ macro_rules! mechanisms {
 }
 
 mechanisms! {
+    /// Instances of AWS.
+    Ec2(Ec2SdConfig), "ec2", "[]*aws.EC2SDConfig";
     /// Files that are watched.
     File(FileSdConfig), "file", "[]*file.SDConfig";
     /// A list on an HTTP server.

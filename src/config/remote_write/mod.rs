@@ -20,6 +20,7 @@ use super::http_client::HttpClientConfig;
 use super::relabel::{RelabelConfig, WrittenRules, rules_to_out};
 use super::remote_auth::{AzureAdConfig, GoogleIamConfig};
 use super::scrape::ValidationScheme;
+use super::sigv4::SigV4Config;
 use super::url;
 use super::yaml::write::{Out, OutMap, WriteError};
 use super::yaml::{Decoder, Fields, Node};
@@ -46,6 +47,8 @@ pub struct RemoteWriteConfig {
     pub failed_request_logging: bool,
     /// How to speak to it.
     pub http_client: HttpClientConfig,
+    /// AWS' signature.
+    pub sigv4: Option<SigV4Config>,
     /// How many samples at a time.
     pub queue: QueueConfig,
     /// Whether and how often it is told what metrics are.
@@ -113,7 +116,7 @@ impl RemoteWriteConfig {
         if !has_http2 {
             http_client.enable_http2 = false;
         }
-        decode_identities(&mut fields, &http_client, environment, decoder);
+        let sigv4 = decode_identities(&mut fields, &http_client, environment, decoder);
         decode_message(&mut fields, decoder);
         let histograms_mark = fields.key_mark_of("send_native_histograms");
         if decoder.bool_of(&mut fields, "send_native_histograms", false) {
@@ -129,6 +132,7 @@ impl RemoteWriteConfig {
             round_robin_dns: decoder.bool_of(&mut fields, "round_robin_dns", false),
             failed_request_logging: decoder.bool_of(&mut fields, "failed_request_logging", false),
             http_client,
+            sigv4,
             queue: match fields.take("queue_config") {
                 Some(node) => QueueConfig::decode(node, span, decoder),
                 None => QueueConfig::default(),
@@ -192,17 +196,20 @@ impl RemoteWriteConfig {
         self.http_client.write(&mut map);
         map.put_unless_zero("queue_config", self.queue.to_out())
             .put_unless_zero("metadata_config", self.metadata.to_out());
+        if let Some(sigv4) = &self.sigv4 {
+            map.put("sigv4", sigv4.to_out());
+        }
         map.into()
     }
 }
 
-/// Identities that stand beside those of every HTTP client: none is built, and one is enough.
+/// Identities that stand beside those of every HTTP client, of which one is enough; AWS' alone is built.
 fn decode_identities(
     fields: &mut Fields<'_>,
     http_client: &HttpClientConfig,
     environment: Environment<'_>,
     decoder: &mut Decoder,
-) {
+) -> Option<SigV4Config> {
     let (mark, span) = (fields.mark, fields.span);
     let mut ways: Vec<&str> = [
         ("basic_auth", http_client.basic_auth.is_some()),
@@ -213,13 +220,16 @@ fn decode_identities(
     .filter_map(|(key, is_there)| is_there.then_some(*key))
     .collect();
     let of_every_client = ways.len();
-    for key in ["sigv4", "azuread", "google_iam"] {
+    let sigv4 = fields
+        .take("sigv4")
+        .and_then(|node| SigV4Config::decode(node, decoder));
+    ways.extend(sigv4.is_some().then_some("sigv4"));
+    for key in ["azuread", "google_iam"] {
         let key_mark = fields.key_mark_of(key);
         let Some(node) = fields.take(key).filter(|node| !node.is_null()) else {
             continue;
         };
         let is_read = match key {
-            "sigv4" => decoder.fields(node, "sigv4.plain").is_some(),
             "azuread" => AzureAdConfig::decode(node, environment, decoder).is_some(),
             _ => GoogleIamConfig::decode(node, decoder).is_some(),
         };
@@ -234,6 +244,7 @@ fn decode_identities(
                     configured. Currently configured:";
         decoder.mistake_of(span, mark, format!("{text} [{ways}]"));
     }
+    sigv4
 }
 
 fn decode_message(fields: &mut Fields<'_>, decoder: &mut Decoder) {

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,9 +11,10 @@ use http::{Method, StatusCode};
 use url::Url;
 
 use super::manager::Now;
-use crate::config::RemoteWriteConfig;
+use crate::aws::{Environment, SigV4Signer};
 use crate::config::quote::quoted;
-use crate::http_client::{HttpClient, Request, Response};
+use crate::config::{HttpClientConfig, RemoteWriteConfig, SigV4Config};
+use crate::http_client::{HttpClient, Request, Response, Sign};
 
 const VERSION: HeaderName = HeaderName::from_static("x-prometheus-remote-write-version");
 const RETRY_ATTEMPT: HeaderName = HeaderName::from_static("retry-attempt");
@@ -69,7 +71,8 @@ impl Client {
     /// # Errors
     /// When its TLS settings cannot be followed, or a header cannot be sent.
     pub(super) fn new(config: &RemoteWriteConfig) -> Result<Self, String> {
-        let http = HttpClient::for_writing(&config.http_client, config.round_robin_dns, None);
+        let signer = config.sigv4.as_ref().map(signer).transpose()?;
+        let http = HttpClient::for_writing(&config.http_client, config.round_robin_dns, signer);
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static("snappy"));
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
@@ -137,6 +140,13 @@ impl Client {
             written,
         })
     }
+}
+
+/// What signs requests; options of the section are for its destination, not for AWS.
+fn signer(sigv4: &SigV4Config) -> Result<Arc<dyn Sign>, String> {
+    let aws = HttpClient::new(&HttpClientConfig::default()).map_err(|error| error.to_string())?;
+    let signer = SigV4Signer::new(sigv4, aws, Environment::of_process());
+    Ok(Arc::new(signer.map_err(|error| error.to_string())?))
 }
 
 impl Destination for Client {
