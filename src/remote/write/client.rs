@@ -191,7 +191,49 @@ fn retry_after(text: &str, now_ms: i64) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
     use super::*;
+    use crate::config::{Config, LoadOptions};
+
+    #[tokio::test]
+    async fn requests_are_signed_where_a_section_has_sigv4() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let sigv4 = "{region: eu-west-1, access_key: k, secret_key: s3cret}";
+        let text = format!("remote_write: [{{url: 'http://127.0.0.1:{port}/w', sigv4: {sigv4}}}]");
+        let config = Config::parse(&text, Path::new("x.yml"), &LoadOptions::default()).unwrap();
+        let client = Client::new(&config.remote_write[0]).unwrap();
+        let answer = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let (mut head, mut piece) = (Vec::new(), [0; 4096]);
+            while !head.ends_with(b"body") {
+                let len = stream.read(&mut piece).await.unwrap();
+                head.extend_from_slice(&piece[..len]);
+            }
+            stream
+                .write_all(b"HTTP/1.1 204 No Content\r\n\r\n")
+                .await
+                .unwrap();
+            String::from_utf8(head).unwrap().to_lowercase()
+        };
+        let now = Now::new(|| 0);
+        let (head, stored) = tokio::join!(answer, client.send(Bytes::from_static(b"body"), 0, &now));
+        assert_eq!(stored, Ok(Written::default()));
+        assert!(
+            head.contains("authorization: aws4-hmac-sha256 credential=k/"),
+            "{head}"
+        );
+        assert!(head.contains("/eu-west-1/aps/aws4_request"), "{head}");
+        assert!(
+            head.contains("x-prometheus-remote-write-version: 0.1.0"),
+            "{head}"
+        );
+        assert!(!head.contains("s3cret"), "{head}");
+    }
 
     #[test]
     fn a_pause_is_asked_for_in_seconds_or_as_a_date() {
