@@ -5,6 +5,7 @@ mod aws;
 mod binary;
 mod churn;
 mod compatibility;
+mod config_corpus;
 mod crash;
 mod exchange;
 mod http_client;

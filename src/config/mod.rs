@@ -20,6 +20,7 @@ pub mod errors;
 pub mod expand;
 pub mod global;
 pub mod http_client;
+pub mod key_pair;
 pub mod label_set;
 pub mod load;
 pub mod oauth2;

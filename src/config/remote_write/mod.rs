@@ -99,10 +99,10 @@ impl RemoteWriteConfig {
     ) -> Option<Self> {
         let mut fields = decoder.fields(node, "config.plain")?;
         let (mark, span) = (fields.mark, fields.span);
-        if !fields.has("url") {
+        let url = url::decode(&mut fields, "url", decoder);
+        if url.is_none() {
             decoder.mistake_of(span, mark, "url for remote_write is empty");
         }
-        let url = url::decode(&mut fields, "url", decoder);
         let rules = WrittenRules::decode(
             &mut fields,
             "write_relabel_configs",
@@ -110,7 +110,7 @@ impl RemoteWriteConfig {
             decoder,
         );
         let headers = custom_headers::decode(&mut fields, AUTHORIZATION_OF_REMOTE, decoder);
-        let has_http2 = fields.has("enable_http2");
+        let has_http2 = fields.says("enable_http2");
         let mut http_client =
             decoder.checks_of(span, |decoder| HttpClientConfig::decode(&mut fields, decoder));
         if !has_http2 {
@@ -123,7 +123,7 @@ impl RemoteWriteConfig {
             decoder.unbuilt(histograms_mark, "send_native_histograms");
         }
         let config = Self {
-            url,
+            url: url.unwrap_or_default(),
             remote_timeout_ms: decoder.duration_of(&mut fields, "remote_timeout", 30_000),
             headers,
             write_relabel_configs: rules.resolve(scheme, decoder),
