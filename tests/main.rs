@@ -13,6 +13,7 @@ mod http_client;
 mod kubernetes;
 mod promtool;
 mod receiver;
+mod remote_write;
 mod scraping;
 mod stacks;
 mod support;

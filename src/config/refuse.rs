@@ -4,9 +4,6 @@
 //! Settings whose key is known but one of whose values is not built are refused in their sections, in the
 //! words of [`refusal`].
 
-/// Keys of the whole file.
-pub const ROOT: &[&str] = &["remote_write"];
-
 /// Keys of `basic_auth`: a secret manager that no Prometheus server has either.
 pub const BASIC_AUTH: &[&str] = &["username_ref", "password_ref"];
 

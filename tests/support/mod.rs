@@ -12,6 +12,7 @@ pub(crate) mod peers;
 pub(crate) mod samples;
 pub(crate) mod server;
 pub(crate) mod web;
+pub(crate) mod write_request;
 
 use std::path::PathBuf;
 
