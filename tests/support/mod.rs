@@ -1,12 +1,17 @@
 //! What tests from outside need: the real binaries on free ports, requests, directories, peers.
 
+pub(crate) mod alertmanager;
 pub(crate) mod differences;
 pub(crate) mod exporter;
 pub(crate) mod http;
+pub(crate) mod moto;
 pub(crate) mod peers;
+pub(crate) mod process;
 pub(crate) mod samples;
 pub(crate) mod server;
+pub(crate) mod tls;
 pub(crate) mod web;
+pub(crate) mod world;
 
 use std::path::PathBuf;
 
