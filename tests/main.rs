@@ -6,6 +6,7 @@ mod churn;
 mod compatibility;
 mod crash;
 mod exchange;
+mod http_client;
 mod promtool;
 mod receiver;
 mod scraping;
