@@ -15,25 +15,26 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use super::around::{UP_MAX, alert_names, held, wait_up};
 use super::copy;
 use crate::support::alertmanager::Alertmanager;
 use crate::support::exporter::TEXT;
 use crate::support::moto::Moto;
 use crate::support::process::Process;
-use crate::support::samples::{self, Samples};
+use crate::support::samples;
 use crate::support::server::{Server, Start, deucalion};
 use crate::support::tls::Authority;
 use crate::support::web::{Page, Web};
 use crate::support::world::World;
-use crate::support::{http, now_ms, peers, wait_for};
+use crate::support::{now_ms, peers, wait_for};
 
 const SKIPPED: &str = "the fleet of stack 003";
 
 /// How long the target file is rewritten.
 const REWRITTEN: Duration = Duration::from_secs(60);
 
-/// How long a change of the fleet may take: EC2 is asked each minute, targets are scraped each fifteen seconds.
-const UP_MAX: Duration = Duration::from_secs(70);
+/// The fleet's series.
+const FLEET: &str = "{job=~\"spawn.*\"}";
 
 /// Where VictoriaMetrics listens.
 const VICTORIA: &str = "http://127.0.2.3:8428";
@@ -114,66 +115,6 @@ fn write_targets(turn: u64) {
         turn % 2
     );
     fs::write(dir.join("spawn-instances.json"), text).expect("write");
-}
-
-/// The targets that are up, as `job/instance_id`, sorted.
-fn up(server: &Server) -> Vec<String> {
-    let targets = server.get("/api/v1/targets?state=active", &[]).json();
-    let all = targets["data"]["activeTargets"]
-        .as_array()
-        .cloned()
-        .unwrap_or_default();
-    let is_up = all.iter().filter(|target| target["health"] == "up");
-    let mut names: Vec<String> = is_up
-        .map(|target| {
-            let labels = &target["labels"];
-            let who = labels["instance_id"].as_str().or(labels["instance"].as_str());
-            format!("{}/{}", labels["job"].as_str().unwrap_or(""), who.unwrap_or(""))
-        })
-        .collect();
-    names.sort();
-    names.dedup();
-    names
-}
-
-/// Waits until exactly these targets are up.
-#[track_caller]
-fn wait_up(server: &Server, expected: &[String]) {
-    let began = Instant::now();
-    while up(server) != expected {
-        let (found, log) = (up(server), server.log());
-        assert!(began.elapsed() < UP_MAX, "{found:?}, not {expected:?}:\n{log}");
-        std::thread::sleep(Duration::from_millis(200));
-    }
-}
-
-fn alert_names(manager: &Alertmanager) -> Vec<String> {
-    let mut names: Vec<String> = manager
-        .alerts()
-        .iter()
-        .map(|labels| format!("{} {}", labels["alertname"], labels["instance_id"]).replace('"', ""))
-        .collect();
-    names.sort();
-    names.dedup();
-    names
-}
-
-/// Samples of every series of the fleet between two times, as a Prometheus or VictoriaMetrics holds them.
-fn held(base: &str, headers: &[(&str, &str)], from_ms: i64, through_ms: i64) -> Option<Samples> {
-    let query = format!("{{job=~\"spawn.*\"}}[{}ms]", through_ms - from_ms);
-    let time = format!("{}.{:03}", through_ms / 1000, through_ms % 1000);
-    let form = http::encode(&[("query", &query), ("time", &time)]);
-    let answer = http::request("GET", &format!("{base}/api/v1/query?{form}"), headers, None).ok()?;
-    if answer.status != 200 {
-        return None;
-    }
-    let mut all = samples::of_matrix(&answer.json()["data"]);
-    for points in all.values_mut() {
-        // VictoriaMetrics shows staleness markers, Prometheus does not.
-        points.retain(|_, bits| !f64::from_bits(*bits).is_nan());
-    }
-    all.retain(|_, points| !points.is_empty());
-    Some(all)
 }
 
 #[test]
@@ -292,7 +233,7 @@ fn a_fleet_is_discovered_alerted_on_and_written_to_two_receivers() {
 
     // What both receivers hold is what we hold.
     let until_ms = now_ms() - 5_000;
-    let ours = held(&server.url, &[], started_ms, until_ms).expect("our samples");
+    let ours = held(&server.url, &[], FLEET, started_ms, until_ms).expect("our samples");
     assert!(samples::count(&ours) > 100, "{}", samples::count(&ours));
     let password = [("authorization", "Basic eW91ci11c2VybmFtZTp5b3VyLXBhc3N3b3Jk")];
     for (who, url) in [
@@ -301,7 +242,7 @@ fn a_fleet_is_discovered_alerted_on_and_written_to_two_receivers() {
     ] {
         let began = Instant::now();
         loop {
-            let theirs = held(url, &password, started_ms, until_ms).unwrap_or_default();
+            let theirs = held(url, &password, FLEET, started_ms, until_ms).unwrap_or_default();
             let (lacks, more) = (samples::missing(&ours, &theirs), samples::missing(&theirs, &ours));
             if lacks.is_none() && more.is_none() {
                 break;
