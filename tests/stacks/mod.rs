@@ -1,5 +1,9 @@
 //! The stacks of `configs/stacks`: their rules' unit tests in both promtools, and servers that start on them.
 
+mod around;
+mod cluster;
+mod fleet;
+
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;
