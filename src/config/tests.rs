@@ -344,8 +344,8 @@ fn of_several_mistakes_go_tells_the_first_that_it_comes_to_see() {
 
 #[test]
 fn upstreams_own_rule_files_are_judged_as_their_names_say() {
-    let Some(directory) = std::env::var_os("DEUCALION_CONFORMANCE") else {
-        eprintln!("SKIPPED: Prometheus' own rule files: DEUCALION_CONFORMANCE is not set");
+    let Some(directory) = std::env::var_os("CONFORMANCE") else {
+        eprintln!("SKIPPED: Prometheus' own rule files: CONFORMANCE is not set");
         return;
     };
     for entry in fs::read_dir(Path::new(&directory).join("rulefmt")).unwrap() {

@@ -128,7 +128,7 @@ fn check_same(dir: &Path, prometheus: &Path, entries: &str, count: usize) {
         })
     };
     let (found, expected) = (found(&own), found(&other));
-    let later = differences::listed("Discovery");
+    let later = differences::listed("Labels of EC2");
     let mut found_later = 0;
     for (mut ours, theirs) in found.into_iter().zip(&expected) {
         let before = ours.len();

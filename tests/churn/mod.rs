@@ -79,10 +79,10 @@ fn targets_that_come_and_go_leave_markers_and_nothing_else() {
     let dir = tempfile::tempdir().expect("a directory");
     let farm = Farm::start();
     let sources = Sources::start(dir.path(), farm.port(), plan.targets);
-    sources.publish(0);
     let start = Start::new(&deucalion(), dir.path());
     let config = sources.config(plan.interval, start.address_port());
     std::fs::write(dir.path().join("prometheus.yml"), config).expect("write");
+    sources.publish(0);
     let server = start
         .arg("--scrape.discovery-reload-interval=1s")
         .arg(format!(
@@ -99,7 +99,9 @@ fn targets_that_come_and_go_leave_markers_and_nothing_else() {
     let mut level_kib = None;
     for generation in 0..=plan.rounds {
         let began = Instant::now();
-        sources.publish(generation);
+        if generation > 0 {
+            sources.publish(generation);
+        }
         wait_for("all targets of the generation to be scraped", limit_s, || {
             let up = number(&server, &format!("sum(up{{generation=\"{generation}\"}})"));
             (up == all).then_some(())

@@ -1,9 +1,10 @@
-//! Where the targets are announced: a file and an HTTP server, each with the same number of them.
+//! Where the targets are announced: a file, an HTTP server and a cluster, each with the same number of them.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::support::kubernetes::{FakeApi, TOKEN};
 use crate::support::web::{Page, Web};
 
 /// Announces generations of targets in every way.
@@ -11,19 +12,23 @@ pub(super) struct Sources {
     file: PathBuf,
     listed: Arc<Mutex<String>>,
     web: Web,
+    api: FakeApi,
     farm_port: u16,
     targets: usize,
 }
 
 impl Sources {
     /// How many ways there are.
-    pub(super) const COUNT: usize = 2;
+    pub(super) const COUNT: usize = 3;
 
     pub(super) fn start(dir: &Path, farm_port: u16, targets: usize) -> Self {
         let listed = Arc::new(Mutex::new("[]".to_owned()));
         let answering = Arc::clone(&listed);
         let web = Web::start(move |_| Page::json(answering.lock().expect("nobody panicked").clone()));
+        let api = FakeApi::start();
+        std::fs::write(dir.join("api.crt"), &api.certificate).expect("write");
         Self {
+            api,
             file: dir.join("targets.json"),
             listed,
             web,
@@ -38,6 +43,14 @@ impl Sources {
         std::fs::write(&fresh, self.groups("file", generation)).expect("write");
         std::fs::rename(&fresh, &self.file).expect("rename");
         *self.listed.lock().expect("nobody panicked") = self.groups("http", generation);
+        if let Some(before) = generation.checked_sub(1) {
+            for n in 0..self.targets {
+                self.api.delete("pods", "churn", &format!("pod-{before}-{n}"));
+            }
+        }
+        for n in 0..self.targets {
+            self.api.put(pod(generation, n));
+        }
     }
 
     fn groups(&self, source: &str, generation: u64) -> String {
@@ -54,7 +67,8 @@ impl Sources {
 
     /// A configuration that discovers in every way, of a server on `port` that watches itself too.
     pub(super) fn config(&self, interval: Duration, port: u16) -> String {
-        let (file, url) = (self.file.display(), self.web.url());
+        let (file, url, api) = (self.file.display(), self.web.url(), self.api.url());
+        let farm_port = self.farm_port;
         format!(
             "global: {{scrape_interval: {interval}ms, scrape_timeout: {interval}ms}}
 scrape_configs:
@@ -62,10 +76,35 @@ scrape_configs:
     file_sd_configs: [{{files: ['{file}']}}]
   - job_name: http
     http_sd_configs: [{{url: '{url}', refresh_interval: 1s}}]
+  - job_name: kubernetes
+    kubernetes_sd_configs:
+      - role: pod
+        api_server: '{api}'
+        authorization: {{credentials: '{TOKEN}'}}
+        tls_config: {{ca_file: api.crt}}
+    relabel_configs:
+      - {{source_labels: [__meta_kubernetes_pod_annotation_path], target_label: __metrics_path__}}
+      - {{source_labels: [__meta_kubernetes_pod_annotation_path], target_label: instance}}
+      - {{source_labels: [__meta_kubernetes_pod_label_generation], target_label: generation}}
+      - {{target_label: __address__, replacement: '127.0.0.1:{farm_port}'}}
   - job_name: self
     static_configs: [{{targets: ['127.0.0.1:{port}']}}]
 ",
             interval = interval.as_millis()
         )
     }
+}
+
+/// A pod as the API server tells of it.
+fn pod(generation: u64, n: usize) -> serde_json::Value {
+    serde_json::json!({
+        "kind": "Pod",
+        "metadata": {
+            "name": format!("pod-{generation}-{n}"), "namespace": "churn", "uid": format!("uid-{generation}-{n}"),
+            "labels": {"generation": generation.to_string()},
+            "annotations": {"path": format!("/kubernetes/{generation}/{n}")},
+        },
+        "spec": {"nodeName": "node", "containers": [{"name": "main", "ports": [{"containerPort": 80}]}]},
+        "status": {"phase": "Running", "podIP": "10.0.0.1"},
+    })
 }

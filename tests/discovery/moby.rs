@@ -100,7 +100,7 @@ fn pair(dir: &Path, host: &str) -> Option<(Pair, Server)> {
         ours: start(&deucalion(), &dir.join("ours"), &jobs(host)),
         theirs_url: theirs.url.clone(),
         kept: Box::new({
-            let ours_alone = listed("Discovery");
+            let ours_alone = listed("Labels of Docker");
             move |label| !ours_alone.iter().any(|name| name == label)
         }),
     };
@@ -125,7 +125,7 @@ fn both_find_the_same_containers_and_swarm_and_keep_them_while_the_daemon_fails(
         ("nodes", 2),
     ];
     pair.check("the first lists", &all);
-    for label in listed("Discovery") {
+    for label in listed("Labels of Docker") {
         let written = format!("\"{label}\":");
         let has = |server: &Server| server.get("/api/v1/targets", &[]).body.contains(&written);
         assert!(has(&pair.ours) && !has(&theirs), "{label} is ours alone");

@@ -147,8 +147,8 @@ fn the_effective_form_has_the_keys_and_order_of_prometheus_and_no_secret() {
 
 #[test]
 fn upstreams_own_files_are_judged_in_its_words() {
-    let Some(directory) = std::env::var_os("DEUCALION_CONFORMANCE") else {
-        eprintln!("SKIPPED: Prometheus' own files: DEUCALION_CONFORMANCE names no directory");
+    let Some(directory) = std::env::var_os("CONFORMANCE") else {
+        eprintln!("SKIPPED: Prometheus' own files: CONFORMANCE names no directory");
         return;
     };
     let words = [
