@@ -11,13 +11,15 @@ use std::sync::atomic::Ordering;
 
 use parking_lot::{MutexGuard, RwLockReadGuard, RwLockWriteGuard};
 
-use super::judge::judge;
+use super::judge::{Bounds, judge, judge_histogram};
 use super::log::{Scratch, mark_logged};
 use super::{AppendError, Batch, Receipt, Verdict};
+use crate::head::histograms::Open;
 use crate::head::lane::{LANES, LaneData};
 use crate::head::lookup::Address;
 use crate::head::slab::LOGGED;
 use crate::head::{Head, Stats};
+use crate::model::STALE_NAN_BITS;
 
 impl Head {
     /// See [`super::Appendable::append`].
@@ -25,10 +27,8 @@ impl Head {
         if self.closed.load(Ordering::Acquire) {
             return Err(AppendError::closed());
         }
-        if !batch.histograms.is_empty() {
-            return Err(AppendError::limit(
-                "native histograms are not stored by this version",
-            ));
+        if let Some((row, _)) = batch.histograms.iter().find(|(_, h)| !h.is_well_formed()) {
+            return Err(AppendError::invalid_histogram(*row));
         }
         let mut scratch = Scratch::take(self);
         let outcome = self.append_with(batch, &mut scratch);
@@ -58,7 +58,8 @@ impl Head {
         let guards = lanes.map(|used| used.then_some(()));
         let data: [Option<RwLockReadGuard<'_, LaneData>>; LANES] =
             std::array::from_fn(|lane| guards[lane].map(|()| self.lanes[lane].data.read()));
-        let from_ms = self.judge_rows(batch, scratch, &data);
+        let bounds = self.judge_rows(batch, scratch, &data);
+        batch.take_over(&mut scratch.stale);
         scratch
             .encode(batch, |lane| data[lane].as_deref())
             .map_err(AppendError::log)?;
@@ -71,7 +72,7 @@ impl Head {
                 mark_logged(data, place.ordinal());
             }
         }
-        self.apply_rows(batch, scratch, &mut data, from_ms);
+        self.apply_rows(batch, scratch, &mut data, bounds);
         drop(data);
         batch.created.clear();
         Ok(self.receipt(batch))
@@ -92,22 +93,25 @@ impl Head {
         }
     }
 
-    /// Fills the verdicts; returns the time before which nothing is taken.
+    /// Fills the verdicts; returns which times are taken.
     fn judge_rows(
         &self,
         batch: &mut Batch,
         scratch: &mut Scratch,
         data: &[Option<RwLockReadGuard<'_, LaneData>>; LANES],
-    ) -> i64 {
+    ) -> Bounds {
         let mut from_ms = self.appendable_from_ms();
         if self.max_ms.load(Ordering::Acquire) == i64::MIN && !batch.is_empty() {
             // The first sample ever sets the clock.
             let first_ms = batch.row_at_ms(0);
             from_ms = from_ms.max(first_ms.saturating_sub(self.options.chunk_range_ms / 2));
         }
+        let bounds = Bounds { from_ms };
         batch.verdict.clear();
+        let mut histograms = batch.histograms.iter().peekable();
         let rows = batch.refs.len();
         for (row, &place) in scratch.places.iter().enumerate() {
+            let histogram = histograms.next_if(|(at, _)| *at as usize == row);
             let Some(data) = (place != Address::NONE)
                 .then(|| data[place.lane()].as_ref())
                 .flatten()
@@ -125,13 +129,25 @@ impl Head {
                 }
                 continue;
             }
-            let verdict = judge(hot, batch.row_at_ms(row), batch.bits[row], from_ms);
+            let (t_ms, bits) = (batch.row_at_ms(row), batch.bits[row]);
+            let stale = (bits == STALE_NAN_BITS && hot.holds_histograms() && histogram.is_none())
+                .then(|| data.histograms.get(&place.ordinal()).map(Open::stale))
+                .flatten();
+            let verdict = match (histogram.map(|(_, histogram)| histogram), &stale) {
+                (None, None) => judge(hot, t_ms, bits, bounds),
+                (Some(histogram), _) | (None, Some(histogram)) => {
+                    judge_histogram(data, place.ordinal(), t_ms, histogram, bounds)
+                }
+            };
+            if let Some(stale) = stale {
+                scratch.stale.push((row as u32, stale));
+            }
             if verdict == Verdict::Accepted && hot.flags & LOGGED == 0 {
                 scratch.unlogged.push(place);
             }
             batch.verdict.push(verdict);
         }
-        from_ms
+        bounds
     }
 
     fn apply_rows(
@@ -139,12 +155,15 @@ impl Head {
         batch: &mut Batch,
         scratch: &Scratch,
         data: &mut [Option<RwLockWriteGuard<'_, LaneData>>; LANES],
-        from_ms: i64,
+        bounds: Bounds,
     ) {
+        let mut histograms = batch.histograms.iter().peekable();
         let range_ms = self.options.chunk_range_ms;
         let (mut min_ms, mut max_ms) = (i64::MAX, i64::MIN);
         let (mut stored, mut begun) = (0, 0);
+        let mut stored_histograms = 0;
         for row in 0..batch.refs.len() {
+            let histogram = histograms.next_if(|(at, _)| *at as usize == row);
             if batch.verdict[row] != Verdict::Accepted {
                 continue;
             }
@@ -153,7 +172,10 @@ impl Head {
                 continue;
             };
             let (t_ms, bits) = (batch.row_at_ms(row), batch.bits[row]);
-            let verdict = judge(&data.hot[place.ordinal()], t_ms, bits, from_ms);
+            let verdict = match histogram {
+                None => judge(&data.hot[place.ordinal()], t_ms, bits, bounds),
+                Some((_, histogram)) => judge_histogram(data, place.ordinal(), t_ms, histogram, bounds),
+            };
             if verdict != Verdict::Accepted {
                 batch.verdict[row] = Verdict::Overtaken;
                 if verdict == Verdict::OutOfOrder {
@@ -161,7 +183,13 @@ impl Head {
                 }
                 continue;
             }
-            begun += u64::from(data.append(place.ordinal(), t_ms, bits, range_ms));
+            match histogram {
+                None => begun += u64::from(data.append(place.ordinal(), t_ms, bits, range_ms)),
+                Some((_, histogram)) => {
+                    begun += data.append_histogram(place.ordinal(), t_ms, histogram, range_ms);
+                    stored_histograms += 1;
+                }
+            }
             stored += 1;
             min_ms = min_ms.min(t_ms);
             max_ms = max_ms.max(t_ms);
@@ -169,7 +197,10 @@ impl Head {
         if stored > 0 {
             // Under the lanes' locks, so that whoever sees the samples sees the times.
             self.widen(min_ms, max_ms);
-            Stats::add(&self.stats.samples_appended, stored);
+            Stats::add(&self.stats.samples_appended, stored - stored_histograms);
+            if stored_histograms > 0 {
+                Stats::add(&self.stats.histograms_appended, stored_histograms);
+            }
             Stats::add(&self.stats.chunks_created, begun);
         }
     }

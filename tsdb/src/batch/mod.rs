@@ -129,11 +129,26 @@ impl Batch {
         self.bits.push(bits);
     }
 
-    /// Adds a histogram row with a time of its own.
+    /// Adds a histogram row with a time of its own. [`Histogram::validate`] comes before: a batch with a
+    /// histogram whose spans and buckets are not as many is refused as a whole.
     pub fn push_histogram_at(&mut self, series: SeriesRef, at_ms: i64, histogram: Histogram) {
         let row = u32::try_from(self.refs.len()).expect("a batch has fewer than 2^32 rows");
         self.push_at(series, at_ms, 0);
         self.histograms.push((row, histogram));
+    }
+
+    /// The histograms among `rows`.
+    pub(crate) fn histograms_of(&self, rows: &std::ops::Range<usize>) -> &[(u32, Histogram)] {
+        let before = |end: usize| self.histograms.partition_point(|(row, _)| (*row as usize) < end);
+        &self.histograms[before(rows.start)..before(rows.end)]
+    }
+
+    /// Turns rows into histograms; those that are histograms already stay.
+    pub(crate) fn take_over(&mut self, rows: &mut Vec<(u32, Histogram)>) {
+        if !rows.is_empty() {
+            self.histograms.append(rows);
+            self.histograms.sort_by_key(|(row, _)| *row);
+        }
     }
 
     /// The time of row `row`.
@@ -230,6 +245,15 @@ impl AppendError {
     pub fn closed() -> Self {
         Self {
             kind: AppendErrorKind::Closed,
+        }
+    }
+
+    /// The histogram of row `row` was not validated and contradicts itself.
+    pub(crate) fn invalid_histogram(row: u32) -> Self {
+        Self {
+            kind: AppendErrorKind::Limit(format!(
+                "histogram of row {row} has other numbers of buckets than its spans"
+            )),
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 
 use super::{Db, MaintainError};
 use crate::block::{BlockWriter, ChunkToWrite, Meta, Ulid};
-use crate::chunk::{Encoding, xor};
+use crate::chunk::encode::encode;
 use crate::head::lane::range_end;
 use crate::head::ordered::Ordered;
 use crate::query::{Columns, QueryError};
@@ -64,22 +64,14 @@ impl Db {
         let mut writer = BlockWriter::create(&*self.fs, dir, meta, self.options.chunk_segment_bytes)?;
         ordered.each_word(|word| writer.add_symbol(word).map(|_| ()))?;
         let (mut labels, mut samples) = (Vec::new(), Columns::default());
-        let mut bytes: Vec<Vec<u8>> = Vec::new();
         while ordered.next(&mut labels, &mut samples)? {
             self.stopping.check().map_err(QueryError::from)?;
-            let times = samples.t_ms.chunks(SAMPLES_PER_CHUNK);
-            let parts: Vec<_> = times.zip(samples.v.chunks(SAMPLES_PER_CHUNK)).collect();
-            if bytes.len() < parts.len() {
-                bytes.resize_with(parts.len(), Vec::new);
-            }
-            for ((t_ms, v), into) in parts.iter().zip(&mut bytes) {
-                xor::encode(t_ms.iter().copied().zip(v.iter().map(|v| v.to_bits())), into);
-            }
-            let chunks = parts.iter().zip(&bytes).map(|((t_ms, _), bytes)| ChunkToWrite {
-                min_ms: t_ms[0],
-                max_ms: t_ms[t_ms.len() - 1],
-                encoding: Encoding::Xor,
-                bytes,
+            let encoded = encode(&samples, SAMPLES_PER_CHUNK);
+            let chunks = encoded.iter().map(|chunk| ChunkToWrite {
+                min_ms: chunk.min_ms,
+                max_ms: chunk.max_ms,
+                encoding: chunk.encoding,
+                bytes: &chunk.bytes,
             });
             let pairs = labels.iter().map(|(n, v)| (n.as_str(), v.as_str()));
             writer.add_series(pairs, chunks)?;

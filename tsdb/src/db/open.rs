@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicU64;
 use parking_lot::{Mutex, RwLock};
 
 use super::{Db, DbOptions, Stats, lock, reload};
-use crate::block::{find_unsupported, remove_leftovers};
+use crate::block::remove_leftovers;
 use crate::fs::{FileError, Vfs};
 use crate::head::replay::Replayed;
 use crate::head::{HeadOptions, wal_dir};
@@ -145,9 +145,6 @@ impl Db {
     fn open_locked(fs: Arc<dyn Vfs>, dir: &Path, options: DbOptions, now_ms: i64) -> Result<Self, OpenError> {
         refuse_foreign_log(&*fs, &dir.join("wbl"))?;
         let loaded = reload::load(&*fs, dir, &[])?;
-        for block in &loaded.blocks {
-            refuse_foreign_block(&*fs, block)?;
-        }
         let in_blocks = loaded.blocks.iter().map(|block| block.meta());
         let min_valid_ms = in_blocks
             .filter(|meta| meta.compaction.hints.is_empty())
@@ -193,19 +190,6 @@ fn refuse_foreign_log(fs: &dyn Vfs, dir: &Path) -> Result<(), OpenError> {
         }
     }
     Ok(())
-}
-
-/// Compaction must meet no chunk that it would have to leave out.
-fn refuse_foreign_block(fs: &dyn Vfs, block: &crate::block::Block) -> Result<(), OpenError> {
-    // Looking at each chunk of each block would read the whole directory: what the block says of itself
-    // decides whether that is called for. Merging looks at every chunk anyway and refuses in its turn.
-    if block.meta().stats.num_histogram_samples == 0 {
-        return Ok(());
-    }
-    match find_unsupported(fs, block.dir())? {
-        Some(found) => Err(OpenError::foreign(found.to_string())),
-        None => Ok(()),
-    }
 }
 
 /// Removes what an interrupted predecessor left unfinished, and sets memory snapshots aside: the log

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::slab::{Closed, Place};
-use crate::chunk::{Encoding, xor};
+use crate::chunk::{Encoding, sample_count};
 use crate::encoding::{crc32c, varint};
 use crate::fs::{Mapped, Vfs, VfsFile};
 use crate::wal::WalError;
@@ -149,15 +149,12 @@ fn scan_file(
         if crc32c(&all[at..at + len - 4]).to_be_bytes() != stored {
             return Ok(Some((at, "a chunk with a wrong checksum")));
         }
-        if encoding != Encoding::Xor.as_u8() {
-            let what = if encoding & OUT_OF_ORDER != 0 {
-                "an out-of-order chunk, which this version cannot carry".to_owned()
-            } else {
-                match Encoding::from_u8(encoding) {
-                    Some(known) => format!("a chunk with encoding {known}, which this version cannot carry"),
-                    None => format!("a chunk with encoding {encoding}, which this version does not know"),
-                }
-            };
+        if encoding & OUT_OF_ORDER != 0 {
+            let what = "an out-of-order chunk, which this version cannot carry";
+            return Err(WalError::foreign(path, at as u64, what));
+        }
+        if Encoding::from_u8(encoding).is_none() {
+            let what = format!("a chunk with encoding {encoding}, which this version does not know");
             return Err(WalError::foreign(path, at as u64, what));
         }
         let series = be64(rest);
@@ -187,17 +184,24 @@ fn closed(all: &[u8], number: u32, offset: u32) -> Option<(usize, Closed)> {
         min_ms: be64(&rest[8..]).cast_signed(),
         max_ms: be64(&rest[16..]).cast_signed(),
         place: Place::File { number, offset },
-        samples: xor::sample_count(data).unwrap_or(0),
+        samples: sample_count(encoding_of(rest)?, data).unwrap_or(0),
     };
     Some((end + 4, chunk))
 }
 
-/// The bytes of the chunk whose header begins at `offset` of a file.
-pub(crate) fn data(all: &[u8], offset: u32) -> Option<&[u8]> {
+/// The encoding in a chunk's header; one that is not known counts as the first, until it is looked at.
+fn encoding_of(header: &[u8]) -> Option<Encoding> {
+    let number = header.get(CHUNK_HEADER_BYTES - 1)? & !OUT_OF_ORDER;
+    Some(Encoding::from_u8(number).unwrap_or(Encoding::Xor))
+}
+
+/// The chunk whose header begins at `offset` of a file.
+pub(crate) fn data(all: &[u8], offset: u32) -> Option<(Encoding, &[u8])> {
     let rest = all.get(offset as usize..)?;
     let (len, width) = varint::read_uvarint(rest.get(CHUNK_HEADER_BYTES..)?)?;
     let from = CHUNK_HEADER_BYTES + width;
-    rest.get(from..from.checked_add(usize::try_from(len).ok()?)?)
+    let end = from.checked_add(usize::try_from(len).ok()?)?;
+    Some((encoding_of(rest)?, rest.get(from..end)?))
 }
 
 /// The files being written and read.
@@ -215,6 +219,7 @@ pub(crate) struct ToWrite {
     pub(crate) series: u64,
     pub(crate) min_ms: i64,
     pub(crate) max_ms: i64,
+    pub(crate) encoding: Encoding,
     /// Where its bytes are in the buffer that goes with it.
     pub(crate) bytes: std::ops::Range<usize>,
 }
@@ -353,7 +358,7 @@ fn put_chunk(into: &mut Vec<u8>, chunk: &ToWrite, bytes: &[u8]) {
     into.extend_from_slice(&chunk.series.to_be_bytes());
     into.extend_from_slice(&chunk.min_ms.to_be_bytes());
     into.extend_from_slice(&chunk.max_ms.to_be_bytes());
-    into.push(Encoding::Xor.as_u8());
+    into.push(chunk.encoding.as_u8());
     varint::put_uvarint(into, bytes.len() as u64);
     into.extend_from_slice(bytes);
     let checksum = crc32c(&into[from..]);

@@ -88,12 +88,10 @@ impl Head {
                 for slot in in_memory {
                     data.arena.give_back(slot);
                 }
-                let hot = &mut data.hot[ordinal];
+                let hot = &data.hot[ordinal];
                 if hot.is_open() && hot.last_t_ms < from_ms {
-                    let slot = std::mem::replace(&mut hot.slot, super::arena::Slot::NONE);
-                    hot.samples = 0;
                     collected.chunks += 1;
-                    data.arena.give_back(slot);
+                    data.drop_open(ordinal);
                 }
                 if left == NO_CHUNK && !data.hot[ordinal].is_open() && !was_pending {
                     gone.push(ordinal);
@@ -152,6 +150,11 @@ impl Head {
             .pending
             .iter()
             .map(|&(ordinal, chunk)| (moved[ordinal as usize], chunk))
+            .collect();
+        fresh.histograms = old
+            .histograms
+            .drain()
+            .map(|(ordinal, open)| (moved[ordinal as usize], open))
             .collect();
         fresh.tombstones = old
             .tombstones

@@ -15,6 +15,7 @@ pub(crate) mod chunk_files;
 mod delete;
 pub(crate) mod flush;
 pub(crate) mod gc;
+pub(crate) mod histograms;
 pub(crate) mod labels;
 pub(crate) mod lane;
 pub(crate) mod lookup;

@@ -17,7 +17,7 @@ use super::lane::{LANES, LaneData};
 use super::lookup::Address;
 use super::postings;
 use super::slab::Place;
-use crate::chunk::xor;
+use crate::chunk::{Encoding, decode_all};
 use crate::model::Matcher;
 use crate::query::source::{Order, Selected, SeriesReader, Source};
 use crate::query::{Budget, Cancel, Charge, Columns, QueryError, RosterBuilder, Selection, Sym, Vocabulary};
@@ -227,8 +227,15 @@ pub(crate) fn has_chunks(data: &LaneData, ordinal: u32, from_ms: i64, through_ms
 
 #[derive(Clone, Copy)]
 enum At {
-    File { number: u32, offset: u32 },
-    Copied { from: usize, len: usize },
+    File {
+        number: u32,
+        offset: u32,
+    },
+    Copied {
+        from: usize,
+        len: usize,
+        encoding: Encoding,
+    },
 }
 
 #[derive(Clone, Copy)]
@@ -283,13 +290,17 @@ impl HeadReader {
     pub(crate) fn note(&mut self, row: usize, data: &LaneData, ordinal: u32, from_ms: i64, through_ms: i64) {
         let first = self.chunks.len();
         let closed = data.closed.list(data.cold[ordinal].closed);
-        for (_, chunk) in closed.take_while(|(_, chunk)| chunk.max_ms >= from_ms) {
+        for (held, chunk) in closed.take_while(|(_, chunk)| chunk.max_ms >= from_ms) {
             if chunk.min_ms > through_ms {
                 continue;
             }
             let at = match chunk.place {
                 Place::File { number, offset } => At::File { number, offset },
                 Place::Memory(slot, len) => self.copy(data, slot, usize::from(len), chunk.samples),
+                Place::Held => match data.closed.held(held) {
+                    Some((encoding, bytes)) => self.copy_bytes(encoding, bytes),
+                    None => unreachable!("a chunk that is held is in the table"),
+                },
             };
             let (min_ms, max_ms) = (chunk.min_ms, chunk.max_ms);
             self.chunks.push(Noted { min_ms, max_ms, at });
@@ -300,7 +311,13 @@ impl HeadReader {
             && min_ms <= through_ms
             && hot.last_t_ms >= from_ms
         {
-            let at = self.copy(data, hot.slot, hot.chunk_len(), hot.samples);
+            let at = match data.histograms.get(&ordinal) {
+                Some(open) => {
+                    let (encoding, bytes, ..) = open.chunk();
+                    self.copy_bytes(encoding, bytes)
+                }
+                None => self.copy(data, hot.slot, hot.chunk_len(), hot.samples),
+            };
             let max_ms = hot.last_t_ms;
             self.chunks.push(Noted { min_ms, max_ms, at });
         }
@@ -321,12 +338,19 @@ impl HeadReader {
     fn copy(&mut self, data: &LaneData, slot: Slot, len: usize, samples: u16) -> At {
         let from = self.copied.len();
         data.arena.copy(slot, len, samples, &mut self.copied);
-        At::Copied { from, len }
+        let encoding = Encoding::Xor;
+        At::Copied { from, len, encoding }
     }
 
-    fn bytes(&self, at: At) -> Result<&[u8], QueryError> {
+    fn copy_bytes(&mut self, encoding: Encoding, bytes: &[u8]) -> At {
+        let (from, len) = (self.copied.len(), bytes.len());
+        self.copied.extend_from_slice(bytes);
+        At::Copied { from, len, encoding }
+    }
+
+    fn bytes(&self, at: At) -> Result<(Encoding, &[u8]), QueryError> {
         match at {
-            At::Copied { from, len } => Ok(&self.copied[from..from + len]),
+            At::Copied { from, len, encoding } => Ok((encoding, &self.copied[from..from + len])),
             At::File { number, offset } => {
                 let file: Option<&[u8]> = self.files.get(&number).map(|file| (**file).as_ref());
                 file.and_then(|file| chunk_files::data(file, offset))
@@ -353,40 +377,14 @@ impl SeriesReader for HeadReader {
                 continue;
             }
             let row = into.t_ms.len();
-            let bytes = self.bytes(noted.at)?;
-            xor::decode_all(bytes, &mut into.t_ms, &mut into.v).map_err(QueryError::storage)?;
-            if noted.max_ms > through_ms {
-                let end = row + into.t_ms[row..].partition_point(|&t| t <= through_ms);
-                into.t_ms.truncate(end);
-                into.v.truncate(end);
-            }
-            if noted.min_ms < from_ms {
-                let end = row + into.t_ms[row..].partition_point(|&t| t < from_ms);
-                into.t_ms.drain(row..end);
-                into.v.drain(row..end);
-            }
+            let (encoding, bytes) = self.bytes(noted.at)?;
+            decode_all(encoding, bytes, into).map_err(QueryError::storage)?;
+            into.trim(row, from_ms, through_ms);
             if let Some(intervals) = self.tombstones.get(&series) {
-                remove(into, row, intervals);
+                let is_deleted = |t_ms| intervals.iter().any(|&(from, to)| (from..=to).contains(&t_ms));
+                into.retain_from(row, |t_ms| !is_deleted(t_ms));
             }
         }
         Ok(())
     }
-}
-
-/// Takes the rows from `row` on that lie in deleted intervals out of float-only columns.
-fn remove(columns: &mut Columns, row: usize, intervals: &[(i64, i64)]) {
-    let mut kept = row;
-    for at in row..columns.t_ms.len() {
-        let t_ms = columns.t_ms[at];
-        if !intervals
-            .iter()
-            .any(|&(from, through)| (from..=through).contains(&t_ms))
-        {
-            columns.t_ms[kept] = t_ms;
-            columns.v[kept] = columns.v[at];
-            kept += 1;
-        }
-    }
-    columns.t_ms.truncate(kept);
-    columns.v.truncate(kept);
 }

@@ -11,13 +11,15 @@ use hashbrown::HashMap;
 use parking_lot::{Mutex, RwLock};
 
 use super::chunk_files::{self, ChunkFiles, Scan};
+use super::histograms::Open;
 use super::lane::{LANES, Lane, LaneData, lane_of};
 use super::lookup::{Address, RefTable};
 use super::slab::LOGGED;
 use super::{Head, HeadOptions, Stats, chunks_dir, wal_dir};
 use crate::encoding::DecodeError;
 use crate::fs::Vfs;
-use crate::wal::record::{samples, series, tombstones};
+use crate::model::{Histogram, STALE_NAN_BITS};
+use crate::wal::record::{histograms, samples, series, tombstones};
 use crate::wal::{Kind, SegmentReader, WalError, Writer, repair, segment};
 
 /// Numbers of series are below this: places of chunks hold them in five bytes.
@@ -126,11 +128,25 @@ impl Replayed {
         while let Some(record) = reader.next()? {
             let applied = match Kind::of(record) {
                 Some(Kind::Series) => self.apply_series_record(record),
-                Some(Kind::Samples) => {
+                Some(Kind::Samples | Kind::SamplesV2) => {
                     rows.clear();
                     let decoded =
                         samples::decode(record, |number, t_ms, bits| rows.push((number, t_ms, bits)));
                     decoded.map(|()| self.apply_samples(&rows, &mut places))
+                }
+                Some(
+                    Kind::HistogramSamples
+                    | Kind::FloatHistogramSamples
+                    | Kind::CustomBucketsHistogramSamples
+                    | Kind::CustomBucketsFloatHistogramSamples
+                    | Kind::HistogramSamplesV2
+                    | Kind::FloatHistogramSamplesV2,
+                ) => {
+                    let mut rows = Vec::new();
+                    let decoded = histograms::decode(record, |at, histogram| {
+                        rows.push((at.series, at.t_ms, histogram))
+                    });
+                    decoded.map(|()| self.apply_histograms(&rows))
                 }
                 Some(Kind::Tombstones) => {
                     let mut buried = Vec::new();
@@ -203,12 +219,8 @@ impl Replayed {
             let before = std::mem::replace(&mut cold.series, number);
             self.expiries.insert(before, i64::MAX);
             data.tombstones.remove(&ordinal);
-            let hot = &mut data.hot[ordinal];
-            let slot = std::mem::replace(&mut hot.slot, super::arena::Slot::NONE);
-            (hot.samples, hot.last_t_ms) = (0, i64::MIN);
-            if slot != super::arena::Slot::NONE {
-                data.arena.give_back(slot);
-            }
+            data.drop_open(ordinal);
+            data.hot[ordinal].last_t_ms = i64::MIN;
             let cold = data.cold[ordinal];
             data.cold[ordinal].closed = data.closed.truncate(cold.closed, i64::MAX, |_| {});
             data.pending.retain(|&(o, _)| o != ordinal);
@@ -239,7 +251,16 @@ impl Replayed {
             }
             let data = &mut self.lanes[place.lane()];
             // Also what is in closed chunks already, and what was refused when it was applied.
-            if t_ms <= data.hot[place.ordinal()].last_t_ms {
+            let hot = &data.hot[place.ordinal()];
+            if t_ms <= hot.last_t_ms {
+                continue;
+            }
+            if bits == STALE_NAN_BITS
+                && hot.holds_histograms()
+                && let Some(stale) = data.histograms.get(&place.ordinal()).map(Open::stale)
+            {
+                begun += data.append_histogram(place.ordinal(), t_ms, &stale, self.range_ms);
+                max_ms = max_ms.max(t_ms);
                 continue;
             }
             begun += u64::from(data.append(place.ordinal(), t_ms, bits, self.range_ms));
@@ -250,6 +271,24 @@ impl Replayed {
         *self.stats.replay_samples.get_mut() += rows.len() as u64;
         *self.stats.replay_unknown_series.get_mut() += unknown;
         *self.stats.chunks_created.get_mut() += begun;
+    }
+
+    fn apply_histograms(&mut self, rows: &[(u64, i64, Histogram)]) {
+        for (number, t_ms, histogram) in rows.iter().filter(|row| row.1 >= self.min_valid_ms) {
+            let Some(place) = self.refs.get(*number) else {
+                *self.stats.replay_unknown_series.get_mut() += 1;
+                continue;
+            };
+            let data = &mut self.lanes[place.lane()];
+            if *t_ms <= data.hot[place.ordinal()].last_t_ms {
+                continue;
+            }
+            let begun = data.append_histogram(place.ordinal(), *t_ms, histogram, self.range_ms);
+            *self.stats.chunks_created.get_mut() += begun;
+            self.min_ms = self.min_ms.min(*t_ms);
+            self.max_ms = self.max_ms.max(*t_ms);
+        }
+        *self.stats.replay_samples.get_mut() += rows.len() as u64;
     }
 
     fn apply_tombstone(&mut self, number: u64, from_ms: i64, through_ms: i64) {

@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub struct Stats {
     /// `prometheus_tsdb_head_samples_appended_total{type="float"}`
     pub samples_appended: AtomicU64,
+    /// `prometheus_tsdb_head_samples_appended_total{type="histogram"}`
+    pub histograms_appended: AtomicU64,
     /// `prometheus_tsdb_out_of_order_samples_total{type="float"}`: refused since no window takes them.
     pub out_of_order: AtomicU64,
     /// `prometheus_tsdb_out_of_bound_samples_total{type="float"}`

@@ -2,6 +2,7 @@
 
 mod concurrent;
 mod crash;
+mod histograms;
 mod model;
 mod refusal;
 mod restart;
