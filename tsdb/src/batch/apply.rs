@@ -60,8 +60,9 @@ impl Head {
             std::array::from_fn(|lane| guards[lane].map(|()| self.lanes[lane].data.read()));
         let bounds = self.judge_rows(batch, scratch, &data);
         batch.take_over(&mut scratch.stale);
+        let judged = self.judge_beside(batch, scratch, &data);
         scratch
-            .encode(batch, |lane| data[lane].as_deref())
+            .encode(batch, &judged, |lane| data[lane].as_deref())
             .map_err(AppendError::log)?;
         drop(data);
         scratch.write(self).map_err(AppendError::log)?;
@@ -73,16 +74,21 @@ impl Head {
             }
         }
         self.apply_rows(batch, scratch, &mut data, bounds);
+        self.apply_metadata(&judged, batch, &mut data);
         drop(data);
         batch.created.clear();
-        Ok(self.receipt(batch))
+        let mut receipt = self.receipt(batch);
+        self.apply_exemplars(judged, &mut receipt);
+        Ok(receipt)
     }
 
     /// Finds the rows' series and locks the writers of their lanes.
     fn lock_lanes(&self, batch: &Batch, scratch: &mut Scratch) -> [Option<MutexGuard<'_, ()>>; LANES] {
         loop {
             let generation = self.generation.load(Ordering::Acquire);
-            let rows = batch.refs.iter().chain(&batch.created).map(|r| r.0);
+            let beside = batch.exemplars.iter().map(|(series, _)| series);
+            let beside = beside.chain(batch.metadata.iter().map(|(series, _)| series));
+            let rows = batch.refs.iter().chain(&batch.created).chain(beside).map(|r| r.0);
             self.refs.read().locate(rows, &mut scratch.places);
             let lanes = lanes_of(scratch);
             let writers = std::array::from_fn(|lane| lanes[lane].then(|| self.lanes[lane].writer.lock()));
@@ -123,7 +129,8 @@ impl Head {
             };
             let hot = &data.hot[place.ordinal()];
             if row >= rows {
-                // A series made for this batch: its record is written, whatever became of its rows.
+                // A series made for this batch, or one of which there is more than rows: its record is written,
+                // whatever became of its rows.
                 if hot.flags & LOGGED == 0 {
                     scratch.unlogged.push(place);
                 }

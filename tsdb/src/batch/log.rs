@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use hashbrown::HashMap;
 
+use super::beside::Judged;
 use super::{Batch, SeriesRef, Verdict};
 use crate::head::lane::LaneData;
 use crate::head::lookup::Address;
@@ -64,6 +65,7 @@ impl Scratch {
     pub(crate) fn encode<'a>(
         &mut self,
         batch: &Batch,
+        judged: &Judged,
         lane: impl Fn(usize) -> Option<&'a LaneData>,
     ) -> io::Result<()> {
         if !self.unlogged.is_empty() {
@@ -83,12 +85,19 @@ impl Scratch {
             }
             self.finish_record()?;
         }
-        if batch.histograms.is_empty() {
-            return self.encode_floats(batch, 0..batch.len());
+        if judged.encode_metadata(batch, &mut self.raw) {
+            self.finish_record()?;
         }
-        for run in clean_runs(batch) {
-            self.encode_floats(batch, run.clone())?;
-            self.encode_histograms(batch, run)?;
+        if batch.histograms.is_empty() {
+            self.encode_floats(batch, 0..batch.len())?;
+        } else {
+            for run in clean_runs(batch) {
+                self.encode_floats(batch, run.clone())?;
+                self.encode_histograms(batch, run)?;
+            }
+        }
+        if judged.encode_exemplars(&mut self.raw) {
+            self.finish_record()?;
         }
         Ok(())
     }

@@ -12,6 +12,7 @@
 //! The crate starts no thread and reads no clock: whoever owns the database calls [`Db::sync`] and
 //! [`Db::maintain`], the latter from one thread at a time.
 
+mod beside;
 mod compact_head;
 mod lock;
 mod maintenance;
@@ -31,6 +32,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::{Mutex, RwLock};
 
+pub use crate::head::exemplars::{ExemplarStatus, SeriesExemplars};
 pub use maintenance::{MaintainError, Maintained};
 pub use open::OpenError;
 pub use options::DbOptions;

@@ -155,6 +155,7 @@ impl Db {
             chunk_range_ms: options.min_block_ms.max(1),
             compression: options.wal_compression,
             segment_bytes: options.wal_segment_bytes,
+            exemplars_max: options.exemplars_max,
         };
         let replayed = Replayed::read(&*fs, dir, &head_options, min_valid_ms, &options.progress)?;
         clean_up(&*fs, dir, now_ms)?;

@@ -151,6 +151,11 @@ impl Head {
             .iter()
             .map(|&(ordinal, chunk)| (moved[ordinal as usize], chunk))
             .collect();
+        for (&ordinal, said) in &old.metadata {
+            if moved[ordinal as usize] != u32::MAX {
+                fresh.describe(moved[ordinal as usize], said);
+            }
+        }
         fresh.histograms = old
             .histograms
             .drain()

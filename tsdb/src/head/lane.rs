@@ -7,8 +7,9 @@
 //! Order of locks: writers by lane, then the log, then data by lane, then the table of refs.
 
 use std::hash::{BuildHasher, Hasher};
+use std::sync::Arc;
 
-use hashbrown::{HashMap, HashTable};
+use hashbrown::{HashMap, HashSet, HashTable};
 use parking_lot::{Mutex, RwLock};
 
 use super::arena::Arena;
@@ -17,6 +18,7 @@ use super::labels::{LabelSets, encode_run};
 use super::postings::Postings;
 use super::slab::{Closed, ClosedChunks, Cold, Hot, NO_CHUNK, Paged, Place};
 use crate::chunk::xor;
+use crate::model::Metadata;
 
 /// How many lanes there are: as many as scrapes can be applied at a time.
 pub(crate) const LANES: usize = 4;
@@ -51,6 +53,9 @@ pub(crate) struct LaneData {
     pub(crate) histograms: HashMap<u32, Open>,
     /// Closed chunks that are not in a file yet, as (series, chunk), in the order of their closing.
     pub(crate) pending: Vec<(u32, u32)>,
+    /// What targets say of series, one copy of what many say.
+    pub(crate) metadata: HashMap<u32, Arc<Metadata>>,
+    said: HashSet<Arc<Metadata>>,
     /// Deleted intervals, both ends included.
     pub(crate) tombstones: HashMap<u32, Vec<(i64, i64)>>,
 }
@@ -241,6 +246,19 @@ impl LaneData {
             }
         }
         *intervals = merged;
+    }
+
+    /// Notes what is said of a series.
+    pub(crate) fn describe(&mut self, ordinal: u32, metadata: &Metadata) {
+        let said = match self.said.get(metadata) {
+            Some(said) => Arc::clone(said),
+            None => {
+                let said = Arc::new(metadata.clone());
+                self.said.insert(Arc::clone(&said));
+                said
+            }
+        };
+        self.metadata.insert(ordinal, said);
     }
 
     /// Bytes held, by part.

@@ -13,6 +13,7 @@
 pub(crate) mod arena;
 pub(crate) mod chunk_files;
 mod delete;
+pub mod exemplars;
 pub(crate) mod flush;
 pub(crate) mod gc;
 pub(crate) mod histograms;
@@ -39,6 +40,7 @@ pub use replay::ReplayProgress;
 pub use stats::Stats;
 
 use self::chunk_files::{ChunkFiles, FileMap};
+use self::exemplars::Ring;
 use self::lane::{LANES, Lane};
 use self::lookup::RefTable;
 use crate::batch::log::Scratch;
@@ -53,6 +55,8 @@ pub(crate) struct HeadOptions {
     pub(crate) compression: Compression,
     /// How long a segment of the log becomes.
     pub(crate) segment_bytes: u64,
+    /// How many exemplars are kept at first.
+    pub(crate) exemplars_max: usize,
 }
 
 /// The head of a database.
@@ -76,6 +80,7 @@ pub(crate) struct Head {
     pub(crate) files: RwLock<FileMap>,
     /// Series that are gone, and until when samples of theirs can be in the log.
     pub(crate) expiries: Mutex<HashMap<u64, i64>>,
+    pub(crate) exemplars: Ring,
     pub(crate) scratch: Mutex<Vec<Scratch>>,
     pub(crate) closed: AtomicBool,
     pub(crate) stats: Stats,

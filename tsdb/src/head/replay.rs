@@ -11,6 +11,7 @@ use hashbrown::HashMap;
 use parking_lot::{Mutex, RwLock};
 
 use super::chunk_files::{self, ChunkFiles, Scan};
+use super::exemplars::Ring;
 use super::histograms::Open;
 use super::lane::{LANES, Lane, LaneData, lane_of};
 use super::lookup::{Address, RefTable};
@@ -18,8 +19,8 @@ use super::slab::LOGGED;
 use super::{Head, HeadOptions, Stats, chunks_dir, wal_dir};
 use crate::encoding::DecodeError;
 use crate::fs::Vfs;
-use crate::model::{Histogram, STALE_NAN_BITS};
-use crate::wal::record::{histograms, samples, series, tombstones};
+use crate::model::{Exemplar, Histogram, Labels, Metadata, STALE_NAN_BITS};
+use crate::wal::record::{exemplars, histograms, metadata, samples, series, tombstones};
 use crate::wal::{Kind, SegmentReader, WalError, Writer, repair, segment};
 
 /// Numbers of series are below this: places of chunks hold them in five bytes.
@@ -40,6 +41,7 @@ pub struct ReplayProgress {
 pub(crate) struct Replayed {
     lanes: [LaneData; LANES],
     refs: RefTable,
+    exemplars: Ring,
     scan: Scan,
     last_ref: u64,
     min_ms: i64,
@@ -65,6 +67,7 @@ impl Replayed {
         let mut replayed = Self {
             lanes: std::array::from_fn(|_| LaneData::default()),
             refs: RefTable::default(),
+            exemplars: Ring::default(),
             scan,
             last_ref: 0,
             min_ms: i64::MAX,
@@ -76,6 +79,7 @@ impl Replayed {
             last_segment: None,
             damage: None,
         };
+        replayed.exemplars.resize(options.exemplars_max);
         replayed.read_log(fs, &wal_dir(dir), progress)?;
         Ok(replayed)
     }
@@ -157,6 +161,16 @@ impl Replayed {
                             self.apply_tombstone(number, from_ms, through_ms);
                         }
                     })
+                }
+                Some(Kind::Exemplars) => {
+                    let mut found = Vec::new();
+                    exemplars::decode(record, |number, exemplar| found.push((number, exemplar)))
+                        .map(|()| self.apply_exemplars(found))
+                }
+                Some(Kind::Metadata) => {
+                    let mut found = Vec::new();
+                    metadata::decode(record, |number, said| found.push((number, said)))
+                        .map(|()| self.apply_metadata(&found))
                 }
                 // A list without entries says nothing, whatever it is a list of.
                 _ if record.len() <= 1 => Ok(()),
@@ -291,6 +305,26 @@ impl Replayed {
         *self.stats.replay_samples.get_mut() += rows.len() as u64;
     }
 
+    fn apply_exemplars(&mut self, found: Vec<(u64, Exemplar)>) {
+        for (number, exemplar) in found {
+            let is_old = exemplar.at_ms.is_none_or(|t_ms| t_ms < self.min_valid_ms);
+            if let (Some(place), false) = (self.refs.get(number), is_old) {
+                let data = &self.lanes[place.lane()];
+                let labels = data.labels.labels(data.cold[place.ordinal()].labels_at);
+                // What is late or there already was so before.
+                let _verdict = self.exemplars.add(&Labels::from_sorted(labels), exemplar);
+            }
+        }
+    }
+
+    fn apply_metadata(&mut self, found: &[(u64, Metadata)]) {
+        for (number, said) in found {
+            if let Some(place) = self.refs.get(*number) {
+                self.lanes[place.lane()].describe(place.ordinal(), said);
+            }
+        }
+    }
+
     fn apply_tombstone(&mut self, number: u64, from_ms: i64, through_ms: i64) {
         if number < REFS_END {
             self.last_ref = self.last_ref.max(number);
@@ -368,6 +402,7 @@ impl Replayed {
             wal: Mutex::new(writer),
             files: RwLock::new(Arc::new(self.scan.files)),
             expiries: Mutex::new(self.expiries),
+            exemplars: self.exemplars,
             scratch: Mutex::default(),
             closed: AtomicBool::new(false),
             stats: self.stats,

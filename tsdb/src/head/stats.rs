@@ -10,6 +10,10 @@ pub struct Stats {
     pub samples_appended: AtomicU64,
     /// `prometheus_tsdb_head_samples_appended_total{type="histogram"}`
     pub histograms_appended: AtomicU64,
+    /// `prometheus_tsdb_exemplar_exemplars_appended_total`
+    pub exemplars_appended: AtomicU64,
+    /// `prometheus_tsdb_exemplar_out_of_order_exemplars_total`
+    pub exemplars_out_of_order: AtomicU64,
     /// `prometheus_tsdb_out_of_order_samples_total{type="float"}`: refused since no window takes them.
     pub out_of_order: AtomicU64,
     /// `prometheus_tsdb_out_of_bound_samples_total{type="float"}`

@@ -1,5 +1,6 @@
 //! The database as a whole.
 
+mod beside;
 mod concurrent;
 mod crash;
 mod histograms;
