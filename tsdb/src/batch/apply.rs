@@ -11,11 +11,12 @@ use std::sync::atomic::Ordering;
 
 use parking_lot::{MutexGuard, RwLockReadGuard, RwLockWriteGuard};
 
-use super::judge::{Bounds, judge, judge_histogram};
+use super::judge::{Bounds, Judged, judge, judge_histogram};
 use super::log::{Scratch, mark_logged};
-use super::{AppendError, Batch, Receipt, Verdict};
+use super::{AppendError, AppendOptions, Batch, Receipt, Verdict};
 use crate::head::histograms::Open;
 use crate::head::lane::{LANES, LaneData};
+use crate::head::late::{LateRecords, Value};
 use crate::head::lookup::Address;
 use crate::head::slab::LOGGED;
 use crate::head::{Head, Stats};
@@ -23,7 +24,7 @@ use crate::model::STALE_NAN_BITS;
 
 impl Head {
     /// See [`super::Appendable::append`].
-    pub(crate) fn append(&self, batch: &mut Batch) -> Result<Receipt, AppendError> {
+    pub(crate) fn append(&self, batch: &mut Batch, options: &AppendOptions) -> Result<Receipt, AppendError> {
         if self.closed.load(Ordering::Acquire) {
             return Err(AppendError::closed());
         }
@@ -31,7 +32,7 @@ impl Head {
             return Err(AppendError::invalid_histogram(*row));
         }
         let mut scratch = Scratch::take(self);
-        let outcome = self.append_with(batch, &mut scratch);
+        let outcome = self.append_with(batch, options, &mut scratch);
         scratch.put_back(self);
         outcome
     }
@@ -43,13 +44,18 @@ impl Head {
         let lanes = lanes_of(&scratch);
         let data: [Option<RwLockReadGuard<'_, LaneData>>; LANES] =
             std::array::from_fn(|lane| lanes[lane].then(|| self.lanes[lane].data.read()));
-        self.judge_rows(batch, &mut scratch, &data);
+        self.judge_rows(batch, &AppendOptions::default(), &mut scratch, &data);
         drop(data);
         drop(writers);
         scratch.put_back(self);
     }
 
-    fn append_with(&self, batch: &mut Batch, scratch: &mut Scratch) -> Result<Receipt, AppendError> {
+    fn append_with(
+        &self,
+        batch: &mut Batch,
+        options: &AppendOptions,
+        scratch: &mut Scratch,
+    ) -> Result<Receipt, AppendError> {
         let _writers = self.lock_lanes(batch, scratch);
         if self.closed.load(Ordering::Acquire) {
             return Err(AppendError::closed());
@@ -58,7 +64,7 @@ impl Head {
         let guards = lanes.map(|used| used.then_some(()));
         let data: [Option<RwLockReadGuard<'_, LaneData>>; LANES] =
             std::array::from_fn(|lane| guards[lane].map(|()| self.lanes[lane].data.read()));
-        let bounds = self.judge_rows(batch, scratch, &data);
+        let bounds = self.judge_rows(batch, options, scratch, &data);
         batch.take_over(&mut scratch.stale);
         let judged = self.judge_beside(batch, scratch, &data);
         scratch
@@ -73,9 +79,17 @@ impl Head {
                 mark_logged(data, place.ordinal());
             }
         }
-        self.apply_rows(batch, scratch, &mut data, bounds);
+        let mut late = LateRecords::default();
+        self.apply_rows(batch, scratch, &mut data, bounds, &mut late);
         self.apply_metadata(&judged, batch, &mut data);
         drop(data);
+        if !late.is_empty()
+            && let Err(error) = self.log_late(&late)
+        {
+            // As in Prometheus: they are in memory and are lost with it alone.
+            tracing::error!(%error, "Failed to log out of order samples into the WAL");
+            Stats::add(&self.stats.wbl_writes_failed, 1);
+        }
         batch.created.clear();
         let mut receipt = self.receipt(batch);
         self.apply_exemplars(judged, &mut receipt);
@@ -103,16 +117,23 @@ impl Head {
     fn judge_rows(
         &self,
         batch: &mut Batch,
+        options: &AppendOptions,
         scratch: &mut Scratch,
         data: &[Option<RwLockReadGuard<'_, LaneData>>; LANES],
     ) -> Bounds {
         let mut from_ms = self.appendable_from_ms();
-        if self.max_ms.load(Ordering::Acquire) == i64::MIN && !batch.is_empty() {
+        let mut max_ms = self.max_ms.load(Ordering::Acquire);
+        if max_ms == i64::MIN && !batch.is_empty() {
             // The first sample ever sets the clock.
-            let first_ms = batch.row_at_ms(0);
-            from_ms = from_ms.max(first_ms.saturating_sub(self.options.chunk_range_ms / 2));
+            max_ms = batch.row_at_ms(0);
+            from_ms = from_ms.max(max_ms.saturating_sub(self.options.chunk_range_ms / 2));
         }
-        let bounds = Bounds { from_ms };
+        let window_ms = self.window_ms.load(Ordering::Acquire);
+        let bounds = Bounds {
+            from_ms,
+            late_from_ms: (window_ms > 0).then(|| max_ms.saturating_sub(window_ms)),
+            refuse_late: options.reject_out_of_order,
+        };
         batch.verdict.clear();
         let mut histograms = batch.histograms.iter().peekable();
         let rows = batch.refs.len();
@@ -146,6 +167,7 @@ impl Head {
                     judge_histogram(data, place.ordinal(), t_ms, histogram, bounds)
                 }
             };
+            let verdict = verdict.verdict();
             if let Some(stale) = stale {
                 scratch.stale.push((row as u32, stale));
             }
@@ -163,12 +185,14 @@ impl Head {
         scratch: &Scratch,
         data: &mut [Option<RwLockWriteGuard<'_, LaneData>>; LANES],
         bounds: Bounds,
+        late: &mut LateRecords,
     ) {
         let mut histograms = batch.histograms.iter().peekable();
         let range_ms = self.options.chunk_range_ms;
         let (mut min_ms, mut max_ms) = (i64::MAX, i64::MIN);
         let (mut stored, mut begun) = (0, 0);
         let mut stored_histograms = 0;
+        let (mut late_min_ms, mut late_count) = (i64::MAX, 0);
         for row in 0..batch.refs.len() {
             let histogram = histograms.next_if(|(at, _)| *at as usize == row);
             if batch.verdict[row] != Verdict::Accepted {
@@ -183,12 +207,29 @@ impl Head {
                 None => judge(&data.hot[place.ordinal()], t_ms, bits, bounds),
                 Some((_, histogram)) => judge_histogram(data, place.ordinal(), t_ms, histogram, bounds),
             };
-            if verdict != Verdict::Accepted {
-                batch.verdict[row] = Verdict::Overtaken;
-                if verdict == Verdict::OutOfOrder {
-                    Stats::add(&self.stats.out_of_order, 1);
+            match verdict {
+                Judged::InOrder => {}
+                Judged::Late => {
+                    let value = match histogram {
+                        None => Value::Float(bits),
+                        Some((_, histogram)) => Value::Histogram(Box::new(histogram.clone())),
+                    };
+                    if data.insert_late(place.ordinal(), t_ms, value.clone()) {
+                        late.push(data.cold[place.ordinal()].series, t_ms, value);
+                        late_min_ms = late_min_ms.min(t_ms);
+                        late_count += 1;
+                    } else {
+                        batch.verdict[row] = Verdict::Repeated;
+                    }
+                    continue;
                 }
-                continue;
+                Judged::Not(verdict) => {
+                    batch.verdict[row] = Verdict::Overtaken;
+                    if verdict == Verdict::OutOfOrder {
+                        Stats::add(&self.stats.out_of_order, 1);
+                    }
+                    continue;
+                }
             }
             match histogram {
                 None => begun += u64::from(data.append(place.ordinal(), t_ms, bits, range_ms)),
@@ -200,6 +241,10 @@ impl Head {
             stored += 1;
             min_ms = min_ms.min(t_ms);
             max_ms = max_ms.max(t_ms);
+        }
+        if late_count > 0 {
+            self.late_min_ms.fetch_min(late_min_ms, Ordering::AcqRel);
+            Stats::add(&self.stats.late_appended, late_count);
         }
         if stored > 0 {
             // Under the lanes' locks, so that whoever sees the samples sees the times.

@@ -1,5 +1,6 @@
 //! What is stored beside samples: exemplars, and what targets say of their metrics.
 
+use std::io;
 use std::sync::Arc;
 
 use super::Db;
@@ -22,6 +23,15 @@ impl Db {
     /// Changes how many exemplars are kept; the last to come stay.
     pub fn set_exemplars_max(&self, max: usize) {
         self.head.exemplars.resize(max);
+    }
+
+    /// Changes how much earlier than the latest sample one may come; 0 takes none out of order. What came by
+    /// then stays.
+    ///
+    /// # Errors
+    /// The system's, when the write-behind log cannot be begun; the window is then as it was.
+    pub fn set_out_of_order_window_ms(&self, window_ms: i64) -> io::Result<()> {
+        self.head.set_window_ms(&self.fs, window_ms)
     }
 
     /// How the store of exemplars stands.

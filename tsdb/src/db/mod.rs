@@ -151,9 +151,8 @@ impl Appendable for Db {
         self.head.resolve(labels, batch)
     }
 
-    fn append(&self, batch: &mut Batch, _options: &AppendOptions) -> Result<Receipt, AppendError> {
-        // There is no out-of-order window yet, so that `reject_out_of_order` changes nothing.
-        self.head.append(batch)
+    fn append(&self, batch: &mut Batch, options: &AppendOptions) -> Result<Receipt, AppendError> {
+        self.head.append(batch, options)
     }
 
     fn judge(&self, batch: &mut Batch) {

@@ -15,7 +15,7 @@ use crate::fs::{FileError, Vfs};
 use crate::head::replay::Replayed;
 use crate::head::{HeadOptions, wal_dir};
 use crate::query::Cancel;
-use crate::wal::{SegmentReader, WalError, segment};
+use crate::wal::WalError;
 
 /// A directory that cannot be opened. Nothing in it was changed.
 #[derive(Debug)]
@@ -29,7 +29,6 @@ enum OpenErrorKind {
     Io(PathBuf, io::Error),
     File(FileError),
     Wal(WalError),
-    Foreign(String),
 }
 
 impl OpenError {
@@ -45,12 +44,6 @@ impl OpenError {
         }
     }
 
-    fn foreign(text: String) -> Self {
-        Self {
-            kind: OpenErrorKind::Foreign(text),
-        }
-    }
-
     /// Whether another process holds the directory.
     pub fn is_locked(&self) -> bool {
         matches!(self.kind, OpenErrorKind::Locked(_))
@@ -59,7 +52,6 @@ impl OpenError {
     /// Whether the directory is in order but holds what this version cannot carry on.
     pub fn is_foreign(&self) -> bool {
         match &self.kind {
-            OpenErrorKind::Foreign(_) => true,
             OpenErrorKind::Wal(error) => error.is_foreign(),
             OpenErrorKind::File(error) => error.is_unsupported(),
             _ => false,
@@ -105,7 +97,6 @@ impl fmt::Display for OpenError {
                     Ok(())
                 }
             }
-            OpenErrorKind::Foreign(text) => write!(f, "{text}; nothing was changed"),
         }
     }
 }
@@ -143,7 +134,6 @@ impl Db {
     }
 
     fn open_locked(fs: Arc<dyn Vfs>, dir: &Path, options: DbOptions, now_ms: i64) -> Result<Self, OpenError> {
-        refuse_foreign_log(&*fs, &dir.join("wbl"))?;
         let loaded = reload::load(&*fs, dir, &[])?;
         let in_blocks = loaded.blocks.iter().map(|block| block.meta());
         let min_valid_ms = in_blocks
@@ -156,6 +146,7 @@ impl Db {
             compression: options.wal_compression,
             segment_bytes: options.wal_segment_bytes,
             exemplars_max: options.exemplars_max,
+            window_ms: options.out_of_order_window_ms.max(0),
         };
         let replayed = Replayed::read(&*fs, dir, &head_options, min_valid_ms, &options.progress)?;
         clean_up(&*fs, dir, now_ms)?;
@@ -175,22 +166,6 @@ impl Db {
         };
         Ok(db)
     }
-}
-
-/// The write-behind log holds out-of-order samples, of which there is no other copy.
-fn refuse_foreign_log(fs: &dyn Vfs, dir: &Path) -> Result<(), OpenError> {
-    for number in segment::list(fs, dir)? {
-        let path = segment::path(dir, number);
-        let mut reader = SegmentReader::open(fs, &path)?;
-        if !matches!(reader.next(), Ok(None)) {
-            let text = "out-of-order samples, which this version cannot carry";
-            return Err(OpenError::foreign(format!(
-                "{}: at offset 0: {text}",
-                path.display()
-            )));
-        }
-    }
-    Ok(())
 }
 
 /// Removes what an interrupted predecessor left unfinished, and sets memory snapshots aside: the log

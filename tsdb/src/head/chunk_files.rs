@@ -47,6 +47,10 @@ pub(crate) fn path(dir: &Path, number: u32) -> PathBuf {
 #[derive(Default)]
 pub(crate) struct Scan {
     pub(crate) chunks: Vec<(u64, u32, u32)>,
+    /// Likewise, of chunks whose samples came out of order.
+    pub(crate) late: Vec<(u64, u32, u32)>,
+    /// The place of the last chunk of all.
+    pub(crate) last: Option<(u32, u32)>,
     pub(crate) files: BTreeMap<u32, Mapped>,
     /// The first file that cannot be used, and why. It and those after it must go.
     pub(crate) damage: Option<(u32, WalError)>,
@@ -57,8 +61,17 @@ pub(crate) struct Scan {
 impl Scan {
     /// The chunks of one series.
     pub(crate) fn of(&self, series: u64) -> impl Iterator<Item = Closed> {
-        let from = self.chunks.partition_point(|c| c.0 < series);
-        self.chunks[from..]
+        self.find(&self.chunks, series)
+    }
+
+    /// The chunks of one series whose samples came out of order.
+    pub(crate) fn late_of(&self, series: u64) -> impl Iterator<Item = Closed> {
+        self.find(&self.late, series)
+    }
+
+    fn find<'a>(&'a self, all: &'a [(u64, u32, u32)], series: u64) -> impl Iterator<Item = Closed> + 'a {
+        let from = all.partition_point(|c| c.0 < series);
+        all[from..]
             .iter()
             .take_while(move |c| c.0 == series)
             .filter_map(|&(_, number, offset)| {
@@ -90,15 +103,22 @@ pub(crate) fn scan(fs: &dyn Vfs, dir: &Path) -> Result<Scan, WalError> {
             scan.unusable.push(number);
             break;
         }
-        let before = scan.chunks.len();
+        let before = (scan.chunks.len(), scan.late.len());
         let gap = at > 0 && numbers[at - 1] + 1 != number;
         let damage = if gap {
             Some((0, "a file before it is missing"))
         } else {
-            scan_file(all, number, &path, &mut scan.chunks, &mut last_ms)?
+            scan_file(
+                all,
+                number,
+                &path,
+                (&mut scan.chunks, &mut scan.late),
+                &mut last_ms,
+            )?
         };
         if let Some((offset, reason)) = damage {
-            scan.chunks.truncate(before);
+            scan.chunks.truncate(before.0);
+            scan.late.truncate(before.1);
             scan.damage = Some((number, WalError::corrupt(&path, offset as u64, reason)));
             scan.unusable.extend(&numbers[at..]);
             break;
@@ -106,7 +126,10 @@ pub(crate) fn scan(fs: &dyn Vfs, dir: &Path) -> Result<Scan, WalError> {
         scan.files.insert(number, bytes);
     }
     // Stable, so that a series' chunks stay in the order of writing.
+    let written = scan.chunks.iter().chain(&scan.late);
+    scan.last = written.map(|&(_, number, offset)| (number, offset)).max();
     scan.chunks.sort_by_key(|c| c.0);
+    scan.late.sort_by_key(|c| c.0);
     Ok(scan)
 }
 
@@ -114,7 +137,7 @@ fn scan_file(
     all: &[u8],
     number: u32,
     path: &Path,
-    into: &mut Vec<(u64, u32, u32)>,
+    (into, late): (&mut Vec<(u64, u32, u32)>, &mut Vec<(u64, u32, u32)>),
     last_ms: &mut hashbrown::HashMap<u64, i64>,
 ) -> Result<Option<(usize, &'static str)>, WalError> {
     if all.len() < FILE_HEADER_BYTES || all[..4] != MAGIC.to_be_bytes() {
@@ -149,15 +172,19 @@ fn scan_file(
         if crc32c(&all[at..at + len - 4]).to_be_bytes() != stored {
             return Ok(Some((at, "a chunk with a wrong checksum")));
         }
-        if encoding & OUT_OF_ORDER != 0 {
-            let what = "an out-of-order chunk, which this version cannot carry";
-            return Err(WalError::foreign(path, at as u64, what));
-        }
-        if Encoding::from_u8(encoding).is_none() {
+        if Encoding::from_u8(encoding & !OUT_OF_ORDER).is_none() {
             let what = format!("a chunk with encoding {encoding}, which this version does not know");
             return Err(WalError::foreign(path, at as u64, what));
         }
         let series = be64(rest);
+        if encoding & OUT_OF_ORDER != 0 {
+            if chunk.max_ms < chunk.min_ms {
+                return Ok(Some((at, "a chunk that ends before it begins")));
+            }
+            late.push((series, number, offset));
+            at += len;
+            continue;
+        }
         let before = last_ms.insert(series, chunk.max_ms);
         if chunk.max_ms < chunk.min_ms || before.is_some_and(|last| last >= chunk.min_ms) {
             return Ok(Some((at, "out of sequence m-mapped chunk")));
@@ -220,6 +247,8 @@ pub(crate) struct ToWrite {
     pub(crate) min_ms: i64,
     pub(crate) max_ms: i64,
     pub(crate) encoding: Encoding,
+    /// Whether its samples came out of order.
+    pub(crate) is_late: bool,
     /// Where its bytes are in the buffer that goes with it.
     pub(crate) bytes: std::ops::Range<usize>,
 }
@@ -358,7 +387,7 @@ fn put_chunk(into: &mut Vec<u8>, chunk: &ToWrite, bytes: &[u8]) {
     into.extend_from_slice(&chunk.series.to_be_bytes());
     into.extend_from_slice(&chunk.min_ms.to_be_bytes());
     into.extend_from_slice(&chunk.max_ms.to_be_bytes());
-    into.push(chunk.encoding.as_u8());
+    into.push(chunk.encoding.as_u8() | if chunk.is_late { OUT_OF_ORDER } else { 0 });
     varint::put_uvarint(into, bytes.len() as u64);
     into.extend_from_slice(bytes);
     let checksum = crc32c(&into[from..]);

@@ -28,6 +28,7 @@ impl Head {
                     break;
                 }
             }
+            flushed += self.flush_late(lane, &mut files)?;
         }
         Ok(flushed)
     }
@@ -55,6 +56,7 @@ impl Head {
                     min_ms: chunk.min_ms,
                     max_ms: chunk.max_ms,
                     encoding,
+                    is_late: false,
                     bytes: from..data.len(),
                 });
             }

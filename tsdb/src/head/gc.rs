@@ -7,6 +7,7 @@ use std::io;
 use std::sync::atomic::Ordering;
 
 use super::lane::{Lane, LaneData};
+use super::late::LatePlace;
 use super::lookup::Address;
 use super::slab::{NO_CHUNK, PENDING, Place};
 use super::{Head, Stats};
@@ -42,6 +43,11 @@ impl Head {
             for (cold, ordinal) in data.cold.iter().zip(0..) {
                 for (_, chunk) in data.closed.list(cold.closed) {
                     if let Place::File { number, .. } = chunk.place {
+                        first_file = first_file.min(number);
+                    }
+                }
+                for chunk in data.late.get(&ordinal).iter().flat_map(|late| &late.closed) {
+                    if let LatePlace::File { number, .. } = chunk.place {
                         first_file = first_file.min(number);
                     }
                 }
@@ -93,7 +99,8 @@ impl Head {
                     collected.chunks += 1;
                     data.drop_open(ordinal);
                 }
-                if left == NO_CHUNK && !data.hot[ordinal].is_open() && !was_pending {
+                let has_late = data.late.contains_key(&ordinal);
+                if left == NO_CHUNK && !data.hot[ordinal].is_open() && !was_pending && !has_late {
                     gone.push(ordinal);
                 }
             }
@@ -156,6 +163,11 @@ impl Head {
                 fresh.describe(moved[ordinal as usize], said);
             }
         }
+        fresh.late = old
+            .late
+            .drain()
+            .map(|(ordinal, late)| (moved[ordinal as usize], late))
+            .collect();
         fresh.histograms = old
             .histograms
             .drain()

@@ -15,6 +15,7 @@ use parking_lot::{Mutex, RwLock};
 use super::arena::Arena;
 use super::histograms::Open;
 use super::labels::{LabelSets, encode_run};
+use super::late::Late;
 use super::postings::Postings;
 use super::slab::{Closed, ClosedChunks, Cold, Hot, NO_CHUNK, Paged, Place};
 use crate::chunk::xor;
@@ -53,6 +54,8 @@ pub(crate) struct LaneData {
     pub(crate) histograms: HashMap<u32, Open>,
     /// Closed chunks that are not in a file yet, as (series, chunk), in the order of their closing.
     pub(crate) pending: Vec<(u32, u32)>,
+    /// Samples that came out of order, of the series that have any.
+    pub(crate) late: HashMap<u32, Late>,
     /// What targets say of series, one copy of what many say.
     pub(crate) metadata: HashMap<u32, Arc<Metadata>>,
     said: HashSet<Arc<Metadata>>,
@@ -224,7 +227,7 @@ impl LaneData {
         }
     }
 
-    /// The earliest sample of a series that is still here.
+    /// The earliest sample of a series that is still here, of those that came in order.
     pub(crate) fn first_ms(&self, ordinal: u32) -> Option<i64> {
         let oldest = self.closed.list(self.cold[ordinal].closed).last();
         match oldest {

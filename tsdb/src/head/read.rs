@@ -14,9 +14,12 @@ use super::Head;
 use super::arena::Slot;
 use super::chunk_files::{self, FileMap};
 use super::lane::{LANES, LaneData};
+use super::late::{LateChunk, LatePlace};
 use super::lookup::Address;
 use super::postings;
 use super::slab::Place;
+use crate::chunk::chain::chain_columns;
+use crate::chunk::encode::encode;
 use crate::chunk::{Encoding, decode_all};
 use crate::model::Matcher;
 use crate::query::source::{Order, Selected, SeriesReader, Source};
@@ -75,7 +78,12 @@ impl Head {
 
 impl Source for Head {
     fn time_range_ms(&self) -> (i64, i64) {
-        Head::time_range_ms(self).unwrap_or((i64::MAX, i64::MIN))
+        let (from, through) = Head::time_range_ms(self).unwrap_or((i64::MAX, i64::MIN));
+        match self.late_min_ms.load(std::sync::atomic::Ordering::Acquire) {
+            i64::MAX => (from, through),
+            // What comes out of order is not later than the latest sample.
+            late => (from.min(late), through.max(late)),
+        }
     }
 
     fn select(
@@ -151,15 +159,14 @@ impl Selecting<'_> {
     /// The series that match and may have samples in the range, in the order of the roster.
     fn find(&self, cancel: &Cancel) -> Result<Vec<(u64, Address)>, QueryError> {
         let mut found = Vec::new();
-        if self.from_ms > self.want.through_ms {
-            return Ok(found);
-        }
         for (lane, data) in self.lanes.iter().enumerate() {
             cancel.check()?;
             let ordinals = postings::select(&data.labels, &data.postings, data.count(), &self.want.matchers);
-            let here = ordinals
-                .into_iter()
-                .filter(|&o| has_chunks(data, o, self.from_ms, self.want.through_ms));
+            let here = ordinals.into_iter().filter(|&o| {
+                (self.from_ms <= self.want.through_ms
+                    && has_chunks(data, o, self.from_ms, self.want.through_ms))
+                    || has_late(data, o, self.want.from_ms, self.want.through_ms)
+            });
             found.extend(here.map(|o| (data.cold[o].series, Address::new(lane, o))));
         }
         if self.want.sorted {
@@ -197,8 +204,11 @@ impl Selecting<'_> {
                 })
             }));
             if !self.want.labels_only {
+                let through_ms = self.want.through_ms;
                 self.reader
-                    .note(row, data, at.ordinal(), self.from_ms, self.want.through_ms);
+                    .note(row, data, at.ordinal(), self.from_ms, through_ms);
+                self.reader
+                    .note_late(data, at.ordinal(), self.want.from_ms, through_ms);
             }
         }
         let roster = roster.build();
@@ -225,6 +235,12 @@ pub(crate) fn has_chunks(data: &LaneData, ordinal: u32, from_ms: i64, through_ms
         .any(|(_, chunk)| chunk.min_ms <= through_ms)
 }
 
+/// Whether a series may have samples in the range that came out of order.
+pub(crate) fn has_late(data: &LaneData, ordinal: u32, from_ms: i64, through_ms: i64) -> bool {
+    let late = data.late.get(&ordinal);
+    late.is_some_and(|late| late.touches(from_ms, through_ms))
+}
+
 #[derive(Clone, Copy)]
 enum At {
     File {
@@ -243,6 +259,7 @@ struct Noted {
     min_ms: i64,
     max_ms: i64,
     at: At,
+    is_late: bool,
 }
 
 /// Samples of the series that one selection found.
@@ -302,8 +319,12 @@ impl HeadReader {
                     None => unreachable!("a chunk that is held is in the table"),
                 },
             };
-            let (min_ms, max_ms) = (chunk.min_ms, chunk.max_ms);
-            self.chunks.push(Noted { min_ms, max_ms, at });
+            self.chunks.push(Noted {
+                min_ms: chunk.min_ms,
+                max_ms: chunk.max_ms,
+                at,
+                is_late: false,
+            });
         }
         self.chunks[first..].reverse();
         let hot = &data.hot[ordinal];
@@ -318,12 +339,116 @@ impl HeadReader {
                 }
                 None => self.copy(data, hot.slot, hot.chunk_len(), hot.samples),
             };
-            let max_ms = hot.last_t_ms;
-            self.chunks.push(Noted { min_ms, max_ms, at });
+            self.chunks.push(Noted {
+                min_ms,
+                max_ms: hot.last_t_ms,
+                at,
+                is_late: false,
+            });
         }
         self.ends.push(self.chunks.len());
         if let Some(intervals) = data.tombstones.get(&ordinal) {
             self.tombstones.insert(row, intervals.clone());
+        }
+    }
+
+    /// Notes down what came out of order of the series that was noted last.
+    pub(crate) fn note_late(&mut self, data: &LaneData, ordinal: u32, from_ms: i64, through_ms: i64) {
+        let Some(late) = data.late.get(&ordinal) else {
+            return;
+        };
+        self.note_late_chunks(&late.closed, from_ms, through_ms);
+        for chunk in encode(&late.open_columns(), usize::MAX) {
+            if chunk.min_ms <= through_ms && from_ms <= chunk.max_ms {
+                let at = self.copy_bytes(chunk.encoding, &chunk.bytes);
+                self.push_late(chunk.min_ms, chunk.max_ms, at);
+            }
+        }
+    }
+
+    fn note_late_chunks(&mut self, chunks: &[LateChunk], from_ms: i64, through_ms: i64) {
+        for chunk in chunks {
+            if chunk.min_ms <= through_ms && from_ms <= chunk.max_ms {
+                let at = match &chunk.place {
+                    LatePlace::Memory(encoding, bytes) => self.copy_bytes(*encoding, bytes),
+                    &LatePlace::File { number, offset } => At::File { number, offset },
+                };
+                self.push_late(chunk.min_ms, chunk.max_ms, at);
+            }
+        }
+    }
+
+    fn push_late(&mut self, min_ms: i64, max_ms: i64, at: At) {
+        self.chunks.push(Noted {
+            min_ms,
+            max_ms,
+            at,
+            is_late: true,
+        });
+        if let Some(end) = self.ends.last_mut() {
+            *end = self.chunks.len();
+        }
+    }
+
+    /// Notes down a series with nothing but what was cut of its samples that came out of order.
+    pub(crate) fn note_cut(&mut self, row: usize, data: &LaneData, ordinal: u32, from_ms: i64, to_ms: i64) {
+        self.ends.push(self.chunks.len());
+        if let Some(late) = data.late.get(&ordinal) {
+            self.note_late_chunks(&late.closed[..late.cut], from_ms, to_ms);
+        }
+        if let Some(intervals) = data.tombstones.get(&ordinal) {
+            self.tombstones.insert(row, intervals.clone());
+        }
+    }
+
+    /// Chunks that overlap, put together as Prometheus does it: in the order of their first times.
+    fn read_merged(
+        &self,
+        series: usize,
+        noted: &[Noted],
+        from_ms: i64,
+        through_ms: i64,
+        into: &mut Columns,
+    ) -> Result<(), QueryError> {
+        let mut order: Vec<&Noted> = noted.iter().collect();
+        order.sort_by_key(|noted| (noted.min_ms, noted.is_late));
+        let mut runs = Vec::with_capacity(order.len());
+        for noted in order {
+            let mut run = Columns::default();
+            self.read_chunk(noted, from_ms, through_ms, &mut run)?;
+            runs.push(run);
+        }
+        let row = into.len();
+        chain_columns(&runs.iter().collect::<Vec<_>>(), into);
+        self.remove_deleted(series, row, into);
+        Ok(())
+    }
+
+    fn read_chunk(
+        &self,
+        noted: &Noted,
+        from_ms: i64,
+        through_ms: i64,
+        into: &mut Columns,
+    ) -> Result<(), QueryError> {
+        let from_ms = match noted.is_late {
+            true => from_ms,
+            false => from_ms.max(self.head_from_ms),
+        };
+        if noted.max_ms < from_ms || noted.min_ms > through_ms {
+            return Ok(());
+        }
+        let row = into.len();
+        let (encoding, bytes) = self.bytes(noted.at)?;
+        decode_all(encoding, bytes, into).map_err(QueryError::storage)?;
+        into.trim(row, from_ms, through_ms);
+        Ok(())
+    }
+
+    fn remove_deleted(&self, series: usize, row: usize, into: &mut Columns) {
+        if let Some(intervals) = self.tombstones.get(&series) {
+            let is_deleted = |t_ms| intervals.iter().any(|&(from, to)| (from..=to).contains(&t_ms));
+            into.retain_from(row, |t_ms| !is_deleted(t_ms));
         }
     }
 
@@ -370,20 +495,15 @@ impl SeriesReader for HeadReader {
         through_ms: i64,
         into: &mut Columns,
     ) -> Result<(), QueryError> {
-        let from_ms = from_ms.max(self.head_from_ms);
         let first = if series == 0 { 0 } else { self.ends[series - 1] };
-        for noted in &self.chunks[first..self.ends[series]] {
-            if noted.max_ms < from_ms || noted.min_ms > through_ms {
-                continue;
-            }
-            let row = into.t_ms.len();
-            let (encoding, bytes) = self.bytes(noted.at)?;
-            decode_all(encoding, bytes, into).map_err(QueryError::storage)?;
-            into.trim(row, from_ms, through_ms);
-            if let Some(intervals) = self.tombstones.get(&series) {
-                let is_deleted = |t_ms| intervals.iter().any(|&(from, to)| (from..=to).contains(&t_ms));
-                into.retain_from(row, |t_ms| !is_deleted(t_ms));
-            }
+        let noted = &self.chunks[first..self.ends[series]];
+        if noted.iter().any(|noted| noted.is_late) {
+            return self.read_merged(series, noted, from_ms, through_ms, into);
+        }
+        for noted in noted {
+            let row = into.len();
+            self.read_chunk(noted, from_ms, through_ms, into)?;
+            self.remove_deleted(series, row, into);
         }
         Ok(())
     }

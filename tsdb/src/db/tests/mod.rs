@@ -4,6 +4,7 @@ mod beside;
 mod concurrent;
 mod crash;
 mod histograms;
+mod late;
 mod model;
 mod refusal;
 mod restart;

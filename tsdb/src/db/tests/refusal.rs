@@ -43,10 +43,10 @@ fn records_that_cannot_be_carried_are_named_with_their_place() {
 }
 
 #[test]
-fn out_of_order_samples_are_refused_and_an_empty_log_of_them_is_not() {
+fn a_foreign_record_among_out_of_order_samples_is_named_with_its_place() {
     check_refused(
-        &log_with("/data/wbl", &[&[2, 0]]),
-        "/data/wbl/00000000: at offset 0: out-of-order samples, which this version cannot carry; nothing was changed",
+        &log_with("/data/wbl", &[&[1, 0]]),
+        "/data/wbl/00000000: at offset 0: a record of kind 1, which does not belong here; nothing was changed",
     );
     drop(open(&log_with("/data/wbl", &[])));
 }

@@ -26,6 +26,7 @@ fn written(fs: &MemoryFs, chunks: &[(u64, std::ops::Range<i64>)], file_bytes_max
                 min_ms: times.start,
                 max_ms: times.end - 1,
                 encoding: Encoding::Xor,
+                is_late: false,
                 bytes: from..data.len(),
             }
         })
