@@ -20,7 +20,7 @@ pub(crate) const HOUR_MS: i64 = 3_600_000;
 pub(crate) const MIDDAY_MS: i64 = 1_700_006_400_000;
 
 /// Labels as sorted pairs → samples as (time, bits), staleness markers left out.
-type Contents = BTreeMap<Vec<(String, String)>, Vec<(i64, u64)>>;
+pub(crate) type Contents = BTreeMap<Vec<(String, String)>, Vec<(i64, u64)>>;
 
 /// A running Prometheus on a directory; killed when dropped.
 pub(crate) struct Prometheus {
@@ -42,11 +42,16 @@ impl Prometheus {
             .unwrap()
             .port();
         let config = data.with_extension("yml");
+        let storage = "storage: {tsdb: {out_of_order_time_window: 2h}, exemplars: {max_exemplars: 1000}}\n";
         let jobs = format!(
             "scrape_configs: [{{job_name: test, scrape_interval: 200ms, scrape_timeout: 200ms, \
              static_configs: [{{targets: ['127.0.0.1:{port}']}}]}}]\n"
         );
-        std::fs::write(&config, if scrape { jobs.as_str() } else { "" }).unwrap();
+        std::fs::write(
+            &config,
+            format!("{storage}{}", if scrape { jobs.as_str() } else { "" }),
+        )
+        .unwrap();
         let child = Command::new(program)
             .arg(format!("--config.file={}", config.display()))
             .arg(format!("--storage.tsdb.path={}", data.display()))
@@ -77,8 +82,24 @@ impl Prometheus {
         Some((status, body.to_owned()))
     }
 
+    /// Sends a request with a body; returns the status and the answer.
+    pub(crate) fn post(&self, path: &str, headers: &str, body: &[u8]) -> (u16, String) {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        let length = body.len();
+        write!(
+            stream,
+            "POST {path} HTTP/1.0\r\nHost: x\r\nContent-Length: {length}\r\n{headers}\r\n"
+        )
+        .unwrap();
+        stream.write_all(body).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+    }
+
     /// All samples of job `test` in the `hours` up to `through_ms`.
-    fn contents(&self, through_ms: i64, hours: i64) -> Contents {
+    pub(crate) fn contents(&self, through_ms: i64, hours: i64) -> Contents {
         let query = format!("%7Bjob%3D%22test%22%7D%5B{hours}h%5D");
         let time = format!("{}.{:03}", through_ms / 1000, through_ms % 1000);
         let (status, body) = self
@@ -132,7 +153,7 @@ pub(crate) fn open(data: &Path) -> Db {
     Db::open(Arc::new(RealFs), data, DbOptions::default(), MIDDAY_MS).unwrap()
 }
 
-fn contents(db: &Db, from_ms: i64, through_ms: i64) -> Contents {
+pub(crate) fn contents(db: &Db, from_ms: i64, through_ms: i64) -> Contents {
     let want = Selection::new(vec![Matcher::equal("job", "test")], from_ms, through_ms);
     let read = Queryable::open(db, &[want], &Budget::unlimited(), &Cancel::new()).unwrap();
     let mut columns = Columns::default();
