@@ -143,3 +143,85 @@ impl Values {
         self.baseline
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::encoding::bits::BitWriter;
+
+    fn byte(into: &mut BitWriter, byte: u8) {
+        into.put(u128::from(byte), 8);
+    }
+
+    /// Five samples by the table above; `starts` of them also since when they count.
+    fn example(with_starts: bool) -> Vec<u8> {
+        let mut bits = BitWriter::after(vec![0, 5, if with_starts { 0x82 } else { 0 }]);
+        // Time 100, value 1.0.
+        for part in [0xc8, 0x01] {
+            byte(&mut bits, part);
+        }
+        bits.put(u128::from(1f64.to_bits()), 64);
+        if with_starts {
+            // It began 40 before.
+            byte(&mut bits, 80);
+        }
+        // 15 later, the staleness marker.
+        byte(&mut bits, 15);
+        bits.put(0b111, 3);
+        // 15 later, the value before the marker.
+        bits.put(0b0, 1);
+        if with_starts {
+            // Began 5 before the sample before: 10 101 would be -3, 110 000101 is 5.
+            bits.put(0b11_0000_101, 9);
+        }
+        // The interval grows by one; a XOR in a new window: 2.0 is 1.0 with all exponent bits but one turned.
+        let xor = 1f64.to_bits() ^ 2f64.to_bits();
+        let (leading, trailing) = (xor.leading_zeros(), xor.trailing_zeros());
+        let width = 64 - leading - trailing;
+        bits.put((0b110 << 13) | 1, 16);
+        bits.put(0b110, 3);
+        bits.put(u128::from((leading << 6) | width), 11);
+        bits.put(u128::from(xor >> trailing), width);
+        if with_starts {
+            // No change of the distance.
+            bits.put(0, 1);
+        }
+        // As long an interval, back to 1.0 in the open window.
+        bits.put(0b10, 2);
+        bits.put(0, 1);
+        bits.put(u128::from(xor >> trailing), width);
+        if with_starts {
+            bits.put(0, 1);
+        }
+        bits.into_bytes()
+    }
+
+    #[test]
+    fn the_bits_of_an_example_are_read() {
+        let mut found = Columns::default();
+        decode_all(&example(false), &mut found).unwrap();
+        assert_eq!(found.t_ms, [100, 115, 130, 146, 162]);
+        let bits: Vec<u64> = found.v.iter().map(|v| v.to_bits()).collect();
+        let (one, two) = (1f64.to_bits(), 2f64.to_bits());
+        assert_eq!(bits, [one, STALE_NAN_BITS, one, two, one]);
+        assert!(found.start_ms.is_empty());
+    }
+
+    #[test]
+    fn start_times_are_read_with_their_samples() {
+        let mut found = Columns::default();
+        decode_all(&example(true), &mut found).unwrap();
+        assert_eq!(found.t_ms, [100, 115, 130, 146, 162]);
+        assert_eq!(found.start_ms, [60, 60, 110, 125, 141]);
+    }
+
+    #[test]
+    fn a_chunk_cut_short_is_refused() {
+        let whole = example(false);
+        for len in 0..whole.len() - 1 {
+            let mut found = Columns::default();
+            assert!(decode_all(&whole[..len], &mut found).is_err(), "{len}");
+            assert!(found.is_empty());
+        }
+    }
+}

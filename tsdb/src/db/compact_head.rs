@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use super::{Db, MaintainError};
+use crate::block::meta::FROM_OUT_OF_ORDER;
 use crate::block::{BlockWriter, ChunkToWrite, Meta, Ulid};
 use crate::chunk::encode::encode;
 use crate::fs::error::AtPath;
@@ -16,9 +17,6 @@ use crate::wal::segment;
 
 /// How many samples a chunk of a block holds.
 const SAMPLES_PER_CHUNK: usize = 120;
-
-/// Prometheus' hint on blocks of samples that came out of order.
-const FROM_OUT_OF_ORDER: &str = "from-out-of-order";
 
 impl Db {
     /// Whether the head spans more than one and a half block ranges, so that its oldest can go.

@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicU64;
 use parking_lot::{Mutex, RwLock};
 
 use super::{Db, DbOptions, Stats, lock, reload};
-use crate::block::remove_leftovers;
+use crate::block::{Meta, filenames, remove_leftovers};
 use crate::fs::{FileError, Vfs};
 use crate::head::replay::Replayed;
 use crate::head::{HeadOptions, wal_dir};
@@ -134,6 +134,11 @@ impl Db {
     }
 
     fn open_locked(fs: Arc<dyn Vfs>, dir: &Path, options: DbOptions, now_ms: i64) -> Result<Self, OpenError> {
+        for name in fs.list(dir).map_err(|e| OpenError::io(dir, e))? {
+            if filenames::block_ulid(&name).is_some() && Meta::repair_version(&*fs, &dir.join(&name))? {
+                tracing::info!(block = name, "Fixed broken block");
+            }
+        }
         let loaded = reload::load(&*fs, dir, &[])?;
         let in_blocks = loaded.blocks.iter().map(|block| block.meta());
         let min_valid_ms = in_blocks
