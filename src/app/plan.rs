@@ -136,6 +136,11 @@ impl Plan {
                 defaults.chunk_segment_bytes,
             ),
             no_lockfile: flags.bool("storage.tsdb.no-lockfile"),
+            out_of_order_window_ms: self.loaded.config.storage.tsdb.out_of_order_time_window_ms,
+            exemplars_max: super::storage::exemplars_max(
+                self.flags.features.has("exemplar-storage"),
+                &self.loaded.config.storage,
+            ),
             ..defaults
         }
     }
@@ -217,6 +222,7 @@ pub(super) fn web_options(plan: &Plan) -> WebOptions {
         max_connections: usize::try_from(flags.int("web.max-connections")).unwrap_or(1),
         route_prefix: plan.route_prefix.clone(),
         enable_lifecycle: flags.bool("web.enable-lifecycle"),
+        enable_admin_api: flags.bool("web.enable-admin-api"),
         cors_origin: plan.cors_origin.clone(),
     }
 }

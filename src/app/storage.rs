@@ -13,10 +13,23 @@ use tsdb::fs::RealFs;
 
 use super::clock;
 use super::late_storage::LateStorage;
+use crate::config::storage::StorageConfig;
 use crate::telemetry::Registry;
 
 /// How often what was committed is made to survive a power cut.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
+
+/// How many exemplars are kept where storing them is on and the configuration does not say: as in Prometheus.
+const EXEMPLARS_MAX: usize = 100_000;
+
+/// How many exemplars are kept.
+pub(super) fn exemplars_max(keeps_exemplars: bool, config: &StorageConfig) -> usize {
+    match (keeps_exemplars, config.max_exemplars) {
+        (false, _) => 0,
+        (true, None) => EXEMPLARS_MAX,
+        (true, Some(max)) => usize::try_from(max).unwrap_or(0),
+    }
+}
 
 /// How many levels below normal the maintenance thread runs.
 const NICE: i32 = 10;
@@ -65,6 +78,17 @@ impl Storage {
     /// Progress of the replay.
     pub(super) fn options(&self) -> &DbOptions {
         &self.options
+    }
+
+    /// Puts into effect what of the section can change while running.
+    ///
+    /// # Errors
+    /// When the log of samples out of order cannot be begun.
+    pub(super) fn apply(&self, keeps_exemplars: bool, config: &StorageConfig) -> Result<(), String> {
+        let Some(db) = self.late.get() else { return Ok(()) };
+        db.set_exemplars_max(exemplars_max(keeps_exemplars, config));
+        db.set_out_of_order_window_ms(config.tsdb.out_of_order_time_window_ms)
+            .map_err(|error| format!("out_of_order_time_window: {error}"))
     }
 
     /// Whether the disk still takes what is written.

@@ -36,6 +36,7 @@ pub use crate::head::exemplars::{ExemplarStatus, SeriesExemplars};
 pub use maintenance::{MaintainError, Maintained};
 pub use open::OpenError;
 pub use options::DbOptions;
+pub use reload::read_blocks;
 pub use stats::{HeadStatus, Stats, StatusEntry};
 
 use crate::batch::{AppendError, AppendOptions, Appendable, Batch, Receipt, SeriesRef};

@@ -10,10 +10,10 @@ use std::sync::atomic::AtomicU64;
 use parking_lot::{Mutex, RwLock};
 
 use super::{Db, DbOptions, Stats, lock, reload};
-use crate::block::{Meta, filenames, remove_leftovers};
-use crate::fs::{FileError, Vfs};
+use crate::block::{Block, Meta, filenames, remove_leftovers};
+use crate::fs::{FileError, MemoryFs, Vfs};
 use crate::head::replay::Replayed;
-use crate::head::{HeadOptions, wal_dir};
+use crate::head::{Head, HeadOptions, wal_dir};
 use crate::query::Cancel;
 use crate::wal::WalError;
 
@@ -113,6 +113,48 @@ impl std::error::Error for OpenError {
 }
 
 impl Db {
+    /// Opens the database in `dir` for reading alone: nothing there is changed, damage is passed over, and
+    /// what is appended stays in memory. Another process may hold the directory.
+    ///
+    /// # Errors
+    /// When it holds what this version cannot carry, a checkpoint or a block is damaged, or the system refuses.
+    pub fn open_read_only(fs: Arc<dyn Vfs>, dir: &Path, now_ms: i64) -> Result<Self, OpenError> {
+        let options = DbOptions::default();
+        let loaded = reload::load(&*fs, dir, &[])?;
+        let head_options = head_options(&options);
+        let progress = &options.progress;
+        let min_valid_ms = loaded.min_valid_ms();
+        let mut replayed = Replayed::read(&*fs, dir, &head_options, min_valid_ms, progress)?;
+        replayed.pass_over_damage();
+        // Whatever is written goes there.
+        let memory: Arc<dyn Vfs> = Arc::new(MemoryFs::new());
+        let head = replayed.open(Arc::clone(&memory), dir, head_options, now_ms)?;
+        Ok(Self::assemble(memory, dir, options, head, loaded.blocks, now_ms))
+    }
+
+    fn assemble(
+        fs: Arc<dyn Vfs>,
+        dir: &Path,
+        options: DbOptions,
+        head: Head,
+        blocks: Vec<Arc<Block>>,
+        now_ms: i64,
+    ) -> Self {
+        Self {
+            fs,
+            dir: dir.to_owned(),
+            options,
+            head: Arc::new(head),
+            blocks: RwLock::new(Arc::new(blocks)),
+            maintaining: Mutex::default(),
+            truncated_ms: Mutex::new(i64::MIN),
+            lock: Mutex::default(),
+            stopping: Cancel::new(),
+            stats: Stats::default(),
+            ulids: AtomicU64::new(now_ms.cast_unsigned()),
+        }
+    }
+
     /// Opens the database in `dir`, which is made if it does not exist.
     ///
     /// # Errors
@@ -140,36 +182,22 @@ impl Db {
             }
         }
         let loaded = reload::load(&*fs, dir, &[])?;
-        let in_blocks = loaded.blocks.iter().map(|block| block.meta());
-        let min_valid_ms = in_blocks
-            .filter(|meta| meta.compaction.hints.is_empty())
-            .map(|meta| meta.max_ms)
-            .max()
-            .unwrap_or(i64::MIN);
-        let head_options = HeadOptions {
-            chunk_range_ms: options.min_block_ms.max(1),
-            compression: options.wal_compression,
-            segment_bytes: options.wal_segment_bytes,
-            exemplars_max: options.exemplars_max,
-            window_ms: options.out_of_order_window_ms.max(0),
-        };
+        let min_valid_ms = loaded.min_valid_ms();
+        let head_options = head_options(&options);
         let replayed = Replayed::read(&*fs, dir, &head_options, min_valid_ms, &options.progress)?;
         clean_up(&*fs, dir, now_ms)?;
         let head = replayed.open(Arc::clone(&fs), dir, head_options, now_ms)?;
-        let db = Self {
-            fs,
-            dir: dir.to_owned(),
-            options,
-            head: Arc::new(head),
-            blocks: RwLock::new(Arc::new(loaded.blocks)),
-            maintaining: Mutex::default(),
-            truncated_ms: Mutex::new(i64::MIN),
-            lock: Mutex::default(),
-            stopping: Cancel::new(),
-            stats: Stats::default(),
-            ulids: AtomicU64::new(now_ms.cast_unsigned()),
-        };
-        Ok(db)
+        Ok(Self::assemble(fs, dir, options, head, loaded.blocks, now_ms))
+    }
+}
+
+fn head_options(options: &DbOptions) -> HeadOptions {
+    HeadOptions {
+        chunk_range_ms: options.min_block_ms.max(1),
+        compression: options.wal_compression,
+        segment_bytes: options.wal_segment_bytes,
+        exemplars_max: options.exemplars_max,
+        window_ms: options.out_of_order_window_ms.max(0),
     }
 }
 

@@ -443,6 +443,12 @@ impl Replayed {
         }
     }
 
+    /// Takes what was read up to damage for all there is, as a reader does who repairs nothing.
+    pub(crate) fn pass_over_damage(&mut self) {
+        (self.damage, self.late_damage, self.scan.damage) = (None, None, None);
+        self.scan.unusable.clear();
+    }
+
     /// The write-behind log, if there is a window, or something in it already.
     fn open_late_log(
         &self,

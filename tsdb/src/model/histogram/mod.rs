@@ -5,6 +5,7 @@
 //!
 //! Whether one can be stored says `check`, whether two are one sample says `same`.
 
+mod buckets;
 mod check;
 mod resolution;
 mod same;
@@ -13,6 +14,7 @@ use std::ops::RangeInclusive;
 
 use super::{is_stale, stale_marker};
 
+pub use buckets::Bucket;
 pub use check::HistogramError;
 
 /// What is known about a counter reset between this histogram and the one before it.
