@@ -128,7 +128,11 @@ impl Plan {
             min_block_ms,
             max_block_ms: max_block_ms.max(min_block_ms),
             retention_ms: retention.time_ms,
-            retention_bytes: retention.size_bytes,
+            retention_bytes: match retention.percentage {
+                // The share of the file system counts before the size.
+                share if share > 0.0 => share_bytes(&self.data_dir, share),
+                _ => retention.size_bytes,
+            },
             wal_compression: compression,
             wal_segment_bytes: bytes_or("storage.tsdb.wal-segment-size", defaults.wal_segment_bytes),
             chunk_segment_bytes: bytes_or(
@@ -155,6 +159,16 @@ impl Plan {
             let _shown = self.flags.put(name, &value);
         }
     }
+}
+
+/// So many percent of the file system that the directory is on, or will be on once it is made.
+fn share_bytes(dir: &Path, percentage: f64) -> u64 {
+    let total = dir
+        .ancestors()
+        .chain([Path::new(".")])
+        .find_map(|place| rustix::fs::statvfs(place).ok())
+        .map_or(0, |system| system.f_blocks.saturating_mul(system.f_frsize));
+    (total as f64 * percentage / 100.0) as u64
 }
 
 /// The longest block that merging makes, unless told otherwise: 31 days.

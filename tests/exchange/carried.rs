@@ -26,7 +26,7 @@ struct Kind<'a> {
 #[track_caller]
 fn answers(server: &Server, through_ms: i64) -> (serde_json::Value, serde_json::Value) {
     let time = format!("{}.{:03}", through_ms / 1000, through_ms % 1000);
-    let samples = server.query("{__name__=~\"load.*\"}[5m]", &format!("time={time}"));
+    let samples = server.query("{__name__=~\"load.*\"}[5m]", &time);
     let params = http::encode(&[("query", "load_total"), ("start", "0"), ("end", &time)]);
     let url = format!("{}/api/v1/query_exemplars?{params}", server.url);
     let answer = http::request("GET", &url, &[], None).expect("an answer");

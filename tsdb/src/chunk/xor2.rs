@@ -172,7 +172,7 @@ mod tests {
         bits.put(0b0, 1);
         if with_starts {
             // Began 5 before the sample before: 10 101 would be -3, 110 000101 is 5.
-            bits.put(0b11_0000_101, 9);
+            bits.put(0b1_1000_0101, 9);
         }
         // The interval grows by one; a XOR in a new window: 2.0 is 1.0 with all exponent bits but one turned.
         let xor = 1f64.to_bits() ^ 2f64.to_bits();

@@ -43,12 +43,15 @@ pub(crate) fn path(dir: &Path, number: u32) -> PathBuf {
     dir.join(format!("{number:06}"))
 }
 
-/// What was found at the opening: (series, file, offset), by series and then in the order of writing.
+/// A chunk that was found: (series, file, offset).
+type Found = (u64, u32, u32);
+
+/// What was found at the opening, by series and then in the order of writing.
 #[derive(Default)]
 pub(crate) struct Scan {
-    pub(crate) chunks: Vec<(u64, u32, u32)>,
+    pub(crate) chunks: Vec<Found>,
     /// Likewise, of chunks whose samples came out of order.
-    pub(crate) late: Vec<(u64, u32, u32)>,
+    pub(crate) late: Vec<Found>,
     /// The place of the last chunk of all.
     pub(crate) last: Option<(u32, u32)>,
     pub(crate) files: BTreeMap<u32, Mapped>,
@@ -69,7 +72,7 @@ impl Scan {
         self.find(&self.late, series)
     }
 
-    fn find<'a>(&'a self, all: &'a [(u64, u32, u32)], series: u64) -> impl Iterator<Item = Closed> + 'a {
+    fn find<'a>(&'a self, all: &'a [Found], series: u64) -> impl Iterator<Item = Closed> + 'a {
         let from = all.partition_point(|c| c.0 < series);
         all[from..]
             .iter()
@@ -137,7 +140,7 @@ fn scan_file(
     all: &[u8],
     number: u32,
     path: &Path,
-    (into, late): (&mut Vec<(u64, u32, u32)>, &mut Vec<(u64, u32, u32)>),
+    (into, late): (&mut Vec<Found>, &mut Vec<Found>),
     last_ms: &mut hashbrown::HashMap<u64, i64>,
 ) -> Result<Option<(usize, &'static str)>, WalError> {
     if all.len() < FILE_HEADER_BYTES || all[..4] != MAGIC.to_be_bytes() {

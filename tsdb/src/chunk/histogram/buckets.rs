@@ -60,7 +60,8 @@ pub(super) fn counters<C: PartialOrd + Default + Copy>(
                 if count > count_now {
                     return None;
                 }
-                (a.next(), b.next());
+                a.next();
+                b.next();
                 (a_at, b_at) = (a_at + 1, b_at + 1);
             }
             (Some((index, count)), other) if other.is_none_or(|(other, _)| index < other) => {
