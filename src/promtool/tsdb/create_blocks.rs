@@ -120,7 +120,7 @@ fn write(out: &Path, gathered: &Gathered) -> Result<Option<Arc<Block>>, String> 
     let Some((min_ms, max_ms)) = times.map(|t| (t, t)).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))) else {
         return Ok(None);
     };
-    let now_ms = i64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0);
+    let now_ms = jiff::Timestamp::now().as_millisecond();
     let random = foldhash::quality::RandomState::default();
     let bits = (u128::from(random.hash_one(min_ms)) << 64) | u128::from(random.hash_one(max_ms));
     let meta = Meta::of_head(Ulid::new(now_ms, bits), min_ms, max_ms + 1);

@@ -1,3 +1,5 @@
+//! Chunks of histograms: what fits, round trips, bytes, damage.
+
 use proptest::prelude::*;
 
 use super::Appender;
