@@ -246,6 +246,25 @@ fn send(prometheus: &Prometheus, step: i64) {
 }
 
 #[track_caller]
+fn check_same(found: &Contents, expected: &Contents, what: &str) {
+    for (labels, samples) in expected {
+        let found = found.get(labels).map_or(&[][..], Vec::as_slice);
+        let lacking: Vec<_> = samples.iter().filter(|sample| !found.contains(sample)).collect();
+        let more: Vec<_> = found.iter().filter(|sample| !samples.contains(sample)).collect();
+        assert!(
+            lacking.is_empty() && more.is_empty(),
+            "{what}: {labels:?} lacks {} of {} samples, {:?}, and has {} of its own, {:?}",
+            lacking.len(),
+            samples.len(),
+            lacking.first(),
+            more.len(),
+            more.first()
+        );
+    }
+    assert_eq!(found.len(), expected.len(), "{what}: other series");
+}
+
+#[track_caller]
 fn check_we_read_prometheus(steps: i64, in_good_order: bool) {
     let scratch = scratch();
     let data = scratch.path().join("data");
@@ -263,7 +282,7 @@ fn check_we_read_prometheus(steps: i64, in_good_order: bool) {
     assert!(late > 100, "only {late} samples came late");
     prometheus.stop(in_good_order);
     let db = open(&data);
-    assert!(contents(&db, from_ms, end_ms) == theirs, "we see something else");
+    check_same(&contents(&db, from_ms, end_ms), &theirs, "we see something else");
     assert_eq!(our_exemplars(&db), exemplars);
     db.maintain(end_ms).unwrap();
     assert!(contents(&db, from_ms, end_ms) == theirs, "maintenance changed it");
@@ -282,7 +301,8 @@ fn check_we_read_prometheus(steps: i64, in_good_order: bool) {
 fn we_read_what_came_late_to_prometheus() {
     check_we_read_prometheus(400, true);
     check_we_read_prometheus(400, false);
-    check_we_read_prometheus(1000, false);
+    // Not killed: while it compacts what came late, it loses some of it with the write buffer of its chunks.
+    check_we_read_prometheus(1000, true);
 }
 
 #[test]
