@@ -1,14 +1,19 @@
 //! The server seen from outside, and the shape of the tree.
 
 mod alerts;
+mod aws;
 mod binary;
 mod churn;
 mod compatibility;
+mod config_corpus;
 mod crash;
+mod discovery;
 mod exchange;
 mod http_client;
+mod kubernetes;
 mod promtool;
 mod receiver;
+mod remote_write;
 mod scraping;
 mod stacks;
 mod support;

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Brings the real counterparts (Prometheus, promtool, Alertmanager, node_exporter, VictoriaMetrics) for the
-# side-by-side tests and benches, unpacked from Debian packages; of the machine only a link for Alertmanager's
-# templates changes.
+# Brings the real counterparts (Prometheus, promtool, Alertmanager, node_exporter, VictoriaMetrics, dnsmasq) for the
+# side-by-side tests and benches, unpacked from Debian packages, and moto, which stands in for AWS, from PyPI;
+# of the machine only a link for Alertmanager's templates changes.
 #
 #   tests/peers.sh [DIR] [PACKAGE ...]
 #
@@ -42,8 +42,33 @@ if [ ${#missing[@]} -gt 0 ]; then
     rm -rf "$work"
   done
 fi
+
+# dnsmasq is linked with libraries, so it comes from the machine's own suite, with those that machines lack.
+own=$dir/unpacked/own
+if [ ! -e "$own" ]; then
+  apt=(-o "Dir::State::Lists=$dir/apt/own" -o "Dir::Cache=$dir/apt/cache" -o APT::Sandbox::User=root)
+  mkdir -p "$dir/apt/own/partial"
+  work=$(mktemp -d "$dir/apt/XXXXXX")
+  if apt-get "${apt[@]}" -qq update && (cd "$work" && apt-get "${apt[@]}" -qq download dnsmasq-base); then
+    for library in libnetfilter-conntrack3 libnfnetlink0 libmnl0 libnftables1 libnftnl11 libxtables12 libjansson4; do
+      (cd "$work" && apt-get "${apt[@]}" -qq download "$library") ||
+        echo "peers: there is no $library here, dnsmasq may not start" >&2
+    done
+    for package in "$work"/*.deb; do dpkg -x "$package" "$work/root"; done
+    mv "$work/root" "$own"
+  else
+    echo "peers: there is no dnsmasq here" >&2
+  fi
+  rm -rf "$work"
+fi
+if [ -e "$own/usr/sbin/dnsmasq" ]; then
+  libraries=$(find "$own" -name '*.so.*' -printf '%h\n' | sort -u | paste -sd :)
+  rm -f "$dir/bin/dnsmasq"
+  printf '#!/bin/sh\nLD_LIBRARY_PATH=%s exec %s "$@"\n' "$libraries" "$own/usr/sbin/dnsmasq" >"$dir/bin/dnsmasq"
+  chmod +x "$dir/bin/dnsmasq"
+fi
 for binary in "$dir"/unpacked/*/usr/bin/* "$dir"/unpacked/*/usr/sbin/*; do
-  [ -f "$binary" ] && ln -sf "$binary" "$dir/bin/$(basename "$binary")"
+  [ -f "$binary" ] && [ "${binary#"$own"}" = "$binary" ] && ln -sf "$binary" "$dir/bin/$(basename "$binary")"
 done
 # Debian's Alertmanager reads its templates from a fixed place, wherever its binary lies: they are linked there,
 # if that place is free and may be written.
@@ -52,4 +77,13 @@ if [ -d "$templates" ] && [ ! -e /usr/share/prometheus/alertmanager ]; then
   { mkdir -p /usr/share/prometheus && ln -sfn "$templates" /usr/share/prometheus/alertmanager; } 2>/dev/null ||
     echo "peers: /usr/share/prometheus/alertmanager cannot be made, so Alertmanager will not start" >&2
 fi
+# What PyPI has, each in an environment of its own: NAME BINARY REQUIREMENT.
+while read -r name binary requirement; do
+  [ ! -e "$dir/bin/$binary" ] || continue
+  { python3 -m venv "$dir/$name" && "$dir/$name/bin/pip" install --quiet "$requirement" &&
+    ln -sf "$dir/$name/bin/$binary" "$dir/bin/$binary"; } ||
+    echo "peers: $requirement cannot be had from PyPI, so the tests will skip what needs $binary" >&2
+done <<'PYPI'
+moto moto_server moto[server,ec2,sts]
+PYPI
 ls "$dir/bin"

@@ -2,11 +2,17 @@
 
 pub(crate) mod differences;
 pub(crate) mod exporter;
+pub(crate) mod fake_api;
+pub(crate) mod fake_consul;
 pub(crate) mod http;
+// Shared with the tests of the discovery itself, which use other parts of it.
+#[allow(dead_code, reason = "each of its two users needs a part of it")]
+pub(crate) mod kubernetes;
 pub(crate) mod peers;
 pub(crate) mod samples;
 pub(crate) mod server;
 pub(crate) mod web;
+pub(crate) mod write_request;
 
 use std::path::PathBuf;
 

@@ -39,10 +39,13 @@ impl<'n> Fields<'n> {
         entry.map_or(self.mark, |entry| entry.key_mark)
     }
 
-    /// Whether `key` is there with a value other than null. Ask before taking.
-    pub fn has(&self, key: &str) -> bool {
-        let mut entries = self.entries.iter();
-        entries.any(|entry| entry.key == key && !entry.value.is_null())
+    /// Whether `key` is there with a value other than null and the empty text. Ask before taking.
+    pub fn says(&self, key: &str) -> bool {
+        let entry = self.entries.iter().find(|entry| entry.key == key);
+        entry.is_some_and(|entry| {
+            let is_empty = entry.value.scalar().is_some_and(|scalar| scalar.text.is_empty());
+            !is_empty && !entry.value.is_null()
+        })
     }
 
     /// Whether `key` is there with a list that is not empty. Ask before taking.
@@ -67,6 +70,14 @@ impl Decoder {
             .take(key)
             .and_then(|node| self.string(node))
             .unwrap_or_default()
+    }
+
+    /// A text that is `default` unless written.
+    pub fn text_or(&mut self, fields: &mut Fields<'_>, key: &str, default: &str) -> String {
+        match fields.take(key) {
+            Some(node) => self.string(node).unwrap_or_default(),
+            None => default.to_owned(),
+        }
     }
 
     /// A secret, empty unless written.
@@ -132,6 +143,14 @@ impl Decoder {
             .take(key)
             .and_then(|node| self.uint(node, "uint"))
             .unwrap_or_default()
+    }
+
+    /// A number.
+    pub fn int_of(&mut self, fields: &mut Fields<'_>, key: &str, default: i64) -> i64 {
+        match fields.take(key) {
+            Some(node) => self.int(node, "int").unwrap_or(default),
+            None => default,
+        }
     }
 
     /// A size in bytes, 0 unless written; below 0 counts as none.

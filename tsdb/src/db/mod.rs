@@ -23,6 +23,7 @@ mod reload;
 mod snapshot;
 mod stats;
 mod truncate;
+mod watch;
 
 use std::fmt;
 use std::io;
