@@ -3,8 +3,8 @@
 
 use super::buckets::{Difference, gauges, widen_spans};
 use super::{Form, HEADER_BYTES, RESET_AT, RESET_MASK, Reset};
+use crate::chunk::Encoding;
 use crate::chunk::varbit::put_int;
-use crate::chunk::{ChunkError, Encoding};
 use crate::encoding::bits::BitWriter;
 use crate::model::histogram::CUSTOM_BUCKETS_SCHEMA;
 use crate::model::{ResetHint, is_stale};
@@ -236,16 +236,5 @@ impl<F: Form> Appender<F> {
     /// The last sample, its empty buckets perhaps more than it had when it came.
     pub fn last(&self) -> &F {
         &self.last
-    }
-
-    /// Continues a chunk that was read back.
-    ///
-    /// # Errors
-    /// When the bytes are no chunk of this form.
-    pub fn resume(bytes: &[u8]) -> Result<Self, ChunkError> {
-        let mut again = Self::default();
-        super::decode::each::<F>(bytes, |t_ms, histogram| again.put(t_ms, histogram))?;
-        again.set_reset(Reset::of(bytes[RESET_AT]));
-        Ok(again)
     }
 }
