@@ -557,12 +557,7 @@ fn expressions_are_formatted_and_edited_alike() {
 #[test]
 fn what_is_not_built_is_refused_by_name() {
     for (line, name) in [
-        ("tsdb analyze", "'tsdb analyze'"),
-        ("tsdb list data", "'tsdb list'"),
-        (
-            "tsdb create-blocks-from openmetrics x",
-            "'tsdb create-blocks-from openmetrics'",
-        ),
+        ("tsdb bench write", "'tsdb bench write'"),
         ("debug all http://x", "'debug all'"),
         ("push metrics http://x", "'push metrics'"),
         ("check healthy", "'check healthy'"),
@@ -764,4 +759,59 @@ fn prometheus_own_scripts_hold() {
         let outcome = run(&server::promtool(), &directory, &args, b"");
         assert_eq!(outcome.code, Some(0), "{name}:\n{}", outcome.out);
     }
+}
+
+/// Samples of two hours and more, some in one series and some in others.
+const BACKFILL: &str = "# TYPE a counter
+a_total{x=\"1\"} 1 1700000000
+a_total{x=\"1\"} 2.5 1700000015
+a_total{x=\"2\",y=\"q\\\"r\"} 1e21 1700007300
+# TYPE b gauge
+b 0.000001 1700000003.5
+b NaN 1700030000
+# EOF
+";
+
+#[test]
+fn data_directories_are_made_and_shown_as_the_real_promtool_does_it() {
+    let Some(real) = peers::promtool("data directories beside the peer") else {
+        return;
+    };
+    let dir = tempfile::tempdir().expect("a directory");
+    fs::write(dir.path().join("in.om"), BACKFILL).expect("write");
+    let sorted = |program: &Path, args: &[&str]| {
+        let outcome = run(program, dir.path(), args, b"");
+        assert_eq!(outcome.code, Some(0), "{args:?}: {}", outcome.err);
+        let mut lines: Vec<String> = outcome.out.lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    let mut dumps = Vec::new();
+    for (program, data) in [(&real, "theirs"), (&server::promtool(), "ours")] {
+        let made = sorted(
+            program,
+            &["tsdb", "create-blocks-from", "openmetrics", "in.om", data],
+        );
+        assert_eq!(made.len(), 4, "a header and three blocks: {made:?}");
+        // The real one does not dump a directory that was never a server's.
+        fs::create_dir_all(dir.path().join(data).join("wal")).expect("a directory");
+        for args in [
+            &["tsdb", "list"][..],
+            &["tsdb", "list", "--human-readable"],
+            &["tsdb", "dump"],
+            &["tsdb", "dump", "--match={x=\"1\"}", "--max-time=1700000000000"],
+            &["tsdb", "dump-openmetrics"],
+            &["tsdb", "analyze", "--extended"],
+        ] {
+            let args: Vec<&str> = args.iter().copied().chain([data]).collect();
+            assert_eq!(
+                sorted(&server::promtool(), &args),
+                sorted(&real, &args),
+                "{args:?}"
+            );
+        }
+        dumps.push(sorted(&real, &["tsdb", "dump", data]));
+    }
+    assert_eq!(dumps[0].len(), 5);
+    assert_eq!(dumps[0], dumps[1], "the blocks hold the same");
 }

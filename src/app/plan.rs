@@ -129,7 +129,11 @@ impl Plan {
             min_block_ms,
             max_block_ms: max_block_ms.max(min_block_ms),
             retention_ms: retention.time_ms,
-            retention_bytes: retention.size_bytes,
+            retention_bytes: match retention.percentage {
+                // The share of the file system counts before the size.
+                share if share > 0.0 => share_bytes(&self.data_dir, share),
+                _ => retention.size_bytes,
+            },
             wal_compression: compression,
             wal_segment_bytes: bytes_or("storage.tsdb.wal-segment-size", defaults.wal_segment_bytes),
             chunk_segment_bytes: bytes_or(
@@ -137,6 +141,11 @@ impl Plan {
                 defaults.chunk_segment_bytes,
             ),
             no_lockfile: flags.bool("storage.tsdb.no-lockfile"),
+            out_of_order_window_ms: self.loaded.config.storage.tsdb.out_of_order_time_window_ms,
+            exemplars_max: super::storage::exemplars_max(
+                self.flags.features.has("exemplar-storage"),
+                &self.loaded.config.storage,
+            ),
             ..defaults
         }
     }
@@ -151,6 +160,16 @@ impl Plan {
             let _shown = self.flags.put(name, &value);
         }
     }
+}
+
+/// So many percent of the file system that the directory is on, or will be on once it is made.
+fn share_bytes(dir: &Path, percentage: f64) -> u64 {
+    let total = dir
+        .ancestors()
+        .chain([Path::new(".")])
+        .find_map(|place| rustix::fs::statvfs(place).ok())
+        .map_or(0, |system| system.f_blocks.saturating_mul(system.f_frsize));
+    (total as f64 * percentage / 100.0) as u64
 }
 
 /// The longest block that merging makes, unless told otherwise: 31 days.
@@ -218,6 +237,7 @@ pub(super) fn web_options(plan: &Plan) -> WebOptions {
         max_connections: usize::try_from(flags.int("web.max-connections")).unwrap_or(1),
         route_prefix: plan.route_prefix.clone(),
         enable_lifecycle: flags.bool("web.enable-lifecycle"),
+        enable_admin_api: flags.bool("web.enable-admin-api"),
         cors_origin: plan.cors_origin.clone(),
     }
 }

@@ -9,6 +9,7 @@ use tracing::{error, info, warn};
 use super::clock;
 use super::load::{Loaded, Loader};
 use super::reload_state::ReloadState;
+use super::storage::Storage;
 use super::views::Current;
 use crate::discovery;
 use crate::notifier::NotifierManager;
@@ -20,6 +21,9 @@ use crate::scrape::ScrapeManager;
 /// The components that follow a configuration.
 #[derive(Debug)]
 pub(super) struct Followers {
+    pub(super) storage: Arc<Storage>,
+    /// Whether exemplar storage is on.
+    pub(super) keeps_exemplars: bool,
     pub(super) engine: Arc<Engine>,
     pub(super) queries: Arc<Queries>,
     pub(super) notifier: NotifierManager,
@@ -142,6 +146,9 @@ impl Reloader {
             .set(log)
             .map_err(|error| format!("query log: {error}"))?;
         followers.queries.note_log_enabled(log.is_some());
+        followers
+            .storage
+            .apply(followers.keeps_exemplars, &config.storage)?;
         followers.notifier.apply(&config.alerting, external_labels)?;
         followers
             .scrape

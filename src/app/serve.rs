@@ -17,7 +17,7 @@ use super::plan::{self, Plan};
 use super::reload::{Followers, Reloader};
 use super::reload_state::ReloadState;
 use super::storage::{self, Storage};
-use super::views::{Alertmanagers, Current, Orders, Status, Written};
+use super::views::{Alertmanagers, Current, Orders, Status, Stored, Written};
 use super::{clock, demo, logging, sink, urls};
 use crate::cli::Flags;
 use crate::discovery::{self, DiscoveryMetrics};
@@ -88,6 +88,8 @@ pub(super) async fn serve(
 
     let (current, reload_state) = (Current::default(), Arc::new(ReloadState::new(&registry)));
     let followers = Followers {
+        storage: Arc::clone(&storage),
+        keeps_exemplars: plan.flags.features.has("exemplar-storage"),
         engine,
         queries: Arc::clone(&queries),
         notifier: notifier.clone(),
@@ -109,6 +111,7 @@ pub(super) async fn serve(
         targets: Arc::new(scrape.targets()),
         rules: Arc::clone(&rules) as _,
         alertmanagers: Arc::new(Alertmanagers(notifier.clone())),
+        storage: Arc::new(Stored(storage.late.clone())),
         status: Arc::new(Status {
             late: storage.late.clone(),
             current,

@@ -13,10 +13,23 @@ use tsdb::fs::RealFs;
 
 use super::clock;
 use super::late_storage::LateStorage;
+use crate::config::storage::StorageConfig;
 use crate::telemetry::Registry;
 
 /// How often what was committed is made to survive a power cut.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
+
+/// How many exemplars are kept where storing them is on and the configuration does not say: as in Prometheus.
+const EXEMPLARS_MAX: usize = 100_000;
+
+/// How many exemplars are kept.
+pub(super) fn exemplars_max(keeps_exemplars: bool, config: &StorageConfig) -> usize {
+    match (keeps_exemplars, config.max_exemplars) {
+        (false, _) => 0,
+        (true, None) => EXEMPLARS_MAX,
+        (true, Some(max)) => usize::try_from(max).unwrap_or(0),
+    }
+}
 
 /// How many levels below normal the maintenance thread runs.
 const NICE: i32 = 10;
@@ -65,6 +78,17 @@ impl Storage {
     /// Progress of the replay.
     pub(super) fn options(&self) -> &DbOptions {
         &self.options
+    }
+
+    /// Puts into effect what of the section can change while running.
+    ///
+    /// # Errors
+    /// When the log of samples out of order cannot be begun.
+    pub(super) fn apply(&self, keeps_exemplars: bool, config: &StorageConfig) -> Result<(), String> {
+        let Some(db) = self.late.get() else { return Ok(()) };
+        db.set_exemplars_max(exemplars_max(keeps_exemplars, config));
+        db.set_out_of_order_window_ms(config.tsdb.out_of_order_time_window_ms)
+            .map_err(|error| format!("out_of_order_time_window: {error}"))
     }
 
     /// Whether the disk still takes what is written.
@@ -168,6 +192,16 @@ fn of_db(counter: fn(&tsdb::db::Stats) -> &AtomicU64, db: &Db) -> f64 {
 
 /// Counters read from the database: name, help, where.
 const COUNTERS: &[(&str, &str, Read)] = &[
+    (
+        "prometheus_tsdb_exemplar_exemplars_appended_total",
+        "Total number of appended exemplars.",
+        |db| head(|s| &s.exemplars_appended, db),
+    ),
+    (
+        "prometheus_tsdb_exemplar_out_of_order_exemplars_total",
+        "Total number of out of order exemplar ingestion failed attempts.",
+        |db| head(|s| &s.exemplars_out_of_order, db),
+    ),
     (
         "prometheus_tsdb_compactions_triggered_total",
         "Total number of triggered compactions for the partition.",
@@ -358,18 +392,33 @@ const GAUGES: &[(&str, &str, Read)] = &[
         |db| db.options().retention_ms as f64 / 1000.0,
     ),
     (
+        "prometheus_tsdb_exemplar_exemplars_in_storage",
+        "Number of exemplars currently in circular storage.",
+        |db| db.exemplar_status().stored as f64,
+    ),
+    (
+        "prometheus_tsdb_exemplar_series_with_exemplars_in_storage",
+        "Number of series with exemplars currently in circular storage.",
+        |db| db.exemplar_status().series as f64,
+    ),
+    (
+        "prometheus_tsdb_exemplar_max_exemplars",
+        "Total number of exemplars the exemplar storage can store, resizeable.",
+        |db| db.exemplar_status().max as f64,
+    ),
+    (
         "prometheus_tsdb_retention_limit_bytes",
         "Max number of bytes to be retained in the tsdb blocks, configured 0 means disabled",
         |db| db.options().retention_bytes as f64,
     ),
 ];
 
-/// Counters with a `type` label, of which floats are the only kind yet.
+/// Counters with a `type` label that are told for all kinds together.
 const FLOAT_COUNTERS: &[(&str, &str, Read)] = &[
     (
-        "prometheus_tsdb_head_samples_appended_total",
-        "Total number of appended samples.",
-        |db| head(|s| &s.samples_appended, db),
+        "prometheus_tsdb_head_out_of_order_samples_appended_total",
+        "Total number of appended out of order samples.",
+        |db| head(|s| &s.late_appended, db),
     ),
     (
         "prometheus_tsdb_out_of_order_samples_total",
@@ -402,6 +451,20 @@ fn register(late: &LateStorage<Db>, registry: &Registry) {
     for &(name, help, from) in FLOAT_COUNTERS {
         registry.counter_fn_labelled(name, help, "type=\"float\"", read(from));
     }
+    registry.counter_fns(
+        "prometheus_tsdb_head_samples_appended_total",
+        "Total number of appended samples.",
+        vec![
+            (
+                "type=\"float\"",
+                Box::new(read(|db| head(|s| &s.samples_appended, db))),
+            ),
+            (
+                "type=\"histogram\"",
+                Box::new(read(|db| head(|s| &s.histograms_appended, db))),
+            ),
+        ],
+    );
     let late = late.clone();
     registry.gauge_fn(
         "prometheus_ready",

@@ -6,11 +6,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use parking_lot::RwLock;
 use tokio::sync::watch;
 use tsdb::db::Db;
+use tsdb::db::SeriesExemplars;
 use tsdb::db::StatusEntry;
-use tsdb::model::Labels;
+use tsdb::model::{Labels, Matcher};
 
+use super::clock;
 use super::late_storage::LateStorage;
 use super::load::Loaded;
+use super::logging::with_sources;
 use super::reload::Reloader;
 use super::reload_state::ReloadState;
 use super::storage::Storage;
@@ -19,7 +22,8 @@ use crate::config::size;
 use crate::notifier::NotifierManager;
 use crate::remote::receive::Receiver;
 use crate::web::views::{
-    AlertmanagersView, Lifecycle, NamedCount, RuntimeStatus, StatusView, TsdbStatus, WalReplay, WriteReceiver,
+    AlertmanagersView, Lifecycle, NamedCount, RuntimeStatus, StatusView, StorageView, TsdbStatus, WalReplay,
+    WriteReceiver,
 };
 
 /// The configuration in use. Cloning shares it.
@@ -62,6 +66,44 @@ impl WriteReceiver for Written {
     ) -> Result<(), (u16, String)> {
         let received = self.0.receive(content_type, encoding, body, now_ms);
         received.map_err(|refusal| (refusal.status, refusal.text))
+    }
+}
+
+/// What is stored.
+#[derive(Debug)]
+pub(super) struct Stored(pub(super) LateStorage<Db>);
+
+impl Stored {
+    fn db(&self) -> Result<&Db, String> {
+        self.0
+            .get()
+            .map(|db| &**db)
+            .ok_or_else(|| "TSDB not ready".to_owned())
+    }
+}
+
+impl StorageView for Stored {
+    fn exemplars(&self, from_ms: i64, through_ms: i64, selectors: &[Vec<Matcher>]) -> Vec<SeriesExemplars> {
+        self.db()
+            .map(|db| db.exemplars(from_ms, through_ms, selectors))
+            .unwrap_or_default()
+    }
+
+    fn delete(&self, from_ms: i64, through_ms: i64, matchers: &[Matcher]) -> Result<(), String> {
+        self.db()?
+            .delete(from_ms, through_ms, matchers)
+            .map_err(|error| with_sources(&error))
+    }
+
+    fn clean_tombstones(&self) -> Result<(), String> {
+        self.db()?
+            .clean_tombstones(clock::now_ms())
+            .map_err(|error| with_sources(&error))
+    }
+
+    fn snapshot(&self, skip_head: bool, name: &str) -> Result<(), String> {
+        let written = self.db()?.snapshot(skip_head, name, clock::now_ms());
+        written.map(|_| ()).map_err(|error| with_sources(&error))
     }
 }
 

@@ -19,7 +19,7 @@ pub const FEATURES: &[(&str, Verdict, &str)] = &[
     ("concurrent-rule-eval", Verdict::Built, ""),
     ("created-timestamp-zero-ingestion", Verdict::Unbuilt, ""),
     ("delayed-compaction", Verdict::Unbuilt, ""),
-    ("exemplar-storage", Verdict::Unbuilt, ""),
+    ("exemplar-storage", Verdict::Built, ""),
     ("extra-scrape-metrics", Verdict::Built, ""),
     ("fast-startup", Verdict::Settled, FAST_STARTUP),
     ("histograms-st-encoding", Verdict::Unbuilt, ""),

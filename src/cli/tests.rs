@@ -176,11 +176,11 @@ fn flags_of_the_other_mode_end_with_exit_code_3() {
 fn what_is_not_built_is_refused_by_name_unless_it_is_the_default() {
     check_exit(&["--agent"], 1, "--agent is not supported by Deucalion yet\n");
     check_exit(
-        &["--web.enable-admin-api"],
+        &["--web.page-title=x"],
         1,
-        "--web.enable-admin-api is not supported by Deucalion yet\n",
+        "--web.page-title is not supported by Deucalion yet\n",
     );
-    assert!(parse_words(&["--no-web.enable-admin-api"]).is_ok());
+    assert!(parse_words(&["--no-agent"]).is_ok());
     let flags = parse_words(&["--web.console.templates=/x", "--auto-gomaxprocs"]).unwrap();
     assert_eq!(flags.warnings, ["--web.console.templates has no effect"]);
 }
@@ -196,9 +196,9 @@ fn features_are_switched_on_refused_or_warned_about() {
     assert_eq!(flags.features.iter().count(), 1);
     assert_eq!(flags.warnings.len(), 2, "{:?}", flags.warnings);
     check_exit(
-        &["--enable-feature=exemplar-storage,st-storage"],
+        &["--enable-feature=search-api,st-storage"],
         1,
-        "Error parsing feature list: --enable-feature=exemplar-storage, st-storage is not supported by Deucalion yet\n",
+        "Error parsing feature list: --enable-feature=search-api, st-storage is not supported by Deucalion yet\n",
     );
 }
 

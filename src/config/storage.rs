@@ -93,11 +93,7 @@ impl TsdbConfig {
             decoder.int(node, "int64");
         }
         let key = "out_of_order_time_window";
-        let mark = fields.mark_of(key);
         self.out_of_order_time_window_ms = decoder.duration_of(&mut fields, key, 0);
-        if self.out_of_order_time_window_ms != 0 {
-            decoder.unbuilt(mark, key);
-        }
         let key = "stale_series_compaction_threshold";
         let mark = fields.mark_of(key);
         self.stale_series_compaction_threshold = decoder.float_of(&mut fields, key);

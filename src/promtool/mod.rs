@@ -21,6 +21,7 @@ mod promql;
 mod query;
 mod terminal;
 mod test_rules;
+mod tsdb;
 
 use std::ffi::OsString;
 
@@ -90,6 +91,11 @@ fn dispatch(
         "promql label-matchers set" => promql::set_matcher(invocation, features, terminal),
         "promql label-matchers delete" => promql::delete_matcher(invocation, features, terminal),
         "promql script" => promql::script(invocation, terminal),
+        "tsdb list"
+        | "tsdb analyze"
+        | "tsdb dump"
+        | "tsdb dump-openmetrics"
+        | "tsdb create-blocks-from openmetrics" => tsdb::run(invocation, terminal),
         other => unreachable!("{other} is in the tree of commands and not marked as unbuilt"),
     }
 }

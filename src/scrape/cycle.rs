@@ -290,6 +290,10 @@ impl Recorder {
                 return (counts, false);
             }
         };
+        if receipt.exemplars_out_of_order > 0 {
+            let count = receipt.exemplars_out_of_order as f64;
+            setting.metrics.exemplars_out_of_order.add(count);
+        }
         if receipt.accepted == bench.scratch.batch.len() {
             return (counts, false);
         }

@@ -19,6 +19,7 @@ pub(super) struct ScrapeMetrics {
     pub(super) symbols: Family<Gauge>,
     pub(super) exceeded_target_limit: Counter,
     pub(super) exceeded_label_limits: Counter,
+    pub(super) exemplars_out_of_order: Counter,
     pub(super) exceeded_body_size_limit: Counter,
     pub(super) exceeded_sample_limit: Counter,
     pub(super) duplicates: Counter,
@@ -36,16 +37,16 @@ const DURATION_BOUNDS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.
 
 impl ScrapeMetrics {
     pub(super) fn new(registry: &Registry) -> Self {
-        // Native histograms and exemplars do not come from the text formats: these two stay at zero.
+        // Native histograms do not come from the text formats: this one stays at zero.
         registry.counter(
             "prometheus_target_scrapes_exceeded_native_histogram_bucket_limit_total",
             "Total number of scrapes that hit the native histogram bucket limit and were rejected.",
         );
-        registry.counter(
-            "prometheus_target_scrapes_exemplar_out_of_order_total",
-            "Total number of exemplar rejected due to not being out of the expected order.",
-        );
         Self {
+            exemplars_out_of_order: registry.counter(
+                "prometheus_target_scrapes_exemplar_out_of_order_total",
+                "Total number of exemplar rejected due to not being out of the expected order.",
+            ),
             pools: registry.counter(
                 "prometheus_target_scrape_pools_total",
                 "Total number of scrape pool creation attempts.",

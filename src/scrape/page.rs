@@ -238,6 +238,10 @@ impl<'a, 'p> Reading<'a, 'p> {
     fn push(&mut self, line: Line, at_ms: i64, parser: &Parser<'_>, at: usize, number: usize, new: bool) {
         let bits = parser.value().to_bits();
         self.scratch.batch.push_at(line.series_ref(), at_ms, bits);
+        if let Some(mut exemplar) = parser.exemplar() {
+            exemplar.at_ms = exemplar.at_ms.or(Some(at_ms));
+            self.scratch.batch.exemplars.push((line.series_ref(), exemplar));
+        }
         self.scratch.origins.push(Origin {
             // Pages and caches are far below 4 GiB; the limit of a body is checked before.
             at: at as u32,

@@ -10,4 +10,4 @@ pub mod process;
 mod registry;
 
 pub use metric::{Counter, Gauge, Histogram, Summary};
-pub use registry::{Family, Registry};
+pub use registry::{Family, ReadFn, Registry};

@@ -105,6 +105,9 @@ impl<T: Clone> Family<T> {
     }
 }
 
+/// Reads a number when asked.
+pub type ReadFn = Box<dyn Fn() -> f64 + Send + Sync>;
+
 impl Registry {
     /// An empty registry.
     pub fn new() -> Self {
@@ -214,6 +217,15 @@ impl Registry {
     ) {
         self.add(name, help, "counter", move |name, out| {
             push_sample(out, name, "", labels, read())
+        });
+    }
+
+    /// Counters that differ in labels, each read when asked.
+    pub fn counter_fns(&self, name: &'static str, help: &'static str, parts: Vec<(&'static str, ReadFn)>) {
+        self.add(name, help, "counter", move |name, out| {
+            for (labels, read) in &parts {
+                push_sample(out, name, "", labels, read());
+            }
         });
     }
 

@@ -46,6 +46,8 @@ pub struct WebOptions {
     pub route_prefix: String,
     /// `--web.enable-lifecycle`
     pub enable_lifecycle: bool,
+    /// `--web.enable-admin-api`
+    pub enable_admin_api: bool,
     /// `--web.cors.origin`
     pub cors_origin: tsdb::model::Regex,
 }

@@ -4,7 +4,8 @@
 
 use std::sync::Arc;
 
-use tsdb::model::{Labels, Metadata};
+use tsdb::db::SeriesExemplars;
+use tsdb::model::{Labels, Matcher, Metadata};
 
 /// Everything that the web needs to know of the rest of the server.
 #[derive(Clone, Debug)]
@@ -15,6 +16,8 @@ pub struct Views {
     pub rules: Arc<dyn RulesView>,
     /// Who is told.
     pub alertmanagers: Arc<dyn AlertmanagersView>,
+    /// What is stored beside samples, and can be done to all that is stored.
+    pub storage: Arc<dyn StorageView>,
     /// How the server is doing.
     pub status: Arc<dyn StatusView>,
     /// What it can be told to do.
@@ -204,6 +207,27 @@ pub trait AlertmanagersView: Send + Sync + std::fmt::Debug {
     fn active(&self) -> Vec<String>;
     /// URLs of those that relabelling dropped.
     fn dropped(&self) -> Vec<String>;
+}
+
+/// What is stored beside samples, and can be done to all that is stored.
+pub trait StorageView: Send + Sync + std::fmt::Debug {
+    /// Exemplars in `from_ms ..= through_ms` of series that satisfy all matchers of any of `selectors`.
+    fn exemplars(&self, from_ms: i64, through_ms: i64, selectors: &[Vec<Matcher>]) -> Vec<SeriesExemplars>;
+    /// Deletes samples in `from_ms ..= through_ms` of the series that satisfy all `matchers`; blocks until done.
+    ///
+    /// # Errors
+    /// With the text of what went wrong.
+    fn delete(&self, from_ms: i64, through_ms: i64, matchers: &[Matcher]) -> Result<(), String>;
+    /// Rewrites blocks without what was deleted; blocks until done.
+    ///
+    /// # Errors
+    /// With the text of what went wrong.
+    fn clean_tombstones(&self) -> Result<(), String>;
+    /// Copies all that is stored into a new directory of this name below `snapshots`; blocks until done.
+    ///
+    /// # Errors
+    /// With the text of what went wrong.
+    fn snapshot(&self, skip_head: bool, name: &str) -> Result<(), String>;
 }
 
 /// A name with a count, for `/api/v1/status/tsdb`.

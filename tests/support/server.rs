@@ -204,15 +204,6 @@ impl Server {
         code.code()
     }
 
-    /// Waits for a process that ends by itself; its exit code.
-    #[track_caller]
-    pub(crate) fn ended(mut self) -> Option<i32> {
-        let code = wait_for("the server to end by itself", 30, || {
-            self.child.try_wait().expect("wait for the server")
-        });
-        code.code()
-    }
-
     /// Sends a signal by name.
     pub(crate) fn signal(&self, name: &str) {
         let status = Command::new("kill")

@@ -5,4 +5,6 @@
 mod peers;
 
 mod blocks_of_prometheus;
+mod histograms_in_turn;
+mod late_in_turn;
 mod shared_directory;

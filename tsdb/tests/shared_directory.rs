@@ -16,25 +16,25 @@ use tsdb::query::{Budget, Cancel, Columns, Queryable, Selection};
 
 use crate::peers::peer;
 
-const HOUR_MS: i64 = 3_600_000;
-const MIDDAY_MS: i64 = 1_700_006_400_000;
+pub(crate) const HOUR_MS: i64 = 3_600_000;
+pub(crate) const MIDDAY_MS: i64 = 1_700_006_400_000;
 
 /// Labels as sorted pairs → samples as (time, bits), staleness markers left out.
-type Contents = BTreeMap<Vec<(String, String)>, Vec<(i64, u64)>>;
+pub(crate) type Contents = BTreeMap<Vec<(String, String)>, Vec<(i64, u64)>>;
 
 /// A running Prometheus on a directory; killed when dropped.
-struct Prometheus {
+pub(crate) struct Prometheus {
     child: Child,
     port: u16,
 }
 
 impl Prometheus {
     /// Starts it, unless it is not installed. `scrape` lets it scrape itself five times a second.
-    fn start(data: &Path, scrape: bool) -> Option<Self> {
+    pub(crate) fn start(data: &Path, scrape: bool) -> Option<Self> {
         Self::start_with(data, scrape, &[])
     }
 
-    fn start_with(data: &Path, scrape: bool, flags: &[&str]) -> Option<Self> {
+    pub(crate) fn start_with(data: &Path, scrape: bool, flags: &[&str]) -> Option<Self> {
         let program = peer("prometheus")?;
         let port = TcpListener::bind("127.0.0.1:0")
             .unwrap()
@@ -42,11 +42,16 @@ impl Prometheus {
             .unwrap()
             .port();
         let config = data.with_extension("yml");
+        let storage = "storage: {tsdb: {out_of_order_time_window: 2h}, exemplars: {max_exemplars: 1000}}\n";
         let jobs = format!(
             "scrape_configs: [{{job_name: test, scrape_interval: 200ms, scrape_timeout: 200ms, \
              static_configs: [{{targets: ['127.0.0.1:{port}']}}]}}]\n"
         );
-        std::fs::write(&config, if scrape { jobs.as_str() } else { "" }).unwrap();
+        std::fs::write(
+            &config,
+            format!("{storage}{}", if scrape { jobs.as_str() } else { "" }),
+        )
+        .unwrap();
         let child = Command::new(program)
             .arg(format!("--config.file={}", config.display()))
             .arg(format!("--storage.tsdb.path={}", data.display()))
@@ -66,7 +71,7 @@ impl Prometheus {
         Some(started)
     }
 
-    fn get(&self, path: &str) -> Option<(u16, String)> {
+    pub(crate) fn get(&self, path: &str) -> Option<(u16, String)> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
         // Of HTTP/1.0, so that the body comes in one piece.
         write!(stream, "GET {path} HTTP/1.0\r\nHost: x\r\n\r\n").ok()?;
@@ -77,8 +82,24 @@ impl Prometheus {
         Some((status, body.to_owned()))
     }
 
+    /// Sends a request with a body; returns the status and the answer.
+    pub(crate) fn post(&self, path: &str, headers: &str, body: &[u8]) -> (u16, String) {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        let length = body.len();
+        write!(
+            stream,
+            "POST {path} HTTP/1.0\r\nHost: x\r\nContent-Length: {length}\r\n{headers}\r\n"
+        )
+        .unwrap();
+        stream.write_all(body).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+    }
+
     /// All samples of job `test` in the `hours` up to `through_ms`.
-    fn contents(&self, through_ms: i64, hours: i64) -> Contents {
+    pub(crate) fn contents(&self, through_ms: i64, hours: i64) -> Contents {
         let query = format!("%7Bjob%3D%22test%22%7D%5B{hours}h%5D");
         let time = format!("{}.{:03}", through_ms / 1000, through_ms % 1000);
         let (status, body) = self
@@ -109,7 +130,7 @@ impl Prometheus {
     }
 
     /// Ends it in good order, or not.
-    fn stop(mut self, in_good_order: bool) {
+    pub(crate) fn stop(mut self, in_good_order: bool) {
         if in_good_order {
             let pid = rustix::process::Pid::from_child(&self.child);
             rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
@@ -128,11 +149,11 @@ impl Drop for Prometheus {
     }
 }
 
-fn open(data: &Path) -> Db {
+pub(crate) fn open(data: &Path) -> Db {
     Db::open(Arc::new(RealFs), data, DbOptions::default(), MIDDAY_MS).unwrap()
 }
 
-fn contents(db: &Db, from_ms: i64, through_ms: i64) -> Contents {
+pub(crate) fn contents(db: &Db, from_ms: i64, through_ms: i64) -> Contents {
     let want = Selection::new(vec![Matcher::equal("job", "test")], from_ms, through_ms);
     let read = Queryable::open(db, &[want], &Budget::unlimited(), &Cancel::new()).unwrap();
     let mut columns = Columns::default();
@@ -184,7 +205,7 @@ fn append_minutes(db: &Db, from: i64, to: i64) {
     }
 }
 
-fn scratch() -> tempfile::TempDir {
+pub(crate) fn scratch() -> tempfile::TempDir {
     tempfile::tempdir().unwrap()
 }
 
@@ -298,49 +319,4 @@ fn we_read_what_prometheus_left_in_good_order() {
 #[test]
 fn we_read_what_a_killed_prometheus_left() {
     check_we_read_prometheus(false);
-}
-
-/// What stands in a directory: names and lengths of all files.
-fn listing(dir: &Path) -> BTreeMap<String, u64> {
-    let mut all = BTreeMap::new();
-    for entry in std::fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            all.extend(listing(&path));
-        } else {
-            all.insert(path.display().to_string(), path.metadata().unwrap().len());
-        }
-    }
-    all
-}
-
-#[test]
-fn native_histograms_of_prometheus_are_refused_and_nothing_is_changed() {
-    let scratch = scratch();
-    let data = scratch.path().join("data");
-    let flags = ["--enable-feature=native-histograms,exemplar-storage"];
-    let Some(prometheus) = Prometheus::start_with(&data, true, &flags) else {
-        return;
-    };
-    let deadline = Instant::now() + Duration::from_secs(30);
-    loop {
-        let (_, body) = prometheus
-            .get("/api/v1/query?query=histogram_count(prometheus_http_request_duration_seconds)")
-            .unwrap();
-        if body.contains("\"value\":") {
-            break;
-        }
-        assert!(Instant::now() < deadline, "no native histogram: {body}");
-        std::thread::sleep(Duration::from_millis(200));
-    }
-    prometheus.stop(true);
-    let before = listing(&data);
-    let error = Db::open(Arc::new(RealFs), &data, DbOptions::default(), MIDDAY_MS).unwrap_err();
-    assert!(error.is_foreign(), "{error}");
-    let text = error.to_string();
-    assert!(
-        text.contains("/wal/00000000: at offset ") && text.contains("histogram_samples"),
-        "{text}"
-    );
-    assert_eq!(listing(&data), before);
 }

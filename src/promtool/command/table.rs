@@ -377,8 +377,7 @@ const CREATE_BLOCKS: &[CommandSpec] = &[
             required("input file", Kind::Text, "The file."),
             optional("output directory", Kind::Text, "Where to, data/ by default."),
         ],
-    )
-    .unbuilt(),
+    ),
     leaf(
         "rules",
         "Blocks of what recording rules would have recorded.",
@@ -428,15 +427,13 @@ const TSDB: &[CommandSpec] = &[
             DB,
             optional("block id", Kind::Text, "The block, the last by default."),
         ],
-    )
-    .unbuilt(),
+    ),
     leaf(
         "list",
         "List blocks.",
         &[switch("human-readable", "Readable numbers.").short('r')],
         &[DB],
-    )
-    .unbuilt(),
+    ),
     leaf(
         "dump",
         "Print series and samples.",
@@ -448,15 +445,13 @@ const TSDB: &[CommandSpec] = &[
             flag("format", Kind::Enum(&["prom", "seriesjson"]), "prom", "How."),
         ],
         &[DB],
-    )
-    .unbuilt(),
+    ),
     leaf(
         "dump-openmetrics",
         "Print samples as OpenMetrics.",
         &[SANDBOX, MIN_TIME, MAX_TIME, MATCH],
         &[DB],
-    )
-    .unbuilt(),
+    ),
     group("create-blocks-from", "Make blocks.", CREATE_BLOCKS).with_flags(&[
         switch("human-readable", "Readable numbers.").short('r'),
         switch("quiet", "Do not list the blocks made.").short('q'),

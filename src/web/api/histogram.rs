@@ -2,7 +2,6 @@
 
 use promql::format;
 use tsdb::model::FloatHistogram;
-use tsdb::model::histogram::{CUSTOM_BUCKETS_SCHEMA, Span};
 
 use super::json::push_display;
 
@@ -24,9 +23,6 @@ pub(super) fn push(out: &mut String, h: &FloatHistogram) {
     out.push('"');
     let mut first = true;
     let mut bucket = |boundary: Boundary, lower: f64, upper: f64, count: f64| {
-        if count == 0.0 {
-            return;
-        }
         out.push_str(if std::mem::take(&mut first) {
             ",\"buckets\":["
         } else {
@@ -40,52 +36,21 @@ pub(super) fn push(out: &mut String, h: &FloatHistogram) {
         format::push_json(out, count);
         out.push_str("\"]");
     };
-    let mut negative: Vec<(i32, f64)> = buckets(&h.negative_spans, &h.negative_buckets).collect();
-    negative.reverse();
-    for (index, count) in negative {
-        let (near, far) = (bound(h, index - 1), bound(h, index));
-        bucket(Boundary::OpenRight, -far, -near, count);
-    }
-    if h.schema != CUSTOM_BUCKETS_SCHEMA {
-        bucket(
-            Boundary::Closed,
-            -h.zero_threshold,
-            h.zero_threshold,
-            h.zero_count,
-        );
-    }
-    for (index, count) in buckets(&h.positive_spans, &h.positive_buckets) {
-        bucket(Boundary::OpenLeft, bound(h, index - 1), bound(h, index), count);
+    for found in h.buckets_ascending() {
+        let boundary = match found.side {
+            -1 => Boundary::OpenRight,
+            0 => Boundary::Closed,
+            _ => Boundary::OpenLeft,
+        };
+        bucket(boundary, found.lower, found.upper, found.count);
     }
     out.push_str(if first { "}" } else { "]}" });
 }
 
-/// (bucket index, count) of all buckets in the spans.
-fn buckets<'a>(spans: &'a [Span], counts: &'a [f64]) -> impl Iterator<Item = (i32, f64)> + 'a {
-    let mut next = 0i32;
-    let indices = spans.iter().flat_map(move |span| {
-        next = next.wrapping_add(span.offset);
-        let from = next;
-        next = next.wrapping_add(span.length as i32);
-        from..next
-    });
-    indices.zip(counts.iter().copied())
-}
-
-/// The upper bound of bucket `index`, on the positive side.
-fn bound(h: &FloatHistogram, index: i32) -> f64 {
-    if h.schema == CUSTOM_BUCKETS_SCHEMA {
-        return match usize::try_from(index) {
-            Err(_) => f64::NEG_INFINITY,
-            Ok(at) => h.custom_bounds.get(at).copied().unwrap_or(f64::INFINITY),
-        };
-    }
-    // 2^(index / 2^schema)
-    (f64::from(index) * (-f64::from(h.schema)).exp2()).exp2()
-}
-
 #[cfg(test)]
 mod tests {
+    use tsdb::model::Span;
+
     use super::*;
 
     #[test]

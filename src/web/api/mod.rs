@@ -2,6 +2,7 @@
 //!
 //! Texts, status codes, key order and number forms are Prometheus' (`web/api/v1` there).
 
+mod admin;
 mod answer;
 mod histogram;
 mod json;
@@ -49,7 +50,9 @@ pub(super) enum Endpoint {
     Alerts,
     Rules,
     Notifications,
-    Admin,
+    DeleteSeries,
+    CleanTombstones,
+    Snapshot,
     RemoteWrite,
     Otlp,
 }
@@ -90,9 +93,13 @@ pub(super) const ENDPOINTS: &[(&str, Endpoint, &[Method])] = &[
     ("/alerts", Endpoint::Alerts, GET),
     ("/rules", Endpoint::Rules, GET),
     ("/notifications", Endpoint::Notifications, GET),
-    ("/admin/tsdb/delete_series", Endpoint::Admin, POST_PUT),
-    ("/admin/tsdb/clean_tombstones", Endpoint::Admin, POST_PUT),
-    ("/admin/tsdb/snapshot", Endpoint::Admin, POST_PUT),
+    ("/admin/tsdb/delete_series", Endpoint::DeleteSeries, POST_PUT),
+    (
+        "/admin/tsdb/clean_tombstones",
+        Endpoint::CleanTombstones,
+        POST_PUT,
+    ),
+    ("/admin/tsdb/snapshot", Endpoint::Snapshot, POST_PUT),
     ("/write", Endpoint::RemoteWrite, POST),
     ("/otlp/v1/metrics", Endpoint::Otlp, POST),
 ];
@@ -127,6 +134,10 @@ fn data_with(json: &str, notes: &Notes) -> Reply {
     Reply::Whole(StatusCode::OK, JSON, success(json, notes))
 }
 
+fn nothing() -> Reply {
+    Reply::Whole(StatusCode::NO_CONTENT, JSON, String::new())
+}
+
 fn not_enabled(text: &str) -> Reply {
     Reply::Whole(StatusCode::NOT_FOUND, TEXT, format!("{text}\n"))
 }
@@ -151,9 +162,9 @@ pub(super) async fn answer(state: &WebState, call: Call) -> Result<Reply, ApiErr
             let (request, shape) = query::range(params, call.origin)?;
             Reply::Query(query::run(queries, request, shape).await?)
         }
-        Endpoint::QueryExemplars => match query::exemplars(queries, params)? {
-            Some(json) => data(json),
-            None => Reply::Whole(StatusCode::NO_CONTENT, JSON, String::new()),
+        Endpoint::QueryExemplars => match query::exemplars(queries, &*views.storage, params)? {
+            Some(json) => data(&json),
+            None => nothing(),
         },
         Endpoint::FormatQuery => data(&query::format_query(queries, params)?),
         Endpoint::ParseQuery => data(&query::parse_query(queries, params)?),
@@ -183,7 +194,20 @@ pub(super) async fn answer(state: &WebState, call: Call) -> Result<Reply, ApiErr
         Endpoint::Tsdb => data(&status::tsdb(&*views.status, params)?),
         Endpoint::WalReplay => data(&status::wal_replay(&*views.status)),
         Endpoint::Notifications => data("[]"),
-        Endpoint::Admin => return Err(ApiError::new(ErrorKind::Unavailable, "admin APIs disabled")),
+        Endpoint::DeleteSeries | Endpoint::CleanTombstones | Endpoint::Snapshot
+            if !state.options.enable_admin_api =>
+        {
+            return Err(ApiError::new(ErrorKind::Unavailable, "admin APIs disabled"));
+        }
+        Endpoint::DeleteSeries => {
+            admin::delete_series(&views.storage, params).await?;
+            nothing()
+        }
+        Endpoint::CleanTombstones => {
+            admin::clean_tombstones(&views.storage).await?;
+            nothing()
+        }
+        Endpoint::Snapshot => data(&admin::snapshot(&views.storage, params, state.now_ms()).await?),
         Endpoint::RemoteWrite => {
             not_enabled("remote write receiver needs to be enabled with --web.enable-remote-write-receiver")
         }

@@ -9,13 +9,14 @@ use promql::engine::{ErrorKind as EngineErrorKind, QueryError, QueryOptions};
 use promql::format;
 use promql::parser;
 use promql::value::{MatrixSeries, SampleValue, Value, VectorSample};
-use tsdb::model::{FloatHistogram, Labels};
+use tsdb::model::{FloatHistogram, Labels, Matcher};
 
 use super::answer::{ApiError, ErrorKind, Notes, TRUNCATED};
 use super::histogram;
 use super::json::{Json, push_display, push_text, push_timestamp};
 use super::params::{Params, quoted};
 use crate::queries::{Class, Finished, Origin, Queries, Request, Times};
+use crate::web::views::StorageView;
 
 /// The most points a series of a range query may have.
 const POINTS_MAX: i64 = 11_000;
@@ -129,9 +130,12 @@ pub(super) fn api_error(error: &QueryError) -> ApiError {
     }
 }
 
-/// `/api/v1/query_exemplars`: none, as in a Prometheus whose exemplar storage is off; `None` for a query without
-/// selectors.
-pub(super) fn exemplars(queries: &Queries, params: &Params) -> Result<Option<&'static str>, ApiError> {
+/// `/api/v1/query_exemplars`; `None` for a query without selectors.
+pub(super) fn exemplars(
+    queries: &Queries,
+    storage: &dyn StorageView,
+    params: &Params,
+) -> Result<Option<String>, ApiError> {
     let start_ms = params.time_or("start", super::params::MIN_TIME_MS)?;
     let end_ms = params.time_or("end", super::params::MAX_TIME_MS)?;
     if end_ms < start_ms {
@@ -141,7 +145,31 @@ pub(super) fn exemplars(queries: &Queries, params: &Params) -> Result<Option<&'s
     }
     let expr = parser::parse_expr(params.get("query"), &queries.engine().options().parser)
         .map_err(|e| ApiError::bad_data(e.to_string()))?;
-    Ok((!expr.selectors().is_empty()).then_some("[]"))
+    let selectors: Vec<Vec<Matcher>> = expr.selectors().into_iter().map(<[_]>::to_vec).collect();
+    if selectors.is_empty() {
+        return Ok(None);
+    }
+    let mut json = Json::new();
+    json.list(
+        &storage.exemplars(start_ms, end_ms, &selectors),
+        |json, series| {
+            json.object(|json| {
+                json.key("seriesLabels").labels(&series.labels);
+                json.key("exemplars").list(&series.exemplars, |json, exemplar| {
+                    json.object(|json| {
+                        json.key("labels").labels(&exemplar.labels);
+                        let mut value = String::new();
+                        format::push_json(&mut value, exemplar.value);
+                        json.text_member("value", &value);
+                        let mut time = String::new();
+                        push_timestamp(&mut time, exemplar.at_ms.unwrap_or(0));
+                        json.key("timestamp").raw(&time);
+                    });
+                });
+            });
+        },
+    );
+    Ok(Some(json.finish()))
 }
 
 /// `/api/v1/format_query`

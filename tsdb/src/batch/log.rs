@@ -1,20 +1,27 @@
 //! A batch on its way into the log: its series that are not there yet, then its samples, in one write.
 
 use std::io;
+use std::ops::Range;
 
-use super::{Batch, Verdict};
+use hashbrown::HashMap;
+
+use super::beside::Judged;
+use super::{Batch, SeriesRef, Verdict};
 use crate::head::lane::LaneData;
 use crate::head::lookup::Address;
 use crate::head::slab::LOGGED;
 use crate::head::{Head, Stats};
-use crate::wal::record::{samples, series};
-use crate::wal::{Compressed, Compressor};
+use crate::model::Histogram;
+use crate::wal::record::{histograms, samples, series};
+use crate::wal::{Compressed, Compressor, Kind};
 
 /// Buffers of one commit, used again by the next.
 pub(crate) struct Scratch {
     pub(crate) places: Vec<Address>,
     /// Series whose record goes into the log with this batch.
     pub(crate) unlogged: Vec<Address>,
+    /// Floats that are staleness markers of histogram series, as histograms.
+    pub(crate) stale: Vec<(u32, Histogram)>,
     raw: Vec<u8>,
     records: Vec<Compressed>,
     used: usize,
@@ -26,6 +33,7 @@ impl Scratch {
         Self {
             places: Vec::new(),
             unlogged: Vec::new(),
+            stale: Vec::new(),
             raw: Vec::new(),
             records: Vec::new(),
             used: 0,
@@ -38,6 +46,7 @@ impl Scratch {
         let mut scratch = head.scratch.lock().pop().unwrap_or_else(|| Self::new(head));
         scratch.used = 0;
         scratch.unlogged.clear();
+        scratch.stale.clear();
         scratch
     }
 
@@ -56,6 +65,7 @@ impl Scratch {
     pub(crate) fn encode<'a>(
         &mut self,
         batch: &Batch,
+        judged: &Judged,
         lane: impl Fn(usize) -> Option<&'a LaneData>,
     ) -> io::Result<()> {
         if !self.unlogged.is_empty() {
@@ -75,14 +85,55 @@ impl Scratch {
             }
             self.finish_record()?;
         }
+        if judged.encode_metadata(batch, &mut self.raw) {
+            self.finish_record()?;
+        }
+        if batch.histograms.is_empty() {
+            self.encode_floats(batch, 0..batch.len())?;
+        } else {
+            for run in clean_runs(batch) {
+                self.encode_floats(batch, run.clone())?;
+                self.encode_histograms(batch, run)?;
+            }
+        }
+        if judged.encode_exemplars(&mut self.raw) {
+            self.finish_record()?;
+        }
+        Ok(())
+    }
+
+    fn encode_floats(&mut self, batch: &Batch, rows: Range<usize>) -> io::Result<()> {
         let mut encoder = samples::Encoder::new(&mut self.raw);
-        for row in 0..batch.len() {
-            if batch.verdict[row] == Verdict::Accepted {
+        let mut histograms = batch.histograms_of(&rows).iter().peekable();
+        for row in rows {
+            let is_float = histograms.next_if(|(at, _)| *at as usize == row).is_none();
+            if is_float && batch.verdict[row] == Verdict::Accepted {
                 encoder.push(batch.refs[row].0, batch.row_at_ms(row), batch.bits[row]);
             }
         }
         if !encoder.is_empty() {
             self.finish_record()?;
+        }
+        Ok(())
+    }
+
+    fn encode_histograms(&mut self, batch: &Batch, rows: Range<usize>) -> io::Result<()> {
+        for kind in [
+            Kind::HistogramSamples,
+            Kind::CustomBucketsHistogramSamples,
+            Kind::FloatHistogramSamples,
+            Kind::CustomBucketsFloatHistogramSamples,
+        ] {
+            let mut encoder = histograms::Encoder::new(kind, &mut self.raw);
+            for (row, histogram) in batch.histograms_of(&rows) {
+                let row = *row as usize;
+                if batch.verdict[row] == Verdict::Accepted && histograms::kind_of(histogram) == kind {
+                    encoder.push(batch.refs[row].0, batch.row_at_ms(row), histogram);
+                }
+            }
+            if !encoder.is_empty() {
+                self.finish_record()?;
+            }
         }
         Ok(())
     }
@@ -117,6 +168,26 @@ impl Scratch {
             }
         }
     }
+}
+
+/// Runs of rows in which no series has samples of several kinds: each kind has records of its own, and a replay
+/// must meet a series' samples in their order.
+fn clean_runs(batch: &Batch) -> Vec<Range<usize>> {
+    let mut kinds: HashMap<SeriesRef, Kind> = HashMap::new();
+    let (mut runs, mut from) = (Vec::new(), 0);
+    let mut histograms = batch.histograms.iter().peekable();
+    for (row, &series) in batch.refs.iter().enumerate() {
+        let histogram = histograms.next_if(|(at, _)| *at as usize == row);
+        let kind = histogram.map_or(Kind::Samples, |(_, histogram)| histograms::kind_of(histogram));
+        if kinds.insert(series, kind).is_some_and(|before| before != kind) {
+            runs.push(from..row);
+            from = row;
+            kinds.clear();
+            kinds.insert(series, kind);
+        }
+    }
+    runs.push(from..batch.len());
+    runs
 }
 
 /// Notes that the records of these series are in the log.

@@ -11,6 +11,7 @@
 //! into the database: rows are columns here, judged together under one lock, logged with one write.
 
 pub(crate) mod apply;
+mod beside;
 pub(crate) mod judge;
 pub(crate) mod log;
 pub(crate) mod resolve;
@@ -67,7 +68,7 @@ pub struct Batch {
     pub bits: Vec<u64>,
     /// Rows that are histograms, ascending by row.
     pub histograms: Vec<(u32, Histogram)>,
-    /// Exemplars, each of one series.
+    /// Exemplars, each of one series; one without a time gets the batch's one time, or its latest.
     pub exemplars: Vec<(SeriesRef, Exemplar)>,
     /// What targets say of metrics, where the WAL is to keep it.
     pub metadata: Vec<(SeriesRef, Metadata)>,
@@ -129,11 +130,34 @@ impl Batch {
         self.bits.push(bits);
     }
 
-    /// Adds a histogram row with a time of its own.
+    /// Adds a histogram row with a time of its own. [`Histogram::validate`] comes before: a batch with a
+    /// histogram whose spans and buckets are not as many is refused as a whole.
     pub fn push_histogram_at(&mut self, series: SeriesRef, at_ms: i64, histogram: Histogram) {
         let row = u32::try_from(self.refs.len()).expect("a batch has fewer than 2^32 rows");
         self.push_at(series, at_ms, 0);
         self.histograms.push((row, histogram));
+    }
+
+    /// The histograms among `rows`.
+    pub(crate) fn histograms_of(&self, rows: &std::ops::Range<usize>) -> &[(u32, Histogram)] {
+        let before = |end: usize| self.histograms.partition_point(|(row, _)| (*row as usize) < end);
+        &self.histograms[before(rows.start)..before(rows.end)]
+    }
+
+    /// The time of exemplars that have none.
+    fn latest_ms(&self) -> i64 {
+        match &self.at {
+            At::One(at_ms) => *at_ms,
+            At::Each(times) => times.iter().copied().max().unwrap_or(0),
+        }
+    }
+
+    /// Turns rows into histograms; those that are histograms already stay.
+    pub(crate) fn take_over(&mut self, rows: &mut Vec<(u32, Histogram)>) {
+        if !rows.is_empty() {
+            self.histograms.append(rows);
+            self.histograms.sort_by_key(|(row, _)| *row);
+        }
     }
 
     /// The time of row `row`.
@@ -195,6 +219,12 @@ pub struct Receipt {
     pub too_old: usize,
     /// [`Verdict::UnknownSeries`]
     pub unknown_series: usize,
+    /// Exemplars that are stored, or were already.
+    pub exemplars: usize,
+    /// Exemplars whose series has a later one.
+    pub exemplars_out_of_order: usize,
+    /// Exemplars whose labels have more than 128 characters.
+    pub exemplars_too_long: usize,
 }
 
 /// A batch that was not stored at all, or a label set that cannot be a series.
@@ -230,6 +260,15 @@ impl AppendError {
     pub fn closed() -> Self {
         Self {
             kind: AppendErrorKind::Closed,
+        }
+    }
+
+    /// The histogram of row `row` was not validated and contradicts itself.
+    pub(crate) fn invalid_histogram(row: u32) -> Self {
+        Self {
+            kind: AppendErrorKind::Limit(format!(
+                "histogram of row {row} has other numbers of buckets than its spans"
+            )),
         }
     }
 

@@ -123,6 +123,12 @@ fn is_false(flag: &bool) -> bool {
     !flag
 }
 
+/// What Prometheus 2.1 wrote as the version by mistake.
+const VERSION_OF_2_1: u32 = 2;
+
+/// Where an index file says its version.
+const INDEX_VERSION_AT: usize = 4;
+
 impl Meta {
     /// A block of the head: level 1, its own source.
     pub fn of_head(ulid: Ulid, min_ms: i64, max_ms: i64) -> Self {
@@ -191,6 +197,32 @@ impl Meta {
         self.compaction.hints.iter().any(|found| found == hint)
     }
 
+    /// Repairs a block of Prometheus 2.1, which wrote the version of the index into the `meta.json` and the
+    /// other way round. Says whether there was need.
+    ///
+    /// # Errors
+    /// The system's. A `meta.json` that cannot be read is no error of this.
+    pub fn repair_version(fs: &dyn Vfs, block: &Path) -> Result<bool, FileError> {
+        let Ok(bytes) = fs.read(&block.join(filenames::META)) else {
+            return Ok(false);
+        };
+        let Ok(mut meta) = serde_json::from_slice::<Self>(&bytes) else {
+            return Ok(false);
+        };
+        if meta.version != VERSION_OF_2_1 {
+            return Ok(false);
+        }
+        let path = block.join(filenames::INDEX);
+        let mut index = fs.read(&path).at(&path)?;
+        if let Some(version) = index.get_mut(INDEX_VERSION_AT) {
+            *version = 2;
+        }
+        replace_file(fs, &path, &index)?;
+        meta.version = VERSION;
+        meta.write(fs, block)?;
+        Ok(true)
+    }
+
     /// Reads the `meta.json` in a block's directory.
     ///
     /// # Errors
@@ -234,6 +266,22 @@ impl Meta {
 mod tests {
     use super::*;
     use crate::fs::MemoryFs;
+
+    #[test]
+    fn a_block_of_prometheus_2_1_gets_its_versions_right() {
+        let fs = MemoryFs::new();
+        let dir = Path::new("/data/b");
+        fs.create_dir_all(dir).unwrap();
+        let mut meta = Meta::of_head(Ulid::new(1, 1), 0, 10);
+        meta.version = 2;
+        meta.write(&fs, dir).unwrap();
+        let mut index = fs.create(&dir.join("index")).unwrap();
+        index.append(&[0xba, 0xaa, 0xd7, 0, 1, 9, 9]).unwrap();
+        assert!(Meta::repair_version(&fs, dir).unwrap());
+        assert_eq!(fs.read(&dir.join("index")).unwrap()[4..], [2, 9, 9]);
+        assert_eq!(Meta::read(&fs, dir).unwrap().version, 1);
+        assert!(!Meta::repair_version(&fs, dir).unwrap());
+    }
 
     const TEXT: &str = "{
 \t\"ulid\": \"01ARZ3NDEKTSV4RRFFQ69G5FAV\",

@@ -19,7 +19,6 @@ pub mod reader;
 pub mod remove;
 pub mod tombstones;
 pub mod ulid;
-pub mod unsupported;
 pub mod writer;
 
 pub use meta::{Compaction, Meta, Parent, Stats};
@@ -27,7 +26,6 @@ pub use reader::Block;
 pub use remove::{remove_block, remove_leftovers};
 pub use tombstones::{Interval, Intervals, Tombstones};
 pub use ulid::Ulid;
-pub use unsupported::{Unsupported, find_unsupported};
 pub use writer::{BlockWriter, ChunkToWrite};
 
 #[cfg(test)]

@@ -152,36 +152,6 @@ fn a_deletion_stays_and_reaches_no_further_than_the_series() {
 }
 
 #[test]
-fn a_chunk_of_another_encoding_is_found_before_anything_is_written() {
-    let fs = MemoryFs::new();
-    let written = write_block(&fs, meta(), &example()).unwrap();
-    assert!(find_unsupported(&fs, &dir(written.ulid)).unwrap().is_none());
-
-    let series = example();
-    let mut writer = begun(&fs, Meta::of_head(Ulid::new(2, 2), 0, 100), &series);
-    let (min_ms, max_ms, bytes) = chunk(&[(1, 1.0)]);
-    for (encoding, (labels, _)) in [Encoding::Xor, Encoding::Xor2].into_iter().zip(&series) {
-        let chunk = ChunkToWrite {
-            min_ms,
-            max_ms,
-            encoding,
-            bytes: &bytes,
-        };
-        writer.add_series(labels.iter().copied(), [chunk]).unwrap();
-    }
-    let written = writer.finish().unwrap().unwrap();
-    let found = find_unsupported(&fs, &dir(written.ulid)).unwrap().unwrap();
-    assert_eq!(found.encoding(), 4);
-    assert_eq!(
-        found.to_string(),
-        format!(
-            "{}/chunks/000001 at byte 25: chunk of series {{__name__=\"b\"}} has encoding XOR2 (4), expected XOR (1)",
-            dir(written.ulid).display()
-        )
-    );
-}
-
-#[test]
 fn a_file_that_is_missing_is_named() {
     let fs = MemoryFs::new();
     let written = write_block(&fs, meta(), &example()).unwrap();

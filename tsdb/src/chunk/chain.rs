@@ -4,40 +4,50 @@
 //! differ, so that it is decided exactly as Prometheus does: by the order of the runs and the mechanics of
 //! Go's `container/heap`, of which [`GoHeap`] is the counterpart.
 
-/// Samples of ascending times; both slices are of one length.
+use std::ops::Range;
+
+use crate::model::Columns;
+
+/// Times of one run, ascending, and which run it is.
 #[derive(Clone, Copy, Debug)]
-pub struct Run<'a> {
-    /// Times.
-    pub t_ms: &'a [i64],
-    /// Values.
-    pub v: &'a [f64],
+struct Rest<'a> {
+    run: usize,
+    /// How many of the run's rows are behind.
+    row: usize,
+    t_ms: &'a [i64],
 }
 
-impl Run<'_> {
-    /// Drops what lies before row `at`.
-    fn from(self, at: usize) -> Self {
+impl Rest<'_> {
+    /// Drops so many rows.
+    fn skip(self, rows: usize) -> Self {
         Self {
-            t_ms: &self.t_ms[at..],
-            v: &self.v[at..],
+            run: self.run,
+            row: self.row + rows,
+            t_ms: &self.t_ms[rows..],
         }
     }
 }
 
-/// Appends the samples of all runs, ascending, no time twice.
-pub fn chain(runs: &[Run<'_>], t_ms: &mut Vec<i64>, v: &mut Vec<f64>) {
-    let Some((first, others)) = runs.split_first() else {
+/// Calls `take` with (run, rows) of the samples of all runs, ascending, no time twice. Each run is ascending.
+pub fn chain(runs: &[&[i64]], mut take: impl FnMut(usize, Range<usize>)) {
+    let mut all = runs.iter().copied().enumerate();
+    let Some((_, first)) = all.next() else {
         return;
     };
-    let mut waiting = GoHeap::new(|a: &Run<'_>, b: &Run<'_>| a.t_ms[0] < b.t_ms[0]);
-    for run in others.iter().filter(|run| !run.t_ms.is_empty()) {
-        waiting.push(*run);
+    let mut waiting = GoHeap::new(|a: &Rest<'_>, b: &Rest<'_>| a.t_ms[0] < b.t_ms[0]);
+    for (run, t_ms) in all.filter(|(_, t_ms)| !t_ms.is_empty()) {
+        waiting.push(Rest { run, row: 0, t_ms });
     }
     // The run being read; what it holds is yet to be judged.
-    let mut current = *first;
+    let mut current = Rest {
+        run: 0,
+        row: 0,
+        t_ms: first,
+    };
     let mut last_ms = None;
     loop {
         while current.t_ms.first().is_some_and(|&t| Some(t) == last_ms) {
-            current = current.from(1);
+            current = current.skip(1);
         }
         let until = waiting.top().map(|run| run.t_ms[0]);
         // Rows before any other run's next: they are taken as they stand.
@@ -45,10 +55,11 @@ pub fn chain(runs: &[Run<'_>], t_ms: &mut Vec<i64>, v: &mut Vec<f64>) {
             Some(until) => current.t_ms.iter().take_while(|&&t| t < until).count(),
             None => current.t_ms.len(),
         };
-        t_ms.extend_from_slice(&current.t_ms[..free]);
-        v.extend_from_slice(&current.v[..free]);
+        if free > 0 {
+            take(current.run, current.row..current.row + free);
+        }
         last_ms = current.t_ms[..free].last().copied().or(last_ms);
-        current = current.from(free);
+        current = current.skip(free);
         // Another is first now, or has a sample of the same time and then goes first too.
         if !current.t_ms.is_empty() {
             waiting.push(current);
@@ -56,12 +67,26 @@ pub fn chain(runs: &[Run<'_>], t_ms: &mut Vec<i64>, v: &mut Vec<f64>) {
         let Some(next) = waiting.pop() else { return };
         current = next;
         if Some(current.t_ms[0]) != last_ms {
-            t_ms.push(current.t_ms[0]);
-            v.push(current.v[0]);
+            take(current.run, current.row..current.row + 1);
             last_ms = Some(current.t_ms[0]);
         }
-        current = current.from(1);
+        current = current.skip(1);
     }
+}
+
+/// Appends the samples of all runs, ascending, no time twice; histograms forget what they knew of resets where
+/// the run changes.
+pub fn chain_columns(runs: &[&Columns], into: &mut Columns) {
+    let times: Vec<&[i64]> = runs.iter().map(|run| &run.t_ms[..]).collect();
+    let mut before = None;
+    chain(&times, |run, rows| {
+        let (row, end) = (into.len(), rows.end);
+        into.append_rows(runs[run], rows.clone());
+        if before != Some((run, rows.start)) && before.is_some() {
+            into.forget_reset(row);
+        }
+        before = Some((run, end));
+    });
 }
 
 /// A binary heap that moves equal items exactly as Go's `container/heap` does.
@@ -133,21 +158,13 @@ mod tests {
 
     use super::*;
 
-    /// Each run's values are its number.
+    /// Samples with the number of their run.
     fn chained(runs: &[&[i64]]) -> Vec<(i64, usize)> {
-        let values: Vec<Vec<f64>> = runs
-            .iter()
-            .zip(0u8..)
-            .map(|(r, n)| vec![f64::from(n); r.len()])
-            .collect();
-        let runs: Vec<Run<'_>> = runs
-            .iter()
-            .zip(&values)
-            .map(|(&t_ms, v)| Run { t_ms, v })
-            .collect();
-        let (mut t_ms, mut v) = (Vec::new(), Vec::new());
-        chain(&runs, &mut t_ms, &mut v);
-        t_ms.into_iter().zip(v.into_iter().map(|v| v as usize)).collect()
+        let mut found = Vec::new();
+        chain(runs, |run, rows| {
+            found.extend(rows.map(|row| (runs[run][row], run)))
+        });
+        found
     }
 
     #[test]

@@ -1,14 +1,54 @@
 //! Chunks: compressed runs of one series' samples.
 //!
 //! A chunk is an [`Encoding`] and bytes; how long the bytes are is known to whoever keeps them.
-//! The codec of float samples is [`xor`]. Histograms and the encodings of later Prometheus versions are
-//! known by number, so that they can be refused by name.
+//! Written are [`xor`] chunks of float samples and [`histogram`] chunks; the encodings of later Prometheus
+//! versions are read ([`decode_all()`]) and passed on as they are.
 
 pub mod chain;
+pub mod encode;
+pub mod histogram;
 pub mod segment;
+mod start_times;
+mod varbit;
 pub mod xor;
+mod xor2;
 
 use std::fmt;
+
+use crate::model::{Columns, FloatHistogram, IntHistogram};
+
+/// Appends all samples of a chunk to the columns.
+///
+/// # Errors
+/// When the bytes are no chunk of that encoding; the columns are then as they were.
+#[inline]
+pub fn decode_all(encoding: Encoding, chunk: &[u8], into: &mut Columns) -> Result<(), ChunkError> {
+    match encoding {
+        Encoding::Xor if into.start_ms.is_empty() => xor::decode_all(chunk, &mut into.t_ms, &mut into.v),
+        Encoding::Xor => {
+            let decoded = xor::decode_all(chunk, &mut into.t_ms, &mut into.v);
+            into.start_ms.resize(into.t_ms.len(), 0);
+            decoded
+        }
+        Encoding::Histogram => histogram::decode_all::<IntHistogram>(chunk, false, into),
+        Encoding::FloatHistogram => histogram::decode_all::<FloatHistogram>(chunk, false, into),
+        Encoding::Xor2 => xor2::decode_all(chunk, into),
+        Encoding::HistogramSt => histogram::decode_all::<IntHistogram>(chunk, true, into),
+        Encoding::FloatHistogramSt => histogram::decode_all::<FloatHistogram>(chunk, true, into),
+    }
+}
+
+/// How many samples a chunk says it holds.
+///
+/// # Errors
+/// When it is too short to say.
+pub fn sample_count(encoding: Encoding, chunk: &[u8]) -> Result<u16, ChunkError> {
+    let count = xor::sample_count(chunk)?;
+    Ok(match encoding {
+        Encoding::HistogramSt | Encoding::FloatHistogramSt => count & start_times::COUNT_MASK,
+        _ => count,
+    })
+}
 
 /// How a chunk's bytes are to be read; the number is what stands in files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -40,6 +80,11 @@ impl Encoding {
             6 => Self::FloatHistogramSt,
             _ => return None,
         })
+    }
+
+    /// Whether the samples are floats.
+    pub fn is_float(self) -> bool {
+        matches!(self, Self::Xor | Self::Xor2)
     }
 
     /// The number in files.
@@ -78,12 +123,24 @@ enum ChunkErrorKind {
     EndsWithin { samples: u16 },
     Window { samples: u16 },
     Number { sample: u16 },
+    Layout,
+    Schema(i64),
 }
 
 impl ChunkError {
     pub(crate) const NO_HEADER: Self = Self {
         kind: ChunkErrorKind::NoHeader,
     };
+
+    pub(crate) const LAYOUT: Self = Self {
+        kind: ChunkErrorKind::Layout,
+    };
+
+    pub(crate) fn schema(schema: i64) -> Self {
+        Self {
+            kind: ChunkErrorKind::Schema(schema),
+        }
+    }
 
     pub(crate) fn ends_within(samples: u16) -> Self {
         Self {
@@ -117,6 +174,12 @@ impl fmt::Display for ChunkError {
             ChunkErrorKind::Window { samples } => {
                 write!(f, "chunk of {samples} samples has a window of more than 64 bits")
             }
+            ChunkErrorKind::Layout => f.write_str("chunk has a layout larger than itself"),
+            ChunkErrorKind::Schema(schema) => write!(
+                f,
+                "histogram has an unknown schema, which must be between -9 and 52 for exponential buckets, or \
+                 -53 for custom buckets, got schema {schema}"
+            ),
             ChunkErrorKind::Number { sample } => {
                 write!(f, "chunk sample {sample} has a time of more than 64 bits")
             }

@@ -7,10 +7,9 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::merge_chunks::{Bytes, MergeError, Piece, Samples, merge};
-use crate::block::unsupported::describe;
+use super::merge_chunks::{Bytes, Piece, encoded, merge, samples_of};
 use crate::block::{Block, BlockWriter, Intervals, Meta, Tombstones, Ulid};
-use crate::chunk::Encoding;
+use crate::chunk::{ChunkError, Encoding};
 use crate::fs::{FileError, Vfs};
 use crate::index::{ChunkMeta, IndexReader};
 use crate::query::{Cancel, CancelReason};
@@ -127,7 +126,7 @@ fn write(
         }
         let pieces = match lists.len() {
             1 => lists.remove(0),
-            _ => merge(lists).map_err(|error| explain(&error, blocks))?,
+            _ => merge(lists).map_err(|error| explain(error, blocks))?,
         };
         writer.add_series_by_symbols(&labels, pieces.iter().map(Piece::to_write))?;
     }
@@ -135,15 +134,9 @@ fn write(
 }
 
 /// A merge that failed, said of the blocks, since it is not known which of the chunks it was.
-fn explain(error: &MergeError, blocks: &[Arc<Block>]) -> FileError {
+fn explain(error: ChunkError, blocks: &[Arc<Block>]) -> FileError {
     let dir = blocks.first().map_or(Path::new(""), |block| block.dir());
-    match error {
-        MergeError::Damaged(error) => FileError::damaged(dir, error.to_string()),
-        MergeError::Unsupported(encoding) => {
-            let text = format!("overlapping chunks of encoding {encoding} cannot be merged yet");
-            FileError::unsupported(dir, text)
-        }
-    }
+    FileError::damaged(dir, error.to_string())
 }
 
 /// Adds all symbols of all inputs, ascending; returns for each input what its symbols are now.
@@ -273,31 +266,18 @@ impl<'a> Input<'a> {
         })
     }
 
-    /// A chunk without its deleted samples; nothing if none are left.
+    /// A chunk without its deleted samples; nothing if none are left, several if a reset shows that did not
+    /// before.
     fn rewritten(
         &self,
         chunk: &ChunkMeta,
         stored: &Piece<'_>,
         deleted: &Intervals,
-    ) -> Result<Option<Piece<'static>>, FileError> {
+    ) -> Result<Vec<Piece<'static>>, FileError> {
         let segments = self.block.segments();
-        let samples = Samples::of(stored).map_err(|error| match error {
-            MergeError::Damaged(error) => segments.damaged(chunk.at, error.to_string()),
-            MergeError::Unsupported(encoding) => {
-                let name = describe(encoding.as_u8());
-                segments.unsupported(
-                    chunk.at,
-                    format!("deletions in chunk encoding {name} are not supported"),
-                )
-            }
-        })?;
-        let mut kept = Samples::default();
-        for (&t_ms, &v) in samples.t_ms.iter().zip(&samples.v) {
-            if !deleted.cover(t_ms, t_ms) {
-                kept.t_ms.push(t_ms);
-                kept.v.push(v);
-            }
-        }
-        Ok(kept.encode(usize::MAX).pop())
+        let mut samples =
+            samples_of(stored).map_err(|error| segments.damaged(chunk.at, error.to_string()))?;
+        samples.retain_from(0, |t_ms| !deleted.cover(t_ms, t_ms));
+        Ok(encoded(&samples, usize::MAX).collect())
     }
 }

@@ -4,8 +4,10 @@
 //! anew, unless they are the same chunk twice. Order and duplicates are decided as Prometheus decides them.
 
 use crate::block::ChunkToWrite;
-use crate::chunk::chain::{GoHeap, Run, chain};
-use crate::chunk::{ChunkError, Encoding, xor};
+use crate::chunk::chain::{GoHeap, chain_columns};
+use crate::chunk::encode::encode;
+use crate::chunk::{ChunkError, Encoding, decode_all};
+use crate::model::Columns;
 
 /// How many samples a chunk gets that is encoded anew.
 const SAMPLES: usize = 120;
@@ -44,52 +46,25 @@ impl Piece<'_> {
     }
 }
 
-/// Why chunks could not be merged.
-#[derive(Debug)]
-pub(super) enum MergeError {
-    Damaged(ChunkError),
-    Unsupported(Encoding),
+/// The samples of a chunk.
+pub(super) fn samples_of(piece: &Piece<'_>) -> Result<Columns, ChunkError> {
+    let mut samples = Columns::default();
+    decode_all(piece.encoding, piece.bytes(), &mut samples)?;
+    Ok(samples)
 }
 
-/// Samples of a chunk.
-#[derive(Debug, Default)]
-pub(super) struct Samples {
-    pub(super) t_ms: Vec<i64>,
-    pub(super) v: Vec<f64>,
-}
-
-impl Samples {
-    pub(super) fn of(piece: &Piece<'_>) -> Result<Self, MergeError> {
-        if piece.encoding != Encoding::Xor {
-            return Err(MergeError::Unsupported(piece.encoding));
-        }
-        let mut samples = Self::default();
-        xor::decode_all(piece.bytes(), &mut samples.t_ms, &mut samples.v).map_err(MergeError::Damaged)?;
-        Ok(samples)
-    }
-
-    /// As chunks of at most `samples_max`.
-    pub(super) fn encode(&self, samples_max: usize) -> Vec<Piece<'static>> {
-        let parts = self.t_ms.chunks(samples_max).zip(self.v.chunks(samples_max));
-        let encode = |(t_ms, v): (&[i64], &[f64])| {
-            let mut bytes = Vec::new();
-            xor::encode(
-                t_ms.iter().copied().zip(v.iter().map(|v| v.to_bits())),
-                &mut bytes,
-            );
-            Piece {
-                min_ms: t_ms[0],
-                max_ms: t_ms[t_ms.len() - 1],
-                encoding: Encoding::Xor,
-                bytes: Bytes::Encoded(bytes),
-            }
-        };
-        parts.map(encode).collect()
-    }
+/// Samples as chunks of at most `samples_max`.
+pub(super) fn encoded(samples: &Columns, samples_max: usize) -> impl Iterator<Item = Piece<'static>> {
+    encode(samples, samples_max).into_iter().map(|chunk| Piece {
+        min_ms: chunk.min_ms,
+        max_ms: chunk.max_ms,
+        encoding: chunk.encoding,
+        bytes: Bytes::Encoded(chunk.bytes),
+    })
 }
 
 /// Merges the chunks of one series, each list ascending, one list a block.
-pub(super) fn merge<'a>(lists: Vec<Vec<Piece<'a>>>) -> Result<Vec<Piece<'a>>, MergeError> {
+pub(super) fn merge<'a>(lists: Vec<Vec<Piece<'a>>>) -> Result<Vec<Piece<'a>>, ChunkError> {
     let mut merged = Vec::with_capacity(lists.iter().map(Vec::len).sum());
     let mut waiting = GoHeap::new(|a: &Waiting<'_>, b: &Waiting<'_>| {
         (a.next.min_ms, a.next.max_ms) < (b.next.min_ms, b.next.max_ms)
@@ -124,18 +99,11 @@ pub(super) fn merge<'a>(lists: Vec<Vec<Piece<'a>>>) -> Result<Vec<Piece<'a>>, Me
     Ok(merged)
 }
 
-fn encode_together(pieces: &[Piece<'_>]) -> Result<Vec<Piece<'static>>, MergeError> {
-    let decoded = pieces.iter().map(Samples::of).collect::<Result<Vec<_>, _>>()?;
-    let runs: Vec<Run<'_>> = decoded
-        .iter()
-        .map(|samples| Run {
-            t_ms: &samples.t_ms,
-            v: &samples.v,
-        })
-        .collect();
-    let mut together = Samples::default();
-    chain(&runs, &mut together.t_ms, &mut together.v);
-    Ok(together.encode(SAMPLES))
+fn encode_together<'a>(pieces: &[Piece<'a>]) -> Result<Vec<Piece<'a>>, ChunkError> {
+    let decoded = pieces.iter().map(samples_of).collect::<Result<Vec<_>, _>>()?;
+    let mut together = Columns::default();
+    chain_columns(&decoded.iter().collect::<Vec<_>>(), &mut together);
+    Ok(encoded(&together, SAMPLES).collect())
 }
 
 /// A list of which the next chunk is at hand.
@@ -158,13 +126,15 @@ impl<'a> Waiting<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{Histogram, IntHistogram};
 
     fn piece(samples: &[(i64, f64)]) -> Piece<'static> {
-        let samples = Samples {
+        let samples = Columns {
             t_ms: samples.iter().map(|s| s.0).collect(),
             v: samples.iter().map(|s| s.1).collect(),
+            ..Columns::default()
         };
-        samples.encode(usize::MAX).remove(0)
+        encoded(&samples, usize::MAX).next().unwrap()
     }
 
     fn numbers(from: i64, count: i64, v: f64) -> Vec<(i64, f64)> {
@@ -174,7 +144,7 @@ mod tests {
     fn merged(lists: Vec<Vec<Piece<'_>>>) -> Vec<Vec<(i64, f64)>> {
         let found = merge(lists).unwrap();
         let samples = |piece| {
-            let Samples { t_ms, v } = Samples::of(&piece).unwrap();
+            let Columns { t_ms, v, .. } = samples_of(&piece).unwrap();
             t_ms.into_iter().zip(v).collect()
         };
         found.into_iter().map(samples).collect()
@@ -215,20 +185,29 @@ mod tests {
     }
 
     #[test]
-    fn other_encodings_pass_unless_they_overlap() {
-        let histogram = |min_ms| Piece {
-            min_ms,
-            max_ms: min_ms + 5,
-            encoding: Encoding::Histogram,
-            bytes: Bytes::Stored(&[0, 1]),
+    fn histograms_that_overlap_are_encoded_anew_and_know_nothing_of_resets_between_runs() {
+        let histogram = |times_ms: &[i64]| {
+            let mut samples = Columns::default();
+            for &t_ms in times_ms {
+                let counting = IntHistogram {
+                    count: t_ms.unsigned_abs(),
+                    zero_count: t_ms.unsigned_abs(),
+                    ..IntHistogram::default()
+                };
+                samples.push_histogram(t_ms, Histogram::Integer(counting));
+            }
+            encoded(&samples, usize::MAX).next().unwrap()
         };
+        let found = merge(vec![vec![histogram(&[1, 3, 5])], vec![histogram(&[2, 4, 6])]]).unwrap();
+        assert_eq!(found.len(), 1);
+        let samples = samples_of(&found[0]).unwrap();
+        assert_eq!(samples.t_ms, [1, 2, 3, 4, 5, 6]);
+        assert_eq!(samples.histograms.len(), 6);
+        let mixed = merge(vec![vec![histogram(&[1, 5])], vec![piece(&[(2, 1.0), (3, 1.0)])]]).unwrap();
+        let encodings: Vec<_> = mixed.iter().map(|piece| piece.encoding).collect();
         assert_eq!(
-            merge(vec![vec![histogram(0)], vec![histogram(9)]]).unwrap().len(),
-            2
+            encodings,
+            [Encoding::Histogram, Encoding::Xor, Encoding::Histogram]
         );
-        assert!(matches!(
-            merge(vec![vec![histogram(0)], vec![histogram(3)]]),
-            Err(MergeError::Unsupported(Encoding::Histogram))
-        ));
     }
 }

@@ -6,11 +6,14 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use super::{Db, MaintainError};
+use crate::block::meta::FROM_OUT_OF_ORDER;
 use crate::block::{BlockWriter, ChunkToWrite, Meta, Ulid};
-use crate::chunk::{Encoding, xor};
+use crate::chunk::encode::encode;
+use crate::fs::error::AtPath;
 use crate::head::lane::range_end;
-use crate::head::ordered::Ordered;
+use crate::head::ordered::{Ordered, Part};
 use crate::query::{Columns, QueryError};
+use crate::wal::segment;
 
 /// How many samples a chunk of a block holds.
 const SAMPLES_PER_CHUNK: usize = 120;
@@ -36,7 +39,8 @@ impl Db {
         for lane in &self.head.lanes {
             drop(lane.writer.lock());
         }
-        let written = self.write_block(&self.dir, from_ms, end_ms, now_ms)?;
+        let meta = Meta::of_head(self.new_ulid(now_ms), from_ms, end_ms);
+        let written = self.write_block(&self.dir, Part::InOrder, meta)?;
         if let Some(meta) = &written {
             tracing::info!(mint = meta.min_ms, maxt = meta.max_ms, ulid = %meta.ulid, "write block");
             // Visible before it goes from the head, so that no query misses it.
@@ -51,35 +55,54 @@ impl Db {
         Ok(end_ms)
     }
 
-    /// Writes what the head holds of `from_ms .. end_ms` as a block into `dir`; nothing if there is nothing.
+    /// Writes what came out of order as blocks, one an aligned range, and takes it out of the head and its log.
+    pub(super) fn compact_late(&self, now_ms: i64) -> Result<(), MaintainError> {
+        let Some((from_ms, through_ms, last_segment)) = self.head.cut_late().map_err(MaintainError::io)?
+        else {
+            return Ok(());
+        };
+        let range_ms = self.head.options.chunk_range_ms;
+        let mut from_ms = from_ms.div_euclid(range_ms).saturating_mul(range_ms);
+        while from_ms <= through_ms {
+            let end_ms = from_ms.saturating_add(range_ms);
+            let mut meta = Meta::of_head(self.new_ulid(now_ms), from_ms, end_ms);
+            meta.compaction.hints.push(FROM_OUT_OF_ORDER.to_owned());
+            if let Some(meta) = self.write_block(&self.dir, Part::Cut, meta)? {
+                tracing::info!(mint = meta.min_ms, maxt = meta.max_ms, ulid = %meta.ulid, "write out-of-order block");
+            }
+            from_ms = end_ms;
+        }
+        // Visible before it goes from the head, so that no query misses it.
+        self.reload(&[])?;
+        self.head.forget_cut();
+        for number in segment::list(&*self.fs, &self.head.wbl_dir)? {
+            if number <= last_segment {
+                let path = segment::path(&self.head.wbl_dir, number);
+                self.fs.remove_file(&path).at(&path)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what the head holds of the range of `meta` as a block into `dir`; nothing if there is nothing.
     pub(super) fn write_block(
         &self,
         dir: &Path,
-        from_ms: i64,
-        end_ms: i64,
-        now_ms: i64,
+        part: Part,
+        meta: Meta,
     ) -> Result<Option<Meta>, MaintainError> {
-        let mut ordered = Ordered::new(&self.head, from_ms, end_ms - 1)?;
-        let meta = Meta::of_head(self.new_ulid(now_ms), from_ms, end_ms);
+        let mut ordered = Ordered::new(&self.head, part, meta.min_ms, meta.max_ms - 1)?;
         let mut writer = BlockWriter::create(&*self.fs, dir, meta, self.options.chunk_segment_bytes)?;
         ordered.each_word(|word| writer.add_symbol(word).map(|_| ()))?;
         let (mut labels, mut samples) = (Vec::new(), Columns::default());
-        let mut bytes: Vec<Vec<u8>> = Vec::new();
         while ordered.next(&mut labels, &mut samples)? {
             self.stopping.check().map_err(QueryError::from)?;
-            let times = samples.t_ms.chunks(SAMPLES_PER_CHUNK);
-            let parts: Vec<_> = times.zip(samples.v.chunks(SAMPLES_PER_CHUNK)).collect();
-            if bytes.len() < parts.len() {
-                bytes.resize_with(parts.len(), Vec::new);
-            }
-            for ((t_ms, v), into) in parts.iter().zip(&mut bytes) {
-                xor::encode(t_ms.iter().copied().zip(v.iter().map(|v| v.to_bits())), into);
-            }
-            let chunks = parts.iter().zip(&bytes).map(|((t_ms, _), bytes)| ChunkToWrite {
-                min_ms: t_ms[0],
-                max_ms: t_ms[t_ms.len() - 1],
-                encoding: Encoding::Xor,
-                bytes,
+            let encoded = encode(&samples, SAMPLES_PER_CHUNK);
+            let chunks = encoded.iter().map(|chunk| ChunkToWrite {
+                min_ms: chunk.min_ms,
+                max_ms: chunk.max_ms,
+                encoding: chunk.encoding,
+                bytes: &chunk.bytes,
             });
             let pairs = labels.iter().map(|(n, v)| (n.as_str(), v.as_str()));
             writer.add_series(pairs, chunks)?;

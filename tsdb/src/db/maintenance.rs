@@ -151,7 +151,10 @@ impl Db {
             done.head_compactions += 1;
         }
         match end_ms {
-            Some(end_ms) => self.truncate_log(end_ms),
+            Some(end_ms) => {
+                self.truncate_log(end_ms)?;
+                self.compact_late(now_ms)
+            }
             None => Ok(()),
         }
     }
@@ -205,9 +208,9 @@ impl Db {
             age_ms: Some(self.options.retention_ms).filter(|&age_ms| age_ms > 0),
             bytes: Some(self.options.retention_bytes).filter(|&bytes| bytes > 0),
         };
-        let other_bytes = limits
-            .bytes
-            .map_or(0, |_| self.log_bytes() + self.chunk_file_bytes());
+        let other_bytes = limits.bytes.map_or(0, |_| {
+            self.log_bytes() + self.late_log_bytes() + self.chunk_file_bytes()
+        });
         let unwanted = retention::to_delete(&sized, &limits, other_bytes);
         if unwanted.is_empty() {
             return Ok(());
@@ -227,6 +230,11 @@ impl Db {
     /// Bytes of the log, its checkpoint included.
     pub fn log_bytes(&self) -> u64 {
         self.bytes_below(&self.head.wal_dir)
+    }
+
+    /// Bytes of the write-behind log.
+    pub fn late_log_bytes(&self) -> u64 {
+        self.bytes_below(&self.head.wbl_dir)
     }
 
     /// Bytes of the head's chunk files.

@@ -12,6 +12,7 @@
 //! The crate starts no thread and reads no clock: whoever owns the database calls [`Db::sync`] and
 //! [`Db::maintain`], the latter from one thread at a time.
 
+mod beside;
 mod compact_head;
 mod lock;
 mod maintenance;
@@ -32,9 +33,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::{Mutex, RwLock};
 
+pub use crate::head::exemplars::{ExemplarStatus, SeriesExemplars};
 pub use maintenance::{MaintainError, Maintained};
 pub use open::OpenError;
 pub use options::DbOptions;
+pub use reload::read_blocks;
 pub use stats::{HeadStatus, Stats, StatusEntry};
 
 use crate::batch::{AppendError, AppendOptions, Appendable, Batch, Receipt, SeriesRef};
@@ -150,9 +153,8 @@ impl Appendable for Db {
         self.head.resolve(labels, batch)
     }
 
-    fn append(&self, batch: &mut Batch, _options: &AppendOptions) -> Result<Receipt, AppendError> {
-        // There is no out-of-order window yet, so that `reject_out_of_order` changes nothing.
-        self.head.append(batch)
+    fn append(&self, batch: &mut Batch, options: &AppendOptions) -> Result<Receipt, AppendError> {
+        self.head.append(batch, options)
     }
 
     fn judge(&self, batch: &mut Batch) {

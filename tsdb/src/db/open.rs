@@ -10,12 +10,12 @@ use std::sync::atomic::AtomicU64;
 use parking_lot::{Mutex, RwLock};
 
 use super::{Db, DbOptions, Stats, lock, reload};
-use crate::block::{find_unsupported, remove_leftovers};
-use crate::fs::{FileError, Vfs};
+use crate::block::{Block, Meta, filenames, remove_leftovers};
+use crate::fs::{FileError, MemoryFs, Vfs};
 use crate::head::replay::Replayed;
-use crate::head::{HeadOptions, wal_dir};
+use crate::head::{Head, HeadOptions, wal_dir};
 use crate::query::Cancel;
-use crate::wal::{SegmentReader, WalError, segment};
+use crate::wal::WalError;
 
 /// A directory that cannot be opened. Nothing in it was changed.
 #[derive(Debug)]
@@ -29,7 +29,6 @@ enum OpenErrorKind {
     Io(PathBuf, io::Error),
     File(FileError),
     Wal(WalError),
-    Foreign(String),
 }
 
 impl OpenError {
@@ -45,12 +44,6 @@ impl OpenError {
         }
     }
 
-    fn foreign(text: String) -> Self {
-        Self {
-            kind: OpenErrorKind::Foreign(text),
-        }
-    }
-
     /// Whether another process holds the directory.
     pub fn is_locked(&self) -> bool {
         matches!(self.kind, OpenErrorKind::Locked(_))
@@ -59,7 +52,6 @@ impl OpenError {
     /// Whether the directory is in order but holds what this version cannot carry on.
     pub fn is_foreign(&self) -> bool {
         match &self.kind {
-            OpenErrorKind::Foreign(_) => true,
             OpenErrorKind::Wal(error) => error.is_foreign(),
             OpenErrorKind::File(error) => error.is_unsupported(),
             _ => false,
@@ -105,7 +97,6 @@ impl fmt::Display for OpenError {
                     Ok(())
                 }
             }
-            OpenErrorKind::Foreign(text) => write!(f, "{text}; nothing was changed"),
         }
     }
 }
@@ -122,6 +113,48 @@ impl std::error::Error for OpenError {
 }
 
 impl Db {
+    /// Opens the database in `dir` for reading alone: nothing there is changed, damage is passed over, and
+    /// what is appended stays in memory. Another process may hold the directory.
+    ///
+    /// # Errors
+    /// When it holds what this version cannot carry, a checkpoint or a block is damaged, or the system refuses.
+    pub fn open_read_only(fs: Arc<dyn Vfs>, dir: &Path, now_ms: i64) -> Result<Self, OpenError> {
+        let options = DbOptions::default();
+        let loaded = reload::load(&*fs, dir, &[])?;
+        let head_options = head_options(&options);
+        let progress = &options.progress;
+        let min_valid_ms = loaded.min_valid_ms();
+        let mut replayed = Replayed::read(&*fs, dir, &head_options, min_valid_ms, progress)?;
+        replayed.pass_over_damage();
+        // Whatever is written goes there.
+        let memory: Arc<dyn Vfs> = Arc::new(MemoryFs::new());
+        let head = replayed.open(Arc::clone(&memory), dir, head_options, now_ms)?;
+        Ok(Self::assemble(memory, dir, options, head, loaded.blocks, now_ms))
+    }
+
+    fn assemble(
+        fs: Arc<dyn Vfs>,
+        dir: &Path,
+        options: DbOptions,
+        head: Head,
+        blocks: Vec<Arc<Block>>,
+        now_ms: i64,
+    ) -> Self {
+        Self {
+            fs,
+            dir: dir.to_owned(),
+            options,
+            head: Arc::new(head),
+            blocks: RwLock::new(Arc::new(blocks)),
+            maintaining: Mutex::default(),
+            truncated_ms: Mutex::new(i64::MIN),
+            lock: Mutex::default(),
+            stopping: Cancel::new(),
+            stats: Stats::default(),
+            ulids: AtomicU64::new(now_ms.cast_unsigned()),
+        }
+    }
+
     /// Opens the database in `dir`, which is made if it does not exist.
     ///
     /// # Errors
@@ -143,68 +176,28 @@ impl Db {
     }
 
     fn open_locked(fs: Arc<dyn Vfs>, dir: &Path, options: DbOptions, now_ms: i64) -> Result<Self, OpenError> {
-        refuse_foreign_log(&*fs, &dir.join("wbl"))?;
-        let loaded = reload::load(&*fs, dir, &[])?;
-        for block in &loaded.blocks {
-            refuse_foreign_block(&*fs, block)?;
+        for name in fs.list(dir).map_err(|e| OpenError::io(dir, e))? {
+            if filenames::block_ulid(&name).is_some() && Meta::repair_version(&*fs, &dir.join(&name))? {
+                tracing::info!(block = name, "Fixed broken block");
+            }
         }
-        let in_blocks = loaded.blocks.iter().map(|block| block.meta());
-        let min_valid_ms = in_blocks
-            .filter(|meta| meta.compaction.hints.is_empty())
-            .map(|meta| meta.max_ms)
-            .max()
-            .unwrap_or(i64::MIN);
-        let head_options = HeadOptions {
-            chunk_range_ms: options.min_block_ms.max(1),
-            compression: options.wal_compression,
-            segment_bytes: options.wal_segment_bytes,
-        };
+        let loaded = reload::load(&*fs, dir, &[])?;
+        let min_valid_ms = loaded.min_valid_ms();
+        let head_options = head_options(&options);
         let replayed = Replayed::read(&*fs, dir, &head_options, min_valid_ms, &options.progress)?;
         clean_up(&*fs, dir, now_ms)?;
         let head = replayed.open(Arc::clone(&fs), dir, head_options, now_ms)?;
-        let db = Self {
-            fs,
-            dir: dir.to_owned(),
-            options,
-            head: Arc::new(head),
-            blocks: RwLock::new(Arc::new(loaded.blocks)),
-            maintaining: Mutex::default(),
-            truncated_ms: Mutex::new(i64::MIN),
-            lock: Mutex::default(),
-            stopping: Cancel::new(),
-            stats: Stats::default(),
-            ulids: AtomicU64::new(now_ms.cast_unsigned()),
-        };
-        Ok(db)
+        Ok(Self::assemble(fs, dir, options, head, loaded.blocks, now_ms))
     }
 }
 
-/// The write-behind log holds out-of-order samples, of which there is no other copy.
-fn refuse_foreign_log(fs: &dyn Vfs, dir: &Path) -> Result<(), OpenError> {
-    for number in segment::list(fs, dir)? {
-        let path = segment::path(dir, number);
-        let mut reader = SegmentReader::open(fs, &path)?;
-        if !matches!(reader.next(), Ok(None)) {
-            let text = "out-of-order samples, which this version cannot carry";
-            return Err(OpenError::foreign(format!(
-                "{}: at offset 0: {text}",
-                path.display()
-            )));
-        }
-    }
-    Ok(())
-}
-
-/// Compaction must meet no chunk that it would have to leave out.
-fn refuse_foreign_block(fs: &dyn Vfs, block: &crate::block::Block) -> Result<(), OpenError> {
-    // Looking at each chunk of each block would read the whole directory: what the block says of itself
-    // decides whether that is called for. Merging looks at every chunk anyway and refuses in its turn.
-    if block.meta().stats.num_histogram_samples == 0 {
-        return Ok(());
-    }
-    match find_unsupported(fs, block.dir())? {
-        Some(found) => Err(OpenError::foreign(found.to_string())),
-        None => Ok(()),
+fn head_options(options: &DbOptions) -> HeadOptions {
+    HeadOptions {
+        chunk_range_ms: options.min_block_ms.max(1),
+        compression: options.wal_compression,
+        segment_bytes: options.wal_segment_bytes,
+        exemplars_max: options.exemplars_max,
+        window_ms: options.out_of_order_window_ms.max(0),
     }
 }
 

@@ -22,6 +22,12 @@ pub struct DbOptions {
     pub wal_segment_bytes: u64,
     /// `--storage.tsdb.max-block-chunk-segment-size`
     pub chunk_segment_bytes: u64,
+    /// `storage.exemplars.max_exemplars` where exemplar storage is on: how many are kept; 0 for none.
+    /// [`super::Db::set_exemplars_max`] changes it later.
+    pub exemplars_max: usize,
+    /// `storage.tsdb.out_of_order_time_window`: how much earlier than the latest sample one may come; 0 takes
+    /// none out of order. [`super::Db::set_out_of_order_window_ms`] changes it later.
+    pub out_of_order_window_ms: i64,
     /// `--storage.tsdb.no-lockfile`
     pub no_lockfile: bool,
     /// Told how far the start has come.
@@ -39,6 +45,8 @@ impl Default for DbOptions {
             wal_compression: Compression::Snappy,
             wal_segment_bytes: 128 << 20,
             chunk_segment_bytes: 512 << 20,
+            exemplars_max: 0,
+            out_of_order_window_ms: 0,
             no_lockfile: false,
             progress: Arc::default(),
         }

@@ -16,6 +16,25 @@ pub(super) struct Loaded {
     pub(super) superseded: Vec<Ulid>,
 }
 
+impl Loaded {
+    /// Samples before this are in blocks: of all but those that say otherwise.
+    pub(super) fn min_valid_ms(&self) -> i64 {
+        let metas = self.blocks.iter().map(|block| block.meta());
+        let ends = metas
+            .filter(|meta| meta.compaction.hints.is_empty())
+            .map(|meta| meta.max_ms);
+        ends.max().unwrap_or(i64::MIN)
+    }
+}
+
+/// The blocks in the data directory `dir`, by the start of their range. Writes nothing.
+///
+/// # Errors
+/// When one cannot be read.
+pub fn read_blocks(fs: &dyn Vfs, dir: &Path) -> Result<Vec<Arc<Block>>, FileError> {
+    load(fs, dir, &[]).map(|loaded| loaded.blocks)
+}
+
 /// Opens the blocks in `dir`; those in `known` are open already. Writes nothing.
 pub(super) fn load(fs: &dyn Vfs, dir: &Path, known: &[Arc<Block>]) -> Result<Loaded, FileError> {
     let (mut blocks, mut broken) = (Vec::new(), Vec::new());

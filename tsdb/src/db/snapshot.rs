@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{Db, MaintainError};
-use crate::block::{Block, filenames};
+use crate::block::{Block, Meta, filenames};
 use crate::compact;
 use crate::fs::error::AtPath;
 use crate::fs::{FileError, Vfs};
+use crate::head::ordered::Part;
+use crate::query::Source;
 
 impl Db {
     /// Writes all that is stored as blocks into the directory `snapshots/NAME` of the data directory and returns
@@ -35,8 +37,10 @@ impl Db {
             let finished = dir.join(&ulid);
             self.fs.rename(&unfinished, &finished).at(&finished)?;
         }
-        if let (false, Some((from_ms, through_ms))) = (skip_head, self.head.time_range_ms()) {
-            self.write_block(dir, from_ms, through_ms.saturating_add(1), now_ms)?;
+        let (from_ms, through_ms) = Source::time_range_ms(&*self.head);
+        if !skip_head && from_ms <= through_ms {
+            let meta = Meta::of_head(self.new_ulid(now_ms), from_ms, through_ms.saturating_add(1));
+            self.write_block(dir, Part::All, meta)?;
         }
         Ok(self.fs.sync_dir(dir).at(dir)?)
     }

@@ -69,6 +69,11 @@ impl<'a> BitReader<'a> {
         self.position
     }
 
+    /// How many bits are left, none once too many were read.
+    pub fn remaining(&self) -> usize {
+        (self.bytes.len() * 8).saturating_sub(self.position)
+    }
+
     /// Whether more bits were read than there are.
     pub fn overran(&self) -> bool {
         self.position > self.bytes.len() * 8
@@ -114,6 +119,46 @@ pub fn put_bits(into: &mut [u8], position: usize, value: u128, count: u32) {
     } else {
         let word = (u128::from(kept) << 120) | (value << (128 - used - count));
         into[byte..end].copy_from_slice(&word.to_be_bytes()[..end - byte]);
+    }
+}
+
+/// Bytes that grow bit by bit.
+#[derive(Clone, Debug, Default)]
+pub struct BitWriter {
+    bytes: Vec<u8>,
+    /// In bits.
+    position: usize,
+}
+
+impl BitWriter {
+    /// Goes on behind whole bytes.
+    pub fn after(bytes: Vec<u8>) -> Self {
+        let position = bytes.len() * 8;
+        Self { bytes, position }
+    }
+
+    /// Appends the low `count` (at most 120) bits of `value`.
+    #[inline]
+    pub fn put(&mut self, value: u128, count: u32) {
+        let end = self.position + count as usize;
+        self.bytes.resize(end.div_ceil(8), 0);
+        put_bits(&mut self.bytes, self.position, value, count);
+        self.position = end;
+    }
+
+    /// What was written; the last byte's missing bits are zeros.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// What was written, to be changed.
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        &mut self.bytes
+    }
+
+    /// Gives the bytes away.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
     }
 }
 

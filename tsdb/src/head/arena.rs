@@ -30,6 +30,9 @@ pub(crate) struct Slot(pub(crate) u32);
 impl Slot {
     /// Stands for "none".
     pub(crate) const NONE: Self = Self(u32::MAX);
+
+    /// Stands for a chunk of histograms, which is kept elsewhere: see [`super::histograms`].
+    pub(crate) const HISTOGRAMS: Self = Self(u32::MAX - 1);
 }
 
 #[derive(Clone, Copy)]

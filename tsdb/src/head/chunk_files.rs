@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::slab::{Closed, Place};
-use crate::chunk::{Encoding, xor};
+use crate::chunk::{Encoding, sample_count};
 use crate::encoding::{crc32c, varint};
 use crate::fs::{Mapped, Vfs, VfsFile};
 use crate::wal::WalError;
@@ -43,10 +43,17 @@ pub(crate) fn path(dir: &Path, number: u32) -> PathBuf {
     dir.join(format!("{number:06}"))
 }
 
-/// What was found at the opening: (series, file, offset), by series and then in the order of writing.
+/// A chunk that was found: (series, file, offset).
+type Found = (u64, u32, u32);
+
+/// What was found at the opening, by series and then in the order of writing.
 #[derive(Default)]
 pub(crate) struct Scan {
-    pub(crate) chunks: Vec<(u64, u32, u32)>,
+    pub(crate) chunks: Vec<Found>,
+    /// Likewise, of chunks whose samples came out of order.
+    pub(crate) late: Vec<Found>,
+    /// The place of the last chunk of all.
+    pub(crate) last: Option<(u32, u32)>,
     pub(crate) files: BTreeMap<u32, Mapped>,
     /// The first file that cannot be used, and why. It and those after it must go.
     pub(crate) damage: Option<(u32, WalError)>,
@@ -57,8 +64,17 @@ pub(crate) struct Scan {
 impl Scan {
     /// The chunks of one series.
     pub(crate) fn of(&self, series: u64) -> impl Iterator<Item = Closed> {
-        let from = self.chunks.partition_point(|c| c.0 < series);
-        self.chunks[from..]
+        self.find(&self.chunks, series)
+    }
+
+    /// The chunks of one series whose samples came out of order.
+    pub(crate) fn late_of(&self, series: u64) -> impl Iterator<Item = Closed> {
+        self.find(&self.late, series)
+    }
+
+    fn find<'a>(&'a self, all: &'a [Found], series: u64) -> impl Iterator<Item = Closed> + 'a {
+        let from = all.partition_point(|c| c.0 < series);
+        all[from..]
             .iter()
             .take_while(move |c| c.0 == series)
             .filter_map(|&(_, number, offset)| {
@@ -90,15 +106,22 @@ pub(crate) fn scan(fs: &dyn Vfs, dir: &Path) -> Result<Scan, WalError> {
             scan.unusable.push(number);
             break;
         }
-        let before = scan.chunks.len();
+        let before = (scan.chunks.len(), scan.late.len());
         let gap = at > 0 && numbers[at - 1] + 1 != number;
         let damage = if gap {
             Some((0, "a file before it is missing"))
         } else {
-            scan_file(all, number, &path, &mut scan.chunks, &mut last_ms)?
+            scan_file(
+                all,
+                number,
+                &path,
+                (&mut scan.chunks, &mut scan.late),
+                &mut last_ms,
+            )?
         };
         if let Some((offset, reason)) = damage {
-            scan.chunks.truncate(before);
+            scan.chunks.truncate(before.0);
+            scan.late.truncate(before.1);
             scan.damage = Some((number, WalError::corrupt(&path, offset as u64, reason)));
             scan.unusable.extend(&numbers[at..]);
             break;
@@ -106,7 +129,10 @@ pub(crate) fn scan(fs: &dyn Vfs, dir: &Path) -> Result<Scan, WalError> {
         scan.files.insert(number, bytes);
     }
     // Stable, so that a series' chunks stay in the order of writing.
+    let written = scan.chunks.iter().chain(&scan.late);
+    scan.last = written.map(|&(_, number, offset)| (number, offset)).max();
     scan.chunks.sort_by_key(|c| c.0);
+    scan.late.sort_by_key(|c| c.0);
     Ok(scan)
 }
 
@@ -114,7 +140,7 @@ fn scan_file(
     all: &[u8],
     number: u32,
     path: &Path,
-    into: &mut Vec<(u64, u32, u32)>,
+    (into, late): (&mut Vec<Found>, &mut Vec<Found>),
     last_ms: &mut hashbrown::HashMap<u64, i64>,
 ) -> Result<Option<(usize, &'static str)>, WalError> {
     if all.len() < FILE_HEADER_BYTES || all[..4] != MAGIC.to_be_bytes() {
@@ -149,18 +175,19 @@ fn scan_file(
         if crc32c(&all[at..at + len - 4]).to_be_bytes() != stored {
             return Ok(Some((at, "a chunk with a wrong checksum")));
         }
-        if encoding != Encoding::Xor.as_u8() {
-            let what = if encoding & OUT_OF_ORDER != 0 {
-                "an out-of-order chunk, which this version cannot carry".to_owned()
-            } else {
-                match Encoding::from_u8(encoding) {
-                    Some(known) => format!("a chunk with encoding {known}, which this version cannot carry"),
-                    None => format!("a chunk with encoding {encoding}, which this version does not know"),
-                }
-            };
+        if Encoding::from_u8(encoding & !OUT_OF_ORDER).is_none() {
+            let what = format!("a chunk with encoding {encoding}, which this version does not know");
             return Err(WalError::foreign(path, at as u64, what));
         }
         let series = be64(rest);
+        if encoding & OUT_OF_ORDER != 0 {
+            if chunk.max_ms < chunk.min_ms {
+                return Ok(Some((at, "a chunk that ends before it begins")));
+            }
+            late.push((series, number, offset));
+            at += len;
+            continue;
+        }
         let before = last_ms.insert(series, chunk.max_ms);
         if chunk.max_ms < chunk.min_ms || before.is_some_and(|last| last >= chunk.min_ms) {
             return Ok(Some((at, "out of sequence m-mapped chunk")));
@@ -187,17 +214,24 @@ fn closed(all: &[u8], number: u32, offset: u32) -> Option<(usize, Closed)> {
         min_ms: be64(&rest[8..]).cast_signed(),
         max_ms: be64(&rest[16..]).cast_signed(),
         place: Place::File { number, offset },
-        samples: xor::sample_count(data).unwrap_or(0),
+        samples: sample_count(encoding_of(rest)?, data).unwrap_or(0),
     };
     Some((end + 4, chunk))
 }
 
-/// The bytes of the chunk whose header begins at `offset` of a file.
-pub(crate) fn data(all: &[u8], offset: u32) -> Option<&[u8]> {
+/// The encoding in a chunk's header; one that is not known counts as the first, until it is looked at.
+fn encoding_of(header: &[u8]) -> Option<Encoding> {
+    let number = header.get(CHUNK_HEADER_BYTES - 1)? & !OUT_OF_ORDER;
+    Some(Encoding::from_u8(number).unwrap_or(Encoding::Xor))
+}
+
+/// The chunk whose header begins at `offset` of a file.
+pub(crate) fn data(all: &[u8], offset: u32) -> Option<(Encoding, &[u8])> {
     let rest = all.get(offset as usize..)?;
     let (len, width) = varint::read_uvarint(rest.get(CHUNK_HEADER_BYTES..)?)?;
     let from = CHUNK_HEADER_BYTES + width;
-    rest.get(from..from.checked_add(usize::try_from(len).ok()?)?)
+    let end = from.checked_add(usize::try_from(len).ok()?)?;
+    Some((encoding_of(rest)?, rest.get(from..end)?))
 }
 
 /// The files being written and read.
@@ -215,6 +249,9 @@ pub(crate) struct ToWrite {
     pub(crate) series: u64,
     pub(crate) min_ms: i64,
     pub(crate) max_ms: i64,
+    pub(crate) encoding: Encoding,
+    /// Whether its samples came out of order.
+    pub(crate) is_late: bool,
     /// Where its bytes are in the buffer that goes with it.
     pub(crate) bytes: std::ops::Range<usize>,
 }
@@ -353,7 +390,7 @@ fn put_chunk(into: &mut Vec<u8>, chunk: &ToWrite, bytes: &[u8]) {
     into.extend_from_slice(&chunk.series.to_be_bytes());
     into.extend_from_slice(&chunk.min_ms.to_be_bytes());
     into.extend_from_slice(&chunk.max_ms.to_be_bytes());
-    into.push(Encoding::Xor.as_u8());
+    into.push(chunk.encoding.as_u8() | if chunk.is_late { OUT_OF_ORDER } else { 0 });
     varint::put_uvarint(into, bytes.len() as u64);
     into.extend_from_slice(bytes);
     let checksum = crc32c(&into[from..]);

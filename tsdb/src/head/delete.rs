@@ -2,9 +2,11 @@
 
 use std::io;
 
+use super::late::Late;
 use super::slab::LOGGED;
 use super::{Head, Stats, postings};
 use crate::model::Matcher;
+use crate::query::Source;
 use crate::wal::record::tombstones;
 use crate::wal::{Compressed, Compressor};
 
@@ -14,9 +16,7 @@ impl Head {
     /// # Errors
     /// When the log cannot be written; nothing of a lane that failed is deleted.
     pub(crate) fn delete(&self, from_ms: i64, through_ms: i64, matchers: &[Matcher]) -> io::Result<()> {
-        let Some((head_from, head_through)) = self.time_range_ms() else {
-            return Ok(());
-        };
+        let (head_from, head_through) = Source::time_range_ms(self);
         if from_ms > head_through || through_ms < head_from {
             return Ok(());
         }
@@ -28,7 +28,11 @@ impl Head {
             {
                 let data = lane.data.read();
                 for ordinal in postings::select(&data.labels, &data.postings, data.count(), matchers) {
-                    let (Some(first), last) = (data.first_ms(ordinal), data.hot[ordinal].last_t_ms) else {
+                    let in_order = data.first_ms(ordinal);
+                    let in_order = in_order.map(|first| (first, data.hot[ordinal].last_t_ms));
+                    let late = data.late.get(&ordinal).and_then(Late::range_ms);
+                    let both = in_order.into_iter().chain(late);
+                    let Some((first, last)) = both.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))) else {
                         continue;
                     };
                     // A tombstone covers what is there now, not what comes later.

@@ -6,6 +6,7 @@ use super::chunk_files::{ChunkFiles, ToWrite};
 use super::lane::Lane;
 use super::slab::Place;
 use super::{Head, Stats};
+use crate::chunk::Encoding;
 
 /// How many chunks are gathered before they are written: a megabyte or two.
 const CHUNKS_AT_A_TIME: usize = 8192;
@@ -27,6 +28,7 @@ impl Head {
                     break;
                 }
             }
+            flushed += self.flush_late(lane, &mut files)?;
         }
         Ok(flushed)
     }
@@ -37,15 +39,24 @@ impl Head {
             let lane = lane.data.read();
             for &(ordinal, number) in lane.pending.iter().take(CHUNKS_AT_A_TIME) {
                 let chunk = lane.closed.get(number);
-                let Place::Memory(slot, len) = chunk.place else {
-                    unreachable!("a chunk in a file is not pending");
-                };
                 let from = data.len();
-                lane.arena.copy(slot, usize::from(len), chunk.samples, &mut data);
+                let encoding = match (chunk.place, lane.closed.held(number)) {
+                    (Place::Memory(slot, len), _) => {
+                        lane.arena.copy(slot, usize::from(len), chunk.samples, &mut data);
+                        Encoding::Xor
+                    }
+                    (Place::Held, Some((encoding, bytes))) => {
+                        data.extend_from_slice(bytes);
+                        encoding
+                    }
+                    _ => unreachable!("a chunk in a file is not pending"),
+                };
                 chunks.push(ToWrite {
                     series: lane.cold[ordinal].series,
                     min_ms: chunk.min_ms,
                     max_ms: chunk.max_ms,
+                    encoding,
+                    is_late: false,
                     bytes: from..data.len(),
                 });
             }

@@ -7,6 +7,7 @@ use std::io;
 use std::sync::atomic::Ordering;
 
 use super::lane::{Lane, LaneData};
+use super::late::LatePlace;
 use super::lookup::Address;
 use super::slab::{NO_CHUNK, PENDING, Place};
 use super::{Head, Stats};
@@ -42,6 +43,11 @@ impl Head {
             for (cold, ordinal) in data.cold.iter().zip(0..) {
                 for (_, chunk) in data.closed.list(cold.closed) {
                     if let Place::File { number, .. } = chunk.place {
+                        first_file = first_file.min(number);
+                    }
+                }
+                for chunk in data.late.get(&ordinal).iter().flat_map(|late| &late.closed) {
+                    if let LatePlace::File { number, .. } = chunk.place {
                         first_file = first_file.min(number);
                     }
                 }
@@ -88,14 +94,13 @@ impl Head {
                 for slot in in_memory {
                     data.arena.give_back(slot);
                 }
-                let hot = &mut data.hot[ordinal];
+                let hot = &data.hot[ordinal];
                 if hot.is_open() && hot.last_t_ms < from_ms {
-                    let slot = std::mem::replace(&mut hot.slot, super::arena::Slot::NONE);
-                    hot.samples = 0;
                     collected.chunks += 1;
-                    data.arena.give_back(slot);
+                    data.drop_open(ordinal);
                 }
-                if left == NO_CHUNK && !data.hot[ordinal].is_open() && !was_pending {
+                let has_late = data.late.contains_key(&ordinal);
+                if left == NO_CHUNK && !data.hot[ordinal].is_open() && !was_pending && !has_late {
                     gone.push(ordinal);
                 }
             }
@@ -152,6 +157,21 @@ impl Head {
             .pending
             .iter()
             .map(|&(ordinal, chunk)| (moved[ordinal as usize], chunk))
+            .collect();
+        for (&ordinal, said) in &old.metadata {
+            if moved[ordinal as usize] != u32::MAX {
+                fresh.describe(moved[ordinal as usize], said);
+            }
+        }
+        fresh.late = old
+            .late
+            .drain()
+            .map(|(ordinal, late)| (moved[ordinal as usize], late))
+            .collect();
+        fresh.histograms = old
+            .histograms
+            .drain()
+            .map(|(ordinal, open)| (moved[ordinal as usize], open))
             .collect();
         fresh.tombstones = old
             .tombstones

@@ -7,15 +7,19 @@
 //! Order of locks: writers by lane, then the log, then data by lane, then the table of refs.
 
 use std::hash::{BuildHasher, Hasher};
+use std::sync::Arc;
 
-use hashbrown::{HashMap, HashTable};
+use hashbrown::{HashMap, HashSet, HashTable};
 use parking_lot::{Mutex, RwLock};
 
 use super::arena::Arena;
+use super::histograms::Open;
 use super::labels::{LabelSets, encode_run};
+use super::late::Late;
 use super::postings::Postings;
 use super::slab::{Closed, ClosedChunks, Cold, Hot, NO_CHUNK, Paged, Place};
 use crate::chunk::xor;
+use crate::model::Metadata;
 
 /// How many lanes there are: as many as scrapes can be applied at a time.
 pub(crate) const LANES: usize = 4;
@@ -46,8 +50,15 @@ pub(crate) struct LaneData {
     pub(crate) cold: Paged<Cold>,
     pub(crate) arena: Arena,
     pub(crate) closed: ClosedChunks,
+    /// Open chunks of histograms, of the series whose slot says so.
+    pub(crate) histograms: HashMap<u32, Open>,
     /// Closed chunks that are not in a file yet, as (series, chunk), in the order of their closing.
     pub(crate) pending: Vec<(u32, u32)>,
+    /// Samples that came out of order, of the series that have any.
+    pub(crate) late: HashMap<u32, Late>,
+    /// What targets say of series, one copy of what many say.
+    pub(crate) metadata: HashMap<u32, Arc<Metadata>>,
+    said: HashSet<Arc<Metadata>>,
     /// Deleted intervals, both ends included.
     pub(crate) tombstones: HashMap<u32, Vec<(i64, i64)>>,
 }
@@ -139,15 +150,17 @@ impl LaneData {
         if !hot.is_open() {
             begun = true;
         } else {
+            let histograms = hot.holds_histograms();
             if hot.samples == SAMPLES_PER_CHUNK / 4 && hot.chunk_len() <= CHUNK_BYTES_MAX {
                 let start_ms = self.arena.first_time(hot.slot);
-                hot.next_at_ms = chunk_end(start_ms, hot.last_t_ms, hot.next_at_ms);
+                hot.next_at_ms = chunk_end(start_ms, hot.last_t_ms, hot.next_at_ms, 4.0);
             }
             let wide = t_ms.wrapping_sub(hot.last_t_ms).cast_unsigned() > u64::from(u32::MAX);
             if t_ms >= hot.next_at_ms
                 || hot.samples >= 2 * SAMPLES_PER_CHUNK
                 || hot.chunk_len() > CHUNK_BYTES_MAX
                 || wide
+                || histograms
             {
                 self.close(ordinal);
                 begun = true;
@@ -158,8 +171,7 @@ impl LaneData {
         if begun {
             writer = xor::Appender::new();
             hot.slot = self.arena.begin();
-            let phase_ms = phase(ordinal, range_ms);
-            hot.next_at_ms = range_end(t_ms.saturating_sub(phase_ms), range_ms).saturating_add(phase_ms);
+            hot.next_at_ms = first_end(ordinal, t_ms, range_ms);
         }
         hot.slot = self.arena.append(hot.slot, &mut writer, t_ms, bits);
         hot.keep(&writer);
@@ -170,6 +182,13 @@ impl LaneData {
     pub(crate) fn close(&mut self, ordinal: u32) {
         let hot = &mut self.hot[ordinal];
         if !hot.is_open() {
+            return;
+        }
+        if hot.holds_histograms() {
+            hot.slot = super::arena::Slot::NONE;
+            if let Some(full) = self.histograms.remove(&ordinal) {
+                self.close_histograms(ordinal, full);
+            }
             return;
         }
         let len = hot.chunk_len();
@@ -190,10 +209,25 @@ impl LaneData {
     /// The time of the first sample of a series' open chunk, if there is one.
     pub(crate) fn open_from_ms(&self, ordinal: u32) -> Option<i64> {
         let hot = &self.hot[ordinal];
+        if hot.holds_histograms() {
+            return self.histograms.get(&ordinal).map(|open| open.chunk().3.0);
+        }
         hot.is_open().then(|| self.arena.first_time(hot.slot))
     }
 
-    /// The earliest sample of a series that is still here.
+    /// Drops the open chunk of a series, if there is one.
+    pub(crate) fn drop_open(&mut self, ordinal: u32) {
+        let hot = &mut self.hot[ordinal];
+        let slot = std::mem::replace(&mut hot.slot, super::arena::Slot::NONE);
+        hot.samples = 0;
+        if slot == super::arena::Slot::HISTOGRAMS {
+            self.histograms.remove(&ordinal);
+        } else if slot != super::arena::Slot::NONE {
+            self.arena.give_back(slot);
+        }
+    }
+
+    /// The earliest sample of a series that is still here, of those that came in order.
     pub(crate) fn first_ms(&self, ordinal: u32) -> Option<i64> {
         let oldest = self.closed.list(self.cold[ordinal].closed).last();
         match oldest {
@@ -215,6 +249,19 @@ impl LaneData {
             }
         }
         *intervals = merged;
+    }
+
+    /// Notes what is said of a series.
+    pub(crate) fn describe(&mut self, ordinal: u32, metadata: &Metadata) {
+        let said = match self.said.get(metadata) {
+            Some(said) => Arc::clone(said),
+            None => {
+                let said = Arc::new(metadata.clone());
+                self.said.insert(Arc::clone(&said));
+                said
+            }
+        };
+        self.metadata.insert(ordinal, said);
     }
 
     /// Bytes held, by part.
@@ -243,16 +290,22 @@ fn phase(ordinal: u32, range_ms: i64) -> i64 {
     ((i128::from(range_ms / 4) * i128::from(share)) >> 32) as i64
 }
 
+/// When a chunk ends that a series begins at `t_ms`, unless it fills up before.
+pub(crate) fn first_end(ordinal: u32, t_ms: i64, range_ms: i64) -> i64 {
+    let phase_ms = phase(ordinal, range_ms);
+    range_end(t_ms.saturating_sub(phase_ms), range_ms).saturating_add(phase_ms)
+}
+
 /// The end of the aligned range that holds `t_ms`; Go's division rounds towards zero and so does this.
 pub(crate) fn range_end(t_ms: i64, range_ms: i64) -> i64 {
     (t_ms / range_ms).wrapping_mul(range_ms).saturating_add(range_ms)
 }
 
-/// Where a chunk that began at `start_ms` and got a quarter of its samples by `now_ms` should end, so that
-/// the range up to `end_ms` falls into chunks of equal length.
-fn chunk_end(start_ms: i64, now_ms: i64, end_ms: i64) -> i64 {
+/// Where a chunk that began at `start_ms` and by `now_ms` is to grow to so many times its length should end,
+/// so that the range up to `end_ms` falls into chunks of equal length.
+pub(crate) fn chunk_end(start_ms: i64, now_ms: i64, end_ms: i64, times_longer: f64) -> i64 {
     let left = end_ms.saturating_sub(start_ms) as f64;
-    let chunks = left / (now_ms.saturating_sub(start_ms).saturating_add(1) as f64 * 4.0);
+    let chunks = left / (now_ms.saturating_sub(start_ms).saturating_add(1) as f64 * times_longer);
     if chunks <= 1.0 {
         return end_ms;
     }

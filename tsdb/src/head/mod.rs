@@ -13,10 +13,13 @@
 pub(crate) mod arena;
 pub(crate) mod chunk_files;
 mod delete;
+pub mod exemplars;
 pub(crate) mod flush;
 pub(crate) mod gc;
+pub(crate) mod histograms;
 pub(crate) mod labels;
 pub(crate) mod lane;
+pub(crate) mod late;
 pub(crate) mod lookup;
 pub(crate) mod ordered;
 pub(crate) mod postings;
@@ -29,6 +32,7 @@ pub(crate) mod symbols;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use hashbrown::HashMap;
@@ -38,9 +42,11 @@ pub use replay::ReplayProgress;
 pub use stats::Stats;
 
 use self::chunk_files::{ChunkFiles, FileMap};
+use self::exemplars::Ring;
 use self::lane::{LANES, Lane};
 use self::lookup::RefTable;
 use crate::batch::log::Scratch;
+use crate::fs::Vfs;
 use crate::wal::{Compression, Writer};
 
 /// How a head works.
@@ -52,12 +58,17 @@ pub(crate) struct HeadOptions {
     pub(crate) compression: Compression,
     /// How long a segment of the log becomes.
     pub(crate) segment_bytes: u64,
+    /// How many exemplars are kept at first.
+    pub(crate) exemplars_max: usize,
+    /// How much earlier than the latest sample one may come, at first.
+    pub(crate) window_ms: i64,
 }
 
 /// The head of a database.
 pub(crate) struct Head {
     pub(crate) options: HeadOptions,
     pub(crate) wal_dir: PathBuf,
+    pub(crate) wbl_dir: PathBuf,
     pub(crate) lanes: [Lane; LANES],
     pub(crate) refs: RwLock<RefTable>,
     /// Counts collections that moved series. Changes only under the writers' locks.
@@ -70,11 +81,18 @@ pub(crate) struct Head {
     pub(crate) max_ms: AtomicI64,
     /// Nothing before this is taken: it is, or was, in blocks.
     pub(crate) min_valid_ms: AtomicI64,
+    /// How much earlier than the latest sample one may come: `out_of_order_time_window`.
+    pub(crate) window_ms: AtomicI64,
+    /// Time of the earliest sample that came out of order and is here; `i64::MAX` if there is none.
+    pub(crate) late_min_ms: AtomicI64,
     pub(crate) wal: Mutex<Writer>,
+    /// The write-behind log, if there is or was a window.
+    pub(crate) wbl: Mutex<Option<Writer>>,
     pub(crate) chunk_files: Mutex<ChunkFiles>,
     pub(crate) files: RwLock<FileMap>,
     /// Series that are gone, and until when samples of theirs can be in the log.
     pub(crate) expiries: Mutex<HashMap<u64, i64>>,
+    pub(crate) exemplars: Ring,
     pub(crate) scratch: Mutex<Vec<Scratch>>,
     pub(crate) closed: AtomicBool,
     pub(crate) stats: Stats,
@@ -122,6 +140,7 @@ impl Head {
     /// # Errors
     /// The system's; the log takes nothing from then on.
     pub(crate) fn sync(&self) -> io::Result<()> {
+        self.sync_wbl()?;
         let sync = self.wal.lock().begin_sync()?;
         if sync.is_empty() {
             return Ok(());
@@ -131,6 +150,40 @@ impl Head {
             Stats::add(&self.stats.wal_writes_failed, 1);
             self.wal.lock().sync_failed();
         })
+    }
+
+    fn sync_wbl(&self) -> io::Result<()> {
+        let sync = match &mut *self.wbl.lock() {
+            Some(wbl) => wbl.begin_sync()?,
+            None => return Ok(()),
+        };
+        sync.run().inspect_err(|_| {
+            if let Some(wbl) = &mut *self.wbl.lock() {
+                wbl.sync_failed();
+            }
+        })
+    }
+
+    /// Changes how much earlier than the latest sample one may come; 0 takes none out of order.
+    ///
+    /// # Errors
+    /// The system's, when the write-behind log cannot be begun; the window is then as it was.
+    pub(crate) fn set_window_ms(&self, fs: &Arc<dyn Vfs>, window_ms: i64) -> io::Result<()> {
+        if window_ms > 0 {
+            let wbl = &mut *self.wbl.lock();
+            if wbl.is_none() {
+                fs.create_dir_all(&self.wbl_dir)?;
+                *wbl = Some(Writer::create(
+                    Arc::clone(fs),
+                    &self.wbl_dir,
+                    0,
+                    self.options.segment_bytes,
+                )?);
+            }
+        }
+        self.window_ms.store(window_ms.max(0), Ordering::Release);
+        self.exemplars.set_window_ms(window_ms);
+        Ok(())
     }
 
     /// Bytes held, by part.
@@ -151,6 +204,11 @@ impl Head {
 /// The log's directory in a data directory.
 pub(crate) fn wal_dir(dir: &Path) -> PathBuf {
     dir.join("wal")
+}
+
+/// The write-behind log's directory in a data directory.
+pub(crate) fn wbl_dir(dir: &Path) -> PathBuf {
+    dir.join("wbl")
 }
 
 /// The closed chunks' directory in a data directory.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::Head;
 use super::labels::LabelSets;
 use super::lane::LANES;
-use super::read::HeadReader;
+use super::read::{HeadReader, has_chunks, has_late};
 use crate::query::source::SeriesReader;
 use crate::query::{Budget, Columns, QueryError};
 
@@ -18,7 +18,19 @@ pub(crate) struct Ordered<'a> {
     lanes: [LaneOrder; LANES],
     from_ms: i64,
     through_ms: i64,
+    part: Part,
     reader: HeadReader,
+}
+
+/// Which samples of the series are meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// Those that came in order.
+    InOrder,
+    /// Those that came out of order and were cut.
+    Cut,
+    /// All, whenever they came.
+    All,
 }
 
 #[derive(Default)]
@@ -52,14 +64,20 @@ impl LaneOrder {
 
 impl<'a> Ordered<'a> {
     /// The series of `head` that may have samples in `from_ms ..= through_ms`.
-    pub(crate) fn new(head: &'a Head, from_ms: i64, through_ms: i64) -> Result<Self, QueryError> {
+    pub(crate) fn new(head: &'a Head, part: Part, from_ms: i64, through_ms: i64) -> Result<Self, QueryError> {
         let mut lanes: [LaneOrder; LANES] = Default::default();
         for (lane, order) in head.lanes.iter().zip(&mut lanes) {
             {
                 let data = lane.data.read();
                 order.labels = data.labels.copy();
-                let here =
-                    (0..data.count()).filter(|&o| super::read::has_chunks(&data, o, from_ms, through_ms));
+                let is_here = |&o: &u32| match part {
+                    Part::InOrder => has_chunks(&data, o, from_ms, through_ms),
+                    Part::Cut => has_late(&data, o, from_ms, through_ms),
+                    Part::All => {
+                        has_chunks(&data, o, from_ms, through_ms) || has_late(&data, o, from_ms, through_ms)
+                    }
+                };
+                let here = (0..data.count()).filter(is_here);
                 order.series = here.map(|o| (data.cold[o].labels_at, o)).collect();
             }
             order.sort();
@@ -70,6 +88,7 @@ impl<'a> Ordered<'a> {
             lanes,
             from_ms,
             through_ms,
+            part,
             reader: HeadReader::new(files, from_ms, &Budget::unlimited())?,
         })
     }
@@ -123,7 +142,15 @@ impl<'a> Ordered<'a> {
         labels.extend(order.labels.labels(at).map(|(n, v)| (n.to_owned(), v.to_owned())));
         self.reader.clear();
         let data = self.head.lanes[lane].data.read();
-        self.reader.note(0, &data, ordinal, self.from_ms, self.through_ms);
+        let (from_ms, through_ms) = (self.from_ms, self.through_ms);
+        match self.part {
+            Part::InOrder => self.reader.note(0, &data, ordinal, from_ms, through_ms),
+            Part::Cut => self.reader.note_cut(0, &data, ordinal, from_ms, through_ms),
+            Part::All => {
+                self.reader.note(0, &data, ordinal, from_ms, through_ms);
+                self.reader.note_late(&data, ordinal, from_ms, through_ms);
+            }
+        }
         drop(data);
         samples.clear();
         self.reader.read(0, self.from_ms, self.through_ms, samples)?;

@@ -4,23 +4,22 @@
 //! a writer nor sees what comes later, and a collection may take away what it still reads. All selections
 //! of a query are noted down at one instant.
 
-use std::fmt;
+mod reader;
+
 use std::sync::Arc;
 
 use hashbrown::HashMap;
 use parking_lot::RwLockReadGuard;
 
+pub(crate) use reader::HeadReader;
+
 use super::Head;
-use super::arena::Slot;
-use super::chunk_files::{self, FileMap};
 use super::lane::{LANES, LaneData};
 use super::lookup::Address;
 use super::postings;
-use super::slab::Place;
-use crate::chunk::xor;
 use crate::model::Matcher;
-use crate::query::source::{Order, Selected, SeriesReader, Source};
-use crate::query::{Budget, Cancel, Charge, Columns, QueryError, RosterBuilder, Selection, Sym, Vocabulary};
+use crate::query::source::{Order, Selected, Source};
+use crate::query::{Budget, Cancel, QueryError, RosterBuilder, Selection, Sym, Vocabulary};
 
 type Lanes<'a> = [RwLockReadGuard<'a, LaneData>; LANES];
 
@@ -75,7 +74,12 @@ impl Head {
 
 impl Source for Head {
     fn time_range_ms(&self) -> (i64, i64) {
-        Head::time_range_ms(self).unwrap_or((i64::MAX, i64::MIN))
+        let (from, through) = Head::time_range_ms(self).unwrap_or((i64::MAX, i64::MIN));
+        match self.late_min_ms.load(std::sync::atomic::Ordering::Acquire) {
+            i64::MAX => (from, through),
+            // What comes out of order is not later than the latest sample.
+            late => (from.min(late), through.max(late)),
+        }
     }
 
     fn select(
@@ -151,15 +155,14 @@ impl Selecting<'_> {
     /// The series that match and may have samples in the range, in the order of the roster.
     fn find(&self, cancel: &Cancel) -> Result<Vec<(u64, Address)>, QueryError> {
         let mut found = Vec::new();
-        if self.from_ms > self.want.through_ms {
-            return Ok(found);
-        }
         for (lane, data) in self.lanes.iter().enumerate() {
             cancel.check()?;
             let ordinals = postings::select(&data.labels, &data.postings, data.count(), &self.want.matchers);
-            let here = ordinals
-                .into_iter()
-                .filter(|&o| has_chunks(data, o, self.from_ms, self.want.through_ms));
+            let here = ordinals.into_iter().filter(|&o| {
+                (self.from_ms <= self.want.through_ms
+                    && has_chunks(data, o, self.from_ms, self.want.through_ms))
+                    || has_late(data, o, self.want.from_ms, self.want.through_ms)
+            });
             found.extend(here.map(|o| (data.cold[o].series, Address::new(lane, o))));
         }
         if self.want.sorted {
@@ -197,8 +200,11 @@ impl Selecting<'_> {
                 })
             }));
             if !self.want.labels_only {
+                let through_ms = self.want.through_ms;
                 self.reader
-                    .note(row, data, at.ordinal(), self.from_ms, self.want.through_ms);
+                    .note(row, data, at.ordinal(), self.from_ms, through_ms);
+                self.reader
+                    .note_late(data, at.ordinal(), self.want.from_ms, through_ms);
             }
         }
         let roster = roster.build();
@@ -225,168 +231,8 @@ pub(crate) fn has_chunks(data: &LaneData, ordinal: u32, from_ms: i64, through_ms
         .any(|(_, chunk)| chunk.min_ms <= through_ms)
 }
 
-#[derive(Clone, Copy)]
-enum At {
-    File { number: u32, offset: u32 },
-    Copied { from: usize, len: usize },
-}
-
-#[derive(Clone, Copy)]
-struct Noted {
-    min_ms: i64,
-    max_ms: i64,
-    at: At,
-}
-
-/// Samples of the series that one selection found.
-pub(crate) struct HeadReader {
-    files: FileMap,
-    /// What lies before is not the head's any more.
-    head_from_ms: i64,
-    /// Where each series' chunks end in `chunks`.
-    ends: Vec<usize>,
-    chunks: Vec<Noted>,
-    copied: Vec<u8>,
-    tombstones: HashMap<usize, Vec<(i64, i64)>>,
-    roster_bytes: usize,
-    charge: Charge,
-}
-
-impl fmt::Debug for HeadReader {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "HeadReader({} series)", self.ends.len())
-    }
-}
-
-impl HeadReader {
-    pub(crate) fn new(files: FileMap, head_from_ms: i64, budget: &Budget) -> Result<Self, QueryError> {
-        Ok(Self {
-            files,
-            head_from_ms,
-            ends: Vec::new(),
-            chunks: Vec::new(),
-            copied: Vec::new(),
-            tombstones: HashMap::new(),
-            roster_bytes: 0,
-            charge: budget.charge(0)?,
-        })
-    }
-
-    fn charge(&mut self) -> Result<(), QueryError> {
-        let held = self.roster_bytes
-            + self.ends.capacity() * size_of::<usize>()
-            + self.chunks.capacity() * size_of::<Noted>()
-            + self.copied.capacity();
-        Ok(self.charge.resize(held)?)
-    }
-
-    pub(crate) fn note(&mut self, row: usize, data: &LaneData, ordinal: u32, from_ms: i64, through_ms: i64) {
-        let first = self.chunks.len();
-        let closed = data.closed.list(data.cold[ordinal].closed);
-        for (_, chunk) in closed.take_while(|(_, chunk)| chunk.max_ms >= from_ms) {
-            if chunk.min_ms > through_ms {
-                continue;
-            }
-            let at = match chunk.place {
-                Place::File { number, offset } => At::File { number, offset },
-                Place::Memory(slot, len) => self.copy(data, slot, usize::from(len), chunk.samples),
-            };
-            let (min_ms, max_ms) = (chunk.min_ms, chunk.max_ms);
-            self.chunks.push(Noted { min_ms, max_ms, at });
-        }
-        self.chunks[first..].reverse();
-        let hot = &data.hot[ordinal];
-        if let Some(min_ms) = data.open_from_ms(ordinal)
-            && min_ms <= through_ms
-            && hot.last_t_ms >= from_ms
-        {
-            let at = self.copy(data, hot.slot, hot.chunk_len(), hot.samples);
-            let max_ms = hot.last_t_ms;
-            self.chunks.push(Noted { min_ms, max_ms, at });
-        }
-        self.ends.push(self.chunks.len());
-        if let Some(intervals) = data.tombstones.get(&ordinal) {
-            self.tombstones.insert(row, intervals.clone());
-        }
-    }
-
-    /// Forgets all series, keeping the memory.
-    pub(crate) fn clear(&mut self) {
-        self.ends.clear();
-        self.chunks.clear();
-        self.copied.clear();
-        self.tombstones.clear();
-    }
-
-    fn copy(&mut self, data: &LaneData, slot: Slot, len: usize, samples: u16) -> At {
-        let from = self.copied.len();
-        data.arena.copy(slot, len, samples, &mut self.copied);
-        At::Copied { from, len }
-    }
-
-    fn bytes(&self, at: At) -> Result<&[u8], QueryError> {
-        match at {
-            At::Copied { from, len } => Ok(&self.copied[from..from + len]),
-            At::File { number, offset } => {
-                let file: Option<&[u8]> = self.files.get(&number).map(|file| (**file).as_ref());
-                file.and_then(|file| chunk_files::data(file, offset))
-                    .ok_or_else(|| {
-                        QueryError::storage(format!("chunks_head/{number:06}: no chunk at offset {offset}"))
-                    })
-            }
-        }
-    }
-}
-
-impl SeriesReader for HeadReader {
-    fn read(
-        &self,
-        series: usize,
-        from_ms: i64,
-        through_ms: i64,
-        into: &mut Columns,
-    ) -> Result<(), QueryError> {
-        let from_ms = from_ms.max(self.head_from_ms);
-        let first = if series == 0 { 0 } else { self.ends[series - 1] };
-        for noted in &self.chunks[first..self.ends[series]] {
-            if noted.max_ms < from_ms || noted.min_ms > through_ms {
-                continue;
-            }
-            let row = into.t_ms.len();
-            let bytes = self.bytes(noted.at)?;
-            xor::decode_all(bytes, &mut into.t_ms, &mut into.v).map_err(QueryError::storage)?;
-            if noted.max_ms > through_ms {
-                let end = row + into.t_ms[row..].partition_point(|&t| t <= through_ms);
-                into.t_ms.truncate(end);
-                into.v.truncate(end);
-            }
-            if noted.min_ms < from_ms {
-                let end = row + into.t_ms[row..].partition_point(|&t| t < from_ms);
-                into.t_ms.drain(row..end);
-                into.v.drain(row..end);
-            }
-            if let Some(intervals) = self.tombstones.get(&series) {
-                remove(into, row, intervals);
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Takes the rows from `row` on that lie in deleted intervals out of float-only columns.
-fn remove(columns: &mut Columns, row: usize, intervals: &[(i64, i64)]) {
-    let mut kept = row;
-    for at in row..columns.t_ms.len() {
-        let t_ms = columns.t_ms[at];
-        if !intervals
-            .iter()
-            .any(|&(from, through)| (from..=through).contains(&t_ms))
-        {
-            columns.t_ms[kept] = t_ms;
-            columns.v[kept] = columns.v[at];
-            kept += 1;
-        }
-    }
-    columns.t_ms.truncate(kept);
-    columns.v.truncate(kept);
+/// Whether a series may have samples in the range that came out of order.
+pub(crate) fn has_late(data: &LaneData, ordinal: u32, from_ms: i64, through_ms: i64) -> bool {
+    let late = data.late.get(&ordinal);
+    late.is_some_and(|late| late.touches(from_ms, through_ms))
 }

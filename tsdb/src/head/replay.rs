@@ -3,6 +3,8 @@
 //! The first half only reads: a directory that holds what this version cannot carry is refused before a
 //! byte of it is changed. What is damaged is repaired after the reading, by setting files aside.
 
+mod late;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
@@ -11,13 +13,17 @@ use hashbrown::HashMap;
 use parking_lot::{Mutex, RwLock};
 
 use super::chunk_files::{self, ChunkFiles, Scan};
+use super::exemplars::Ring;
+use super::histograms::Open;
 use super::lane::{LANES, Lane, LaneData, lane_of};
+use super::late::{LateChunk, LatePlace};
 use super::lookup::{Address, RefTable};
-use super::slab::LOGGED;
-use super::{Head, HeadOptions, Stats, chunks_dir, wal_dir};
+use super::slab::{LOGGED, Place};
+use super::{Head, HeadOptions, Stats, chunks_dir, wal_dir, wbl_dir};
 use crate::encoding::DecodeError;
 use crate::fs::Vfs;
-use crate::wal::record::{samples, series, tombstones};
+use crate::model::{Exemplar, Histogram, Labels, Metadata, STALE_NAN_BITS};
+use crate::wal::record::{exemplars, histograms, metadata, samples, series, tombstones};
 use crate::wal::{Kind, SegmentReader, WalError, Writer, repair, segment};
 
 /// Numbers of series are below this: places of chunks hold them in five bytes.
@@ -38,6 +44,7 @@ pub struct ReplayProgress {
 pub(crate) struct Replayed {
     lanes: [LaneData; LANES],
     refs: RefTable,
+    exemplars: Ring,
     scan: Scan,
     last_ref: u64,
     min_ms: i64,
@@ -48,6 +55,9 @@ pub(crate) struct Replayed {
     stats: Stats,
     last_segment: Option<u32>,
     damage: Option<(u32, WalError)>,
+    late_min_ms: i64,
+    last_late_segment: Option<u32>,
+    late_damage: Option<(u32, WalError)>,
 }
 
 impl Replayed {
@@ -63,6 +73,7 @@ impl Replayed {
         let mut replayed = Self {
             lanes: std::array::from_fn(|_| LaneData::default()),
             refs: RefTable::default(),
+            exemplars: Ring::default(),
             scan,
             last_ref: 0,
             min_ms: i64::MAX,
@@ -73,8 +84,13 @@ impl Replayed {
             stats: Stats::default(),
             last_segment: None,
             damage: None,
+            late_min_ms: i64::MAX,
+            last_late_segment: None,
+            late_damage: None,
         };
+        replayed.exemplars.resize(options.exemplars_max);
         replayed.read_log(fs, &wal_dir(dir), progress)?;
+        replayed.read_late_log(fs, &wbl_dir(dir))?;
         Ok(replayed)
     }
 
@@ -126,11 +142,25 @@ impl Replayed {
         while let Some(record) = reader.next()? {
             let applied = match Kind::of(record) {
                 Some(Kind::Series) => self.apply_series_record(record),
-                Some(Kind::Samples) => {
+                Some(Kind::Samples | Kind::SamplesV2) => {
                     rows.clear();
                     let decoded =
                         samples::decode(record, |number, t_ms, bits| rows.push((number, t_ms, bits)));
                     decoded.map(|()| self.apply_samples(&rows, &mut places))
+                }
+                Some(
+                    Kind::HistogramSamples
+                    | Kind::FloatHistogramSamples
+                    | Kind::CustomBucketsHistogramSamples
+                    | Kind::CustomBucketsFloatHistogramSamples
+                    | Kind::HistogramSamplesV2
+                    | Kind::FloatHistogramSamplesV2,
+                ) => {
+                    let mut rows = Vec::new();
+                    let decoded = histograms::decode(record, |at, histogram| {
+                        rows.push((at.series, at.t_ms, histogram))
+                    });
+                    decoded.map(|()| self.apply_histograms(&rows))
                 }
                 Some(Kind::Tombstones) => {
                     let mut buried = Vec::new();
@@ -141,6 +171,16 @@ impl Replayed {
                             self.apply_tombstone(number, from_ms, through_ms);
                         }
                     })
+                }
+                Some(Kind::Exemplars) => {
+                    let mut found = Vec::new();
+                    exemplars::decode(record, |number, exemplar| found.push((number, exemplar)))
+                        .map(|()| self.apply_exemplars(found))
+                }
+                Some(Kind::Metadata) => {
+                    let mut found = Vec::new();
+                    metadata::decode(record, |number, said| found.push((number, said)))
+                        .map(|()| self.apply_metadata(&found))
                 }
                 // A list without entries says nothing, whatever it is a list of.
                 _ if record.len() <= 1 => Ok(()),
@@ -203,15 +243,21 @@ impl Replayed {
             let before = std::mem::replace(&mut cold.series, number);
             self.expiries.insert(before, i64::MAX);
             data.tombstones.remove(&ordinal);
-            let hot = &mut data.hot[ordinal];
-            let slot = std::mem::replace(&mut hot.slot, super::arena::Slot::NONE);
-            (hot.samples, hot.last_t_ms) = (0, i64::MIN);
-            if slot != super::arena::Slot::NONE {
-                data.arena.give_back(slot);
-            }
+            data.drop_open(ordinal);
+            data.hot[ordinal].last_t_ms = i64::MIN;
             let cold = data.cold[ordinal];
             data.cold[ordinal].closed = data.closed.truncate(cold.closed, i64::MAX, |_| {});
             data.pending.retain(|&(o, _)| o != ordinal);
+        }
+        for chunk in self.scan.late_of(number) {
+            if let Place::File { number, offset } = chunk.place {
+                self.late_min_ms = self.late_min_ms.min(chunk.min_ms);
+                data.late.entry(ordinal).or_default().closed.push(LateChunk {
+                    min_ms: chunk.min_ms,
+                    max_ms: chunk.max_ms,
+                    place: LatePlace::File { number, offset },
+                });
+            }
         }
         for chunk in self.scan.of(number) {
             if chunk.max_ms < self.min_valid_ms {
@@ -239,7 +285,16 @@ impl Replayed {
             }
             let data = &mut self.lanes[place.lane()];
             // Also what is in closed chunks already, and what was refused when it was applied.
-            if t_ms <= data.hot[place.ordinal()].last_t_ms {
+            let hot = &data.hot[place.ordinal()];
+            if t_ms <= hot.last_t_ms {
+                continue;
+            }
+            if bits == STALE_NAN_BITS
+                && hot.holds_histograms()
+                && let Some(stale) = data.histograms.get(&place.ordinal()).map(Open::stale)
+            {
+                begun += data.append_histogram(place.ordinal(), t_ms, &stale, self.range_ms);
+                max_ms = max_ms.max(t_ms);
                 continue;
             }
             begun += u64::from(data.append(place.ordinal(), t_ms, bits, self.range_ms));
@@ -250,6 +305,44 @@ impl Replayed {
         *self.stats.replay_samples.get_mut() += rows.len() as u64;
         *self.stats.replay_unknown_series.get_mut() += unknown;
         *self.stats.chunks_created.get_mut() += begun;
+    }
+
+    fn apply_histograms(&mut self, rows: &[(u64, i64, Histogram)]) {
+        for (number, t_ms, histogram) in rows.iter().filter(|row| row.1 >= self.min_valid_ms) {
+            let Some(place) = self.refs.get(*number) else {
+                *self.stats.replay_unknown_series.get_mut() += 1;
+                continue;
+            };
+            let data = &mut self.lanes[place.lane()];
+            if *t_ms <= data.hot[place.ordinal()].last_t_ms {
+                continue;
+            }
+            let begun = data.append_histogram(place.ordinal(), *t_ms, histogram, self.range_ms);
+            *self.stats.chunks_created.get_mut() += begun;
+            self.min_ms = self.min_ms.min(*t_ms);
+            self.max_ms = self.max_ms.max(*t_ms);
+        }
+        *self.stats.replay_samples.get_mut() += rows.len() as u64;
+    }
+
+    fn apply_exemplars(&mut self, found: Vec<(u64, Exemplar)>) {
+        for (number, exemplar) in found {
+            let is_old = exemplar.at_ms.is_none_or(|t_ms| t_ms < self.min_valid_ms);
+            if let (Some(place), false) = (self.refs.get(number), is_old) {
+                let data = &self.lanes[place.lane()];
+                let labels = data.labels.labels(data.cold[place.ordinal()].labels_at);
+                // What is late or there already was so before.
+                let _verdict = self.exemplars.add(&Labels::from_sorted(labels), exemplar);
+            }
+        }
+    }
+
+    fn apply_metadata(&mut self, found: &[(u64, Metadata)]) {
+        for (number, said) in found {
+            if let Some(place) = self.refs.get(*number) {
+                self.lanes[place.lane()].describe(place.ordinal(), said);
+            }
+        }
     }
 
     fn apply_tombstone(&mut self, number: u64, from_ms: i64, through_ms: i64) {
@@ -263,6 +356,12 @@ impl Replayed {
             Some(place) => self.lanes[place.lane()].bury(place.ordinal(), from_ms, through_ms),
             None => Stats::add(&self.stats.replay_unknown_series, 1),
         }
+    }
+
+    /// Takes what was read up to damage for all there is, as a reader does who repairs nothing.
+    pub(crate) fn pass_over_damage(&mut self) {
+        (self.damage, self.late_damage, self.scan.damage) = (None, None, None);
+        self.scan.unusable.clear();
     }
 
     /// Sets damage aside, begins a new segment and makes the head.
@@ -284,6 +383,7 @@ impl Replayed {
             Stats::add(&self.stats.wal_corruptions, 1);
             self.last_segment = Some(*number);
         }
+        let wbl = self.open_late_log(&fs, dir, &options, &quarantine("wbl"))?;
         let mut next_file = self.scan.files.keys().next_back().map_or(1, |last| last + 1);
         if let Some((_, error)) = &self.scan.damage {
             let aside = quarantine("chunks_head");
@@ -312,8 +412,14 @@ impl Replayed {
         for until in self.expiries.values_mut() {
             *until = last_ms;
         }
+        let exemplars = self.exemplars;
+        exemplars.set_window_ms(options.window_ms);
         let head = Head {
             options,
+            wbl_dir: wbl_dir(dir),
+            window_ms: AtomicI64::new(options.window_ms),
+            late_min_ms: AtomicI64::new(self.late_min_ms),
+            wbl: Mutex::new(wbl),
             chunk_files: Mutex::new(ChunkFiles::new(fs, chunks_dir, next_file)),
             wal_dir,
             lanes: self.lanes.map(|data| Lane {
@@ -329,6 +435,7 @@ impl Replayed {
             wal: Mutex::new(writer),
             files: RwLock::new(Arc::new(self.scan.files)),
             expiries: Mutex::new(self.expiries),
+            exemplars,
             scratch: Mutex::default(),
             closed: AtomicBool::new(false),
             stats: self.stats,

@@ -4,7 +4,8 @@
 use hashbrown::HashMap;
 
 use super::arena::Slot;
-use crate::chunk::xor;
+use crate::chunk::encode::Encoded;
+use crate::chunk::{Encoding, xor};
 
 /// What every sample of a series reads and writes: 40 bytes.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +54,12 @@ impl Hot {
         self.slot != Slot::NONE
     }
 
+    /// Whether the open chunk is of histograms.
+    #[inline]
+    pub(crate) fn holds_histograms(&self) -> bool {
+        self.slot == Slot::HISTOGRAMS
+    }
+
     /// Bytes of the open chunk.
     pub(crate) fn chunk_len(&self) -> usize {
         usize::from(self.bit_len).div_ceil(8)
@@ -70,6 +77,12 @@ impl Hot {
             leading: self.leading,
             trailing: self.trailing,
         }
+    }
+
+    /// Begins a chunk that is kept elsewhere.
+    pub(crate) fn begin_histograms(&mut self, slot: Slot, end_ms: i64) {
+        (self.slot, self.next_at_ms) = (slot, end_ms);
+        (self.samples, self.bit_len) = (0, 0);
     }
 
     /// Takes the writer's state back.
@@ -174,6 +187,8 @@ pub(crate) const NO_CHUNK: u32 = u32::MAX;
 pub(crate) enum Place {
     /// In memory of the lane, so many bytes with the count.
     Memory(Slot, u16),
+    /// In memory, whole: see [`ClosedChunks::held`].
+    Held,
     /// In a file of chunks_head.
     File {
         /// The file's number.
@@ -217,6 +232,8 @@ pub(crate) struct ClosedChunks {
     free: Vec<u32>,
     base_ms: Option<i64>,
     wide: HashMap<u32, (i64, i64)>,
+    /// Chunks of histograms that are in no file yet.
+    held: HashMap<u32, (Encoding, Vec<u8>)>,
 }
 
 impl ClosedChunks {
@@ -233,6 +250,7 @@ impl ClosedChunks {
         };
         let (file, at, len) = match chunk.place {
             Place::Memory(slot, len) => (0, slot.0, len),
+            Place::Held => (0, Slot::HISTOGRAMS.0, 0),
             Place::File { number, offset } => (number, offset, 0),
         };
         let entry = Entry {
@@ -268,6 +286,7 @@ impl ClosedChunks {
             (min, Some(base)) => (base + i64::from(min), base + i64::from(entry.max)),
         };
         let place = match entry.file {
+            0 if entry.at == Slot::HISTOGRAMS.0 => Place::Held,
             0 => Place::Memory(Slot(entry.at), entry.len),
             number => Place::File {
                 number,
@@ -294,10 +313,30 @@ impl ClosedChunks {
         })
     }
 
+    /// Adds a chunk of histograms, as [`Self::push`] does.
+    pub(crate) fn push_held(&mut self, older: u32, chunk: Encoded, samples: u16) -> u32 {
+        let closed = Closed {
+            min_ms: chunk.min_ms,
+            max_ms: chunk.max_ms,
+            place: Place::Held,
+            samples,
+        };
+        let number = self.push(older, closed);
+        self.held.insert(number, (chunk.encoding, chunk.bytes));
+        number
+    }
+
+    /// A chunk whose place is [`Place::Held`].
+    pub(crate) fn held(&self, number: u32) -> Option<(Encoding, &[u8])> {
+        let (encoding, bytes) = self.held.get(&number)?;
+        Some((*encoding, bytes))
+    }
+
     /// Notes that a chunk is in a file now; returns the slot that it leaves.
     pub(crate) fn moved(&mut self, number: u32, file: u32, offset: u32) -> Option<Slot> {
+        let held = self.held.remove(&number).is_some();
         let entry = &mut self.entries[number];
-        let left = (entry.file == 0).then_some(Slot(entry.at));
+        let left = (entry.file == 0 && !held).then_some(Slot(entry.at));
         (entry.file, entry.at, entry.len) = (file, offset, 0);
         left
     }
@@ -314,6 +353,7 @@ impl ClosedChunks {
         while at != NO_CHUNK {
             gone(self.get(at));
             self.wide.remove(&at);
+            self.held.remove(&at);
             self.free.push(at);
             at = self.entries[at].older;
         }
@@ -335,7 +375,8 @@ impl ClosedChunks {
 
     /// Bytes held.
     pub(crate) fn held_bytes(&self) -> usize {
-        self.entries.held_bytes() + self.free.capacity() * 4
+        let held: usize = self.held.values().map(|(_, bytes)| bytes.capacity()).sum();
+        self.entries.held_bytes() + self.free.capacity() * 4 + held
     }
 }
 

@@ -8,8 +8,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub struct Stats {
     /// `prometheus_tsdb_head_samples_appended_total{type="float"}`
     pub samples_appended: AtomicU64,
+    /// `prometheus_tsdb_head_samples_appended_total{type="histogram"}`
+    pub histograms_appended: AtomicU64,
+    /// `prometheus_tsdb_exemplar_exemplars_appended_total`
+    pub exemplars_appended: AtomicU64,
+    /// `prometheus_tsdb_exemplar_out_of_order_exemplars_total`
+    pub exemplars_out_of_order: AtomicU64,
     /// `prometheus_tsdb_out_of_order_samples_total{type="float"}`: refused since no window takes them.
     pub out_of_order: AtomicU64,
+    /// `prometheus_tsdb_head_out_of_order_samples_appended_total`: taken by the window.
+    pub late_appended: AtomicU64,
+    /// Writes to the write-behind log that failed.
+    pub wbl_writes_failed: AtomicU64,
     /// `prometheus_tsdb_out_of_bound_samples_total{type="float"}`
     pub out_of_bounds: AtomicU64,
     /// `prometheus_tsdb_too_old_samples_total{type="float"}`

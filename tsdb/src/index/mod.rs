@@ -15,8 +15,8 @@
 //! and value `""`: all series.
 //!
 //! [`IndexWriter`] writes version 2 as Prometheus 3.14 does; [`IndexReader`] reads it from a mapping and
-//! keeps every 16th symbol's and every 32nd postings entry's place in memory. Version 1 (before
-//! Prometheus 2.1) is refused by name.
+//! keeps every 16th symbol's and every 32nd postings entry's place in memory. In version 1 (before
+//! Prometheus 2.1) symbols and series are named by their offsets and the postings table is in no order.
 
 mod labels;
 mod postings_table;

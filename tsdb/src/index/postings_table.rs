@@ -4,13 +4,42 @@
 //! rest is walked in the mapping.
 
 use super::{SectionError, section};
-use crate::encoding::{DecodeBuffer, DecodeError};
+use crate::encoding::{DecodeBuffer, DecodeError, crc32c, varint};
 
 /// Of how many entries of a name one's place is kept.
 const EVERY: usize = 32;
 
 /// Numbers before an entry's name and value: how many texts follow.
 const TEXTS: u64 = 2;
+
+/// The table of an index of version 1, where entries stand in any order, as a sorted one.
+pub(super) fn sorted(file: &[u8], offset: u64) -> Result<Vec<u8>, SectionError> {
+    let (body, body_begin) = section(file, offset, NAME)?;
+    let content = |error| SectionError::content(NAME, body_begin, error);
+    let mut buffer = DecodeBuffer::new(body);
+    let count = buffer.u32().map_err(content)?;
+    let mut entries = Vec::new();
+    for _ in 0..count {
+        entries.push(Entry::read(&mut buffer).map_err(content)?);
+    }
+    entries.sort_by_key(|entry| (entry.name, entry.value));
+    let mut table = count.to_be_bytes().to_vec();
+    for entry in entries {
+        varint::put_uvarint(&mut table, TEXTS);
+        for text in [entry.name, entry.value] {
+            varint::put_uvarint(&mut table, text.len() as u64);
+            table.extend_from_slice(text);
+        }
+        varint::put_uvarint(&mut table, entry.offset);
+    }
+    // The section was no longer.
+    let mut sorted = (table.len() as u32).to_be_bytes().to_vec();
+    sorted.extend_from_slice(&table);
+    sorted.extend(crc32c(&table).to_be_bytes());
+    Ok(sorted)
+}
+
+const NAME: &str = "postings table";
 
 /// Where the entries of a mapped index lie. The bytes are the caller's.
 #[derive(Debug)]
@@ -54,7 +83,6 @@ impl<'a> Entry<'a> {
 
 impl PostingsTable {
     pub(super) fn read(file: &[u8], offset: u64) -> Result<Self, SectionError> {
-        const NAME: &str = "postings table";
         let (body, body_begin) = section(file, offset, NAME)?;
         let content = |error| SectionError::content(NAME, body_begin, error);
         let mut buffer = DecodeBuffer::new(body);

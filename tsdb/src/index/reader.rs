@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use hashbrown::HashSet;
 use parking_lot::RwLock;
 
-use super::postings_table::{PostingsEntries, PostingsTable};
+use super::postings_table::{self, PostingsEntries, PostingsTable};
 use super::series::{self, ChunkMeta};
 use super::symbols::Symbols;
 use super::toc::Toc;
@@ -24,6 +24,8 @@ pub struct IndexReader {
     file: Mapped,
     symbols: Symbols,
     table: PostingsTable,
+    /// Of version 1: the postings table, sorted. Series and symbols are then named by their offsets.
+    sorted_table: Option<Vec<u8>>,
     /// Places of long postings whose checksums were found right.
     verified: RwLock<HashSet<u64, foldhash::fast::RandomState>>,
 }
@@ -51,15 +53,24 @@ impl IndexReader {
     /// As [`Self::open`].
     pub fn from_mapped(file: Mapped, path: &Path) -> Result<Self, FileError> {
         let bytes = (*file).as_ref();
-        check_header(bytes, path)?;
+        let version = check_header(bytes, path)?;
         let toc = Toc::decode(bytes).map_err(|text| FileError::damaged(path, text))?;
         let damaged = |error: SectionError| FileError::damaged_at(path, error.offset(), error.to_string());
         let symbols = Symbols::read(bytes, toc.symbols).map_err(damaged)?;
-        let table = PostingsTable::read(bytes, toc.postings_table).map_err(damaged)?;
+        let sorted_table = match version {
+            1 => Some(postings_table::sorted(bytes, toc.postings_table).map_err(damaged)?),
+            _ => None,
+        };
+        let table = match &sorted_table {
+            Some(sorted) => PostingsTable::read(sorted, 0),
+            None => PostingsTable::read(bytes, toc.postings_table),
+        };
+        let table = table.map_err(damaged)?;
         Ok(Self {
             path: path.to_owned(),
             symbols,
             table,
+            sorted_table,
             file,
             verified: RwLock::default(),
         })
@@ -77,6 +88,14 @@ impl IndexReader {
 
     fn file(&self) -> &[u8] {
         (*self.file).as_ref()
+    }
+
+    /// Where the entries of the postings table lie.
+    fn table_bytes(&self) -> &[u8] {
+        match &self.sorted_table {
+            Some(sorted) => sorted,
+            None => self.file(),
+        }
     }
 
     fn damaged(&self, part: &str, error: DecodeError) -> FileError {
@@ -137,7 +156,7 @@ impl IndexReader {
         let damaged = |error| self.damaged("postings table", error);
         let entries: PostingsEntries<'_> = self
             .table
-            .entries_from(self.file(), name, from)
+            .entries_from(self.table_bytes(), name, from)
             .map_err(damaged)?;
         Ok(entries.map(move |entry| entry.map_err(damaged)))
     }
@@ -192,7 +211,7 @@ impl IndexReader {
     }
 
     fn list(&self, name: &str, value: &str) -> Result<Option<&[[u8; 4]]>, FileError> {
-        let place = self.table.find(self.file(), name, value);
+        let place = self.table.find(self.table_bytes(), name, value);
         let place = place.map_err(|error| self.damaged("postings table", error))?;
         place.map(|offset| self.list_at(offset)).transpose()
     }
@@ -228,9 +247,23 @@ impl IndexReader {
         chunks: &mut Vec<ChunkMeta>,
     ) -> Result<(), FileError> {
         let mut body = self.series_body(series, true)?;
+        let before = labels.len();
         series::decode_labels(&mut body, labels)
             .and_then(|()| series::decode_chunks(&mut body, chunks))
+            .and_then(|()| self.name_symbols(&mut labels[before..]))
             .map_err(|error| self.damaged(&format!("series {series}"), error))
+    }
+
+    /// Turns offsets of symbols into their positions, where they are offsets.
+    #[inline]
+    fn name_symbols(&self, labels: &mut [(u32, u32)]) -> Result<(), DecodeError> {
+        if self.sorted_table.is_some() {
+            for (name, value) in labels {
+                *name = self.symbols.position_of(self.file(), *name)?;
+                *value = self.symbols.position_of(self.file(), *value)?;
+            }
+        }
+        Ok(())
     }
 
     /// Appends the chunks of a series whose entry was read before: its checksum is not verified again.
@@ -246,7 +279,11 @@ impl IndexReader {
 
     #[inline]
     fn series_body(&self, series: u32, verify: bool) -> Result<DecodeBuffer<'_>, FileError> {
-        let offset = u64::from(series) * SERIES_ALIGN;
+        let unit = match self.sorted_table {
+            Some(_) => 1,
+            None => SERIES_ALIGN,
+        };
+        let offset = u64::from(series) * unit;
         let beyond = || FileError::damaged_at(&self.path, offset, "series reaches beyond the file");
         let rest = usize::try_from(offset).ok().and_then(|at| self.file().get(at..));
         let mut entry = DecodeBuffer::new(rest.ok_or_else(beyond)?);
@@ -263,7 +300,8 @@ impl IndexReader {
     }
 }
 
-fn check_header(bytes: &[u8], path: &Path) -> Result<(), FileError> {
+/// The version.
+fn check_header(bytes: &[u8], path: &Path) -> Result<u8, FileError> {
     let Some((magic, rest)) = bytes.split_first_chunk() else {
         let text = format!("expected a header of {HEADER_BYTES} bytes, found {}", bytes.len());
         return Err(FileError::damaged(path, text));
@@ -275,11 +313,7 @@ fn check_header(bytes: &[u8], path: &Path) -> Result<(), FileError> {
     }
     match rest.first() {
         // Version 3 was only ever a constant: Prometheus reads it as 2.
-        Some(&VERSION | 3) => Ok(()),
-        Some(1) => Err(FileError::unsupported(
-            path,
-            "index version 1, written before Prometheus 2.1, is not supported; expected version 2",
-        )),
+        Some(&version @ (1 | VERSION | 3)) => Ok(version),
         Some(other) => Err(FileError::unsupported(
             path,
             format!("unknown index version {other}, expected 2"),

@@ -57,6 +57,23 @@ impl Symbols {
         buffer.str()
     }
 
+    /// The position of the symbol that begins at `offset` of the file, as version 1 of the format names it.
+    pub(super) fn position_of(&self, file: &[u8], offset: u32) -> Result<u32, DecodeError> {
+        let none = || DecodeError::new(0, "the place of a symbol");
+        let place = (offset as usize).checked_sub(self.begin).ok_or_else(none)?;
+        let after = self.places.partition_point(|&first| first as usize <= place);
+        let block = after.checked_sub(1).ok_or_else(none)?;
+        let mut buffer = self.texts(file, block);
+        let begin = self.places[block] as usize;
+        for at in (block * EVERY..self.count as usize).take(EVERY) {
+            if begin + buffer.offset() == place {
+                return u32::try_from(at).map_err(|_| none());
+            }
+            buffer.prefixed_bytes()?;
+        }
+        Err(none())
+    }
+
     /// The position of `text`.
     pub(super) fn find(&self, file: &[u8], text: &str) -> Result<Option<u32>, DecodeError> {
         let mut failed = None;

@@ -217,10 +217,6 @@ fn check_refused(change: impl FnOnce(&mut Vec<u8>), text: &str) {
 #[test]
 fn each_kind_of_damage_is_refused() {
     check_refused(|b| b[0] = 0, "expected magic number 0xbaaad700");
-    check_refused(
-        |b| b[4] = 1,
-        "index version 1, written before Prometheus 2.1, is not supported",
-    );
     check_refused(|b| b[4] = 9, "unknown index version 9");
     check_refused(|b| b.truncate(3), "expected a header of 5 bytes, found 3");
     check_refused(|b| b.truncate(50), "expected at least 52 bytes");
@@ -264,4 +260,78 @@ fn a_postings_table_out_of_order_is_refused() {
     );
     assert!(entries(&[("b", "1"), ("a", "2")]).is_err());
     assert!(entries(&[("a", "1"), ("a", "1")]).is_err());
+}
+
+/// A section with its length and checksum.
+fn sectioned(body: &[u8]) -> Vec<u8> {
+    let len = u32::try_from(body.len()).unwrap().to_be_bytes();
+    [&len[..], body, &crc32c(body).to_be_bytes()].concat()
+}
+
+#[test]
+fn an_index_of_version_1_is_read() {
+    let mut file = vec![0xba, 0xaa, 0xd7, 0, 1];
+    let mut toc = toc::Toc {
+        symbols: file.len() as u64,
+        ..toc::Toc::default()
+    };
+    // More symbols than one step of the table in memory.
+    let words: Vec<String> = (10..60).map(|n| format!("w{n}")).collect();
+    let mut symbols = 50u32.to_be_bytes().to_vec();
+    let mut offsets = Vec::new();
+    for word in &words {
+        offsets.push((file.len() + 4 + symbols.len()) as u64);
+        varint::put_str(&mut symbols, word);
+    }
+    file.extend(sectioned(&symbols));
+    toc.series = file.len() as u64;
+    let mut refs = Vec::new();
+    for value in [1, 40] {
+        // At any place, and named by it.
+        file.push(0);
+        refs.push(u32::try_from(file.len()).unwrap());
+        let mut body = Vec::new();
+        varint::put_uvarint(&mut body, 1);
+        varint::put_uvarint(&mut body, offsets[0]);
+        varint::put_uvarint(&mut body, offsets[value]);
+        let chunk = [chunk(5, 9, 8)];
+        let mut with_chunks = Vec::new();
+        series::encode(&[], &chunk, &mut with_chunks);
+        body.extend(&with_chunks[1..]);
+        varint::put_uvarint(&mut file, body.len() as u64);
+        file.extend(&body);
+        file.extend(crc32c(&body).to_be_bytes());
+    }
+    toc.postings = file.len() as u64;
+    let mut places = Vec::new();
+    for list in [&refs[..], &refs[..1], &refs[1..]] {
+        places.push(file.len() as u64);
+        let mut body = u32::try_from(list.len()).unwrap().to_be_bytes().to_vec();
+        list.iter().for_each(|r| body.extend(r.to_be_bytes()));
+        file.extend(sectioned(&body));
+    }
+    toc.postings_table = file.len() as u64;
+    let mut table = 3u32.to_be_bytes().to_vec();
+    for (name, value, place) in [
+        ("w10", "w50", places[2]),
+        ("", "", places[0]),
+        ("w10", "w11", places[1]),
+    ] {
+        varint::put_uvarint(&mut table, 2);
+        varint::put_str(&mut table, name);
+        varint::put_str(&mut table, value);
+        varint::put_uvarint(&mut table, place);
+    }
+    file.extend(sectioned(&table));
+    file.extend(toc.encode());
+    let fs = MemoryFs::new();
+    fs.create_dir_all(Path::new("/b")).unwrap();
+    fs.create(Path::new(PATH)).unwrap().append(&file).unwrap();
+    let reader = open(&fs).unwrap();
+    assert_eq!(postings(&reader, "", ""), refs);
+    assert_eq!(postings(&reader, "w10", "w50"), refs[1..]);
+    assert_eq!(reader.values_from("w10", "").unwrap().count(), 2);
+    let (labels, chunks) = series_text(&reader, refs[1]);
+    assert!(labels.contains("w10") && labels.contains("w50"), "{labels}");
+    assert_eq!(chunks, [chunk(5, 9, 8)]);
 }

@@ -3,6 +3,7 @@
 //! Nothing here knows files, chunks or queries; this module uses nothing else of its crate.
 //! Times are `i64` milliseconds since the Unix epoch and every name that holds one ends in `_ms`.
 
+pub mod columns;
 pub mod exemplar;
 pub mod histogram;
 pub mod labels;
@@ -11,8 +12,9 @@ pub mod metadata;
 pub mod regex;
 pub mod sample;
 
+pub use columns::Columns;
 pub use exemplar::Exemplar;
-pub use histogram::{FloatHistogram, Histogram, IntHistogram, ResetHint, Span};
+pub use histogram::{FloatHistogram, Histogram, HistogramError, IntHistogram, ResetHint, Span};
 pub use labels::{Labels, LabelsBuilder};
 pub use matcher::{MatchKind, Matcher};
 pub use metadata::{Metadata, MetricKind};

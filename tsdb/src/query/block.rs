@@ -6,10 +6,8 @@ use hashbrown::{HashMap, HashSet};
 
 use super::source::{Order, Selected, SeriesReader, Source};
 use super::{Budget, Cancel, Charge, Columns, QueryError, RosterBuilder, Selection, Sym, Vocabulary};
-use crate::block::unsupported::describe;
 use crate::block::{Block, Intervals, Tombstones};
-use crate::chunk::Encoding;
-use crate::chunk::xor::decode_all;
+use crate::chunk::{Encoding, decode_all};
 use crate::fs::FileError;
 use crate::index::{ChunkMeta, IndexReader};
 use crate::model::Matcher;
@@ -257,7 +255,7 @@ impl SeriesReader for BlockSeries {
             }
             let begin = into.len();
             self.decode(chunk, into)?;
-            trim(into, begin, from_ms, through_ms);
+            into.trim(begin, from_ms, through_ms);
             if let Some(deleted) = deleted
                 && deleted.touch(chunk.min_ms, chunk.max_ms)
             {
@@ -273,47 +271,23 @@ impl BlockSeries {
         let segments = self.block.segments();
         let stored = segments.chunk(chunk.at)?;
         match Encoding::from_u8(stored.encoding) {
-            Some(Encoding::Xor) => Ok(decode_all(stored.data, &mut into.t_ms, &mut into.v)
+            Some(encoding) => Ok(decode_all(encoding, stored.data, into)
                 .map_err(|error| segments.damaged(chunk.at, error.to_string()))?),
-            _ => {
-                let text = format!("chunk encoding {} is not supported", describe(stored.encoding));
+            None => {
+                let text = format!("chunk encoding {} is not known", stored.encoding);
                 Err(segments.unsupported(chunk.at, text).into())
             }
         }
     }
 }
 
-/// Drops the rows from row `begin` on whose times lie outside the range.
-fn trim(columns: &mut Columns, begin: usize, from_ms: i64, through_ms: i64) {
-    let times = &columns.t_ms[begin..];
-    if times.last().is_some_and(|&last| last > through_ms) {
-        let keep = begin + times.partition_point(|&t| t <= through_ms);
-        columns.t_ms.truncate(keep);
-        columns.v.truncate(keep);
-    }
-    let times = &columns.t_ms[begin..];
-    if times.first().is_some_and(|&first| first < from_ms) {
-        let early = begin..begin + times.partition_point(|&t| t < from_ms);
-        columns.t_ms.drain(early.clone());
-        columns.v.drain(early);
-    }
-}
-
 /// Drops the rows from row `begin` on that were deleted.
 fn remove_deleted(columns: &mut Columns, begin: usize, deleted: &Intervals) {
     let mut intervals = deleted.as_slice().iter().peekable();
-    let mut kept = begin;
-    for row in begin..columns.len() {
-        let t_ms = columns.t_ms[row];
+    columns.retain_from(begin, |t_ms| {
         while intervals.next_if(|interval| interval.max_ms < t_ms).is_some() {}
-        if intervals.peek().is_none_or(|interval| t_ms < interval.min_ms) {
-            columns.t_ms[kept] = t_ms;
-            columns.v[kept] = columns.v[row];
-            kept += 1;
-        }
-    }
-    columns.t_ms.truncate(kept);
-    columns.v.truncate(kept);
+        intervals.peek().is_none_or(|interval| t_ms < interval.min_ms)
+    });
 }
 
 #[cfg(test)]

@@ -206,7 +206,7 @@ fn merge_columns(into: &mut Columns, part: &mut Columns, both: &mut Columns) {
         _ => true,
     };
     if follows {
-        append_rows(into, part, 0..part.len());
+        take(into, part, 0..part.len());
         return;
     }
     both.clear();
@@ -217,13 +217,13 @@ fn merge_columns(into: &mut Columns, part: &mut Columns, both: &mut Columns) {
             Some(&stop) => a + into.t_ms[a..].partition_point(|&t| t < stop),
             None => into.len(),
         };
-        append_rows(both, into, a..a_end);
+        take(both, into, a..a_end);
         a = a_end;
         if let (Some(&t), Some(&same)) = (into.t_ms.get(a), part.t_ms.get(b))
             && t == same
         {
             b += 1;
-            append_rows(both, into, a..a + 1);
+            take(both, into, a..a + 1);
             a += 1;
             continue;
         }
@@ -231,31 +231,18 @@ fn merge_columns(into: &mut Columns, part: &mut Columns, both: &mut Columns) {
             Some(&stop) => b + part.t_ms[b..].partition_point(|&t| t < stop),
             None => part.len(),
         };
-        append_rows(both, part, b..b_end);
+        take(both, part, b..b_end);
         b = b_end;
     }
     std::mem::swap(into, both);
 }
 
-fn append_rows(into: &mut Columns, from: &Columns, rows: std::ops::Range<usize>) {
-    // Fewer than 2^32 samples a series.
-    let (shift, first, end) = (into.len() as u32, rows.start as u32, rows.end as u32);
-    if !from.start_ms.is_empty() || !into.start_ms.is_empty() {
-        into.start_ms.resize(into.len(), 0);
-        match from.start_ms.get(rows.clone()) {
-            Some(known) => into.start_ms.extend_from_slice(known),
-            None => into.start_ms.resize(into.len() + rows.len(), 0),
-        }
-    }
-    into.t_ms.extend_from_slice(&from.t_ms[rows.clone()]);
-    into.v.extend_from_slice(&from.v[rows]);
-    if !from.histograms.is_empty() {
-        let here = from
-            .histograms
-            .iter()
-            .filter(|(row, _)| (first..end).contains(row));
-        into.histograms
-            .extend(here.map(|(row, histogram)| (row - first + shift, histogram.clone())));
+/// Appends rows that follow those of another source.
+fn take(into: &mut Columns, from: &Columns, rows: std::ops::Range<usize>) {
+    let row = into.len();
+    into.append_rows(from, rows);
+    if row > 0 {
+        into.forget_reset(row);
     }
 }
 

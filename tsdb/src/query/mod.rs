@@ -9,7 +9,6 @@
 
 pub mod block;
 pub mod budget;
-pub mod columns;
 pub mod memory;
 pub(crate) mod merge;
 pub mod roster;
@@ -20,8 +19,8 @@ use std::fmt;
 
 use crate::model::{Labels, Matcher};
 
+pub use crate::model::Columns;
 pub use budget::{Budget, Cancel, CancelReason, Charge, OverBudget};
-pub use columns::Columns;
 pub use roster::{Roster, RosterBuilder};
 pub use source::{Order, Selected, SeriesReader, Source};
 pub use vocabulary::{Sym, Vocabulary};

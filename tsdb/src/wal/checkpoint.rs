@@ -1,15 +1,17 @@
 //! Checkpoints: what is still needed of old segments, so that these can go.
 //!
 //! `checkpoint.N` stands for all segments up to N. It is made of the checkpoint before it and the segments
-//! after that one: series that are still wanted, samples not before a time, tombstones reaching beyond it.
+//! after that one: series that are still wanted, samples and exemplars not before a time, tombstones reaching
+//! beyond it, the last metadata of each series.
 //! It is written beside, synced and renamed, so that a checkpoint that has its name is whole.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use super::record::{samples, series, tombstones};
+use super::record::{exemplars, histograms, metadata, samples, series, tombstones};
 use super::{Compressed, Compression, Compressor, Kind, SegmentReader, WalError, Writer, segment};
 use crate::fs::Vfs;
+use crate::model::Metadata;
 
 /// How much is gathered before it is written.
 const FLUSH_BYTES: usize = 1 << 20;
@@ -25,6 +27,18 @@ pub struct Counts {
     pub samples: usize,
     /// Samples that were dropped.
     pub samples_dropped: usize,
+}
+
+impl Counts {
+    /// Counts a sample that stays or goes, and says which.
+    fn keeps(&mut self, stays: bool) -> bool {
+        let counter = match stays {
+            true => &mut self.samples,
+            false => &mut self.samples_dropped,
+        };
+        *counter += 1;
+        stays
+    }
 }
 
 /// What decides over staying and going.
@@ -107,6 +121,7 @@ struct Rewriter<'a> {
     pending: Vec<Compressed>,
     pending_bytes: usize,
     counts: Counts,
+    metadata: std::collections::BTreeMap<u64, Metadata>,
     path: std::path::PathBuf,
 }
 
@@ -126,6 +141,7 @@ impl<'a> Rewriter<'a> {
             pending: Vec::new(),
             pending_bytes: 0,
             counts: Counts::default(),
+            metadata: std::collections::BTreeMap::new(),
             path: dir.to_owned(),
         })
     }
@@ -162,11 +178,8 @@ impl<'a> Rewriter<'a> {
             Some(Kind::Samples) => {
                 let mut encoder = samples::Encoder::new(raw);
                 samples::decode(record, |id, t_ms, bits| {
-                    if t_ms >= keep.from_ms {
-                        counts.samples += 1;
+                    if counts.keeps(t_ms >= keep.from_ms) {
                         encoder.push(id, t_ms, bits);
-                    } else {
-                        counts.samples_dropped += 1;
                     }
                 })?;
             }
@@ -178,8 +191,52 @@ impl<'a> Rewriter<'a> {
                     }
                 })?;
             }
-            // The log was refused at its opening if it holds records that cannot be carried on.
-            _ => return Ok(false),
+            Some(
+                kind @ (Kind::HistogramSamples
+                | Kind::FloatHistogramSamples
+                | Kind::CustomBucketsHistogramSamples
+                | Kind::CustomBucketsFloatHistogramSamples),
+            ) => {
+                let mut encoder = histograms::Encoder::new(kind, raw);
+                histograms::decode(record, |frame, histogram| {
+                    if counts.keeps(frame.t_ms >= keep.from_ms) {
+                        encoder.push(frame.series, frame.t_ms, &histogram);
+                    }
+                })?;
+            }
+            // Their start times would be lost: such a record stays whole as long as any of it is needed.
+            Some(kind @ (Kind::SamplesV2 | Kind::HistogramSamplesV2 | Kind::FloatHistogramSamplesV2)) => {
+                let mut stays = false;
+                let mut see = |t_ms: i64| stays |= counts.keeps(t_ms >= keep.from_ms);
+                if kind == Kind::SamplesV2 {
+                    samples::decode(record, |_, t_ms, _| see(t_ms))?;
+                } else {
+                    histograms::decode(record, |frame, _| see(frame.t_ms))?;
+                }
+                raw.clear();
+                raw.extend_from_slice(if stays { record } else { &[] });
+            }
+            Some(Kind::Exemplars) => {
+                let mut encoder = exemplars::Encoder::new(raw);
+                exemplars::decode(record, |id, exemplar| {
+                    if let Some(t_ms) = exemplar.at_ms.filter(|&t_ms| t_ms >= keep.from_ms) {
+                        let labels: Vec<_> = exemplar.labels.iter().collect();
+                        encoder.push(id, t_ms, exemplar.value, labels.into_iter());
+                    }
+                })?;
+            }
+            // Of each series the last that was said stays, and is written when all is read.
+            Some(Kind::Metadata) => {
+                let latest = &mut self.metadata;
+                metadata::decode(record, |id, said| {
+                    if (keep.series)(id) {
+                        latest.insert(id, said);
+                    }
+                })?;
+                return Ok(false);
+            }
+            // Markers are not of this log; others were refused at the opening.
+            Some(Kind::MmapMarkers) | None => return Ok(false),
         }
         Ok(raw.len() > 1)
     }
@@ -207,6 +264,13 @@ impl<'a> Rewriter<'a> {
     }
 
     fn finish(mut self, path: &Path) -> Result<Counts, WalError> {
+        if !self.metadata.is_empty() {
+            metadata::begin(&mut self.raw);
+            for (&series, said) in &self.metadata {
+                metadata::push(&mut self.raw, series, said);
+            }
+            self.queue()?;
+        }
         self.flush()?;
         self.writer
             .begin_sync()

@@ -2,7 +2,7 @@
 
 use super::HEADER_BYTES;
 use crate::chunk::ChunkError;
-use crate::encoding::bits::put_bits;
+use crate::encoding::bits::{BitWriter, put_bits};
 use crate::encoding::varint;
 
 /// The most bytes by which one sample can lengthen a chunk: 80 bits of time (the second sample's, when it
@@ -165,25 +165,7 @@ impl Appender {
     /// The bits that say how a value differs from the last, and how many they are.
     #[inline]
     fn value_code(&mut self, bits: u64) -> (u128, u32) {
-        let xor = bits ^ self.last_bits;
-        if xor == 0 {
-            return (0, 1);
-        }
-        // Five bits hold at most 31.
-        let leading = xor.leading_zeros().min(31);
-        let trailing = xor.trailing_zeros();
-        let (open_leading, open_trailing) = (u32::from(self.leading), u32::from(self.trailing));
-        if self.leading != NO_WINDOW && leading >= open_leading && trailing >= open_trailing {
-            let width = 64 - open_leading - open_trailing;
-            return ((0b10 << width) | u128::from(xor >> open_trailing), 2 + width);
-        }
-        let width = 64 - leading - trailing;
-        let head = (0b11 << 11) | (leading << 6) | (width & 63);
-        (self.leading, self.trailing) = (leading as u8, trailing as u8);
-        (
-            (u128::from(head) << width) | u128::from(xor >> trailing),
-            13 + width,
-        )
+        xor_code(bits ^ self.last_bits, &mut self.leading, &mut self.trailing)
     }
 
     fn put_uvarint(&mut self, memory: &mut [u8], value: u64) {
@@ -198,6 +180,53 @@ impl Appender {
     fn put_bits(&mut self, memory: &mut [u8], value: u128, count: u32) {
         put_bits(memory, self.bit_len as usize, value, count);
         self.bit_len += count;
+    }
+}
+
+/// The bits that say a XOR, and how many they are.
+#[inline(always)]
+fn xor_code(xor: u64, open_leading: &mut u8, open_trailing: &mut u8) -> (u128, u32) {
+    if xor == 0 {
+        return (0, 1);
+    }
+    // Five bits hold at most 31.
+    let leading = xor.leading_zeros().min(31);
+    let trailing = xor.trailing_zeros();
+    let (kept_leading, kept_trailing) = (u32::from(*open_leading), u32::from(*open_trailing));
+    if *open_leading != NO_WINDOW && leading >= kept_leading && trailing >= kept_trailing {
+        let width = 64 - kept_leading - kept_trailing;
+        return ((0b10 << width) | u128::from(xor >> kept_trailing), 2 + width);
+    }
+    let width = 64 - leading - trailing;
+    let head = (0b11 << 11) | (leading << 6) | (width & 63);
+    (*open_leading, *open_trailing) = (leading as u8, trailing as u8);
+    (
+        (u128::from(head) << width) | u128::from(xor >> trailing),
+        13 + width,
+    )
+}
+
+/// The window of one field that is written as XORs, wherever it stands.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WindowWriter {
+    leading: u8,
+    trailing: u8,
+}
+
+impl Default for WindowWriter {
+    fn default() -> Self {
+        Self {
+            leading: NO_WINDOW,
+            trailing: 0,
+        }
+    }
+}
+
+impl WindowWriter {
+    /// Writes how a value differs from the last.
+    pub(crate) fn put(&mut self, into: &mut BitWriter, last_bits: u64, bits: u64) {
+        let (code, count) = xor_code(bits ^ last_bits, &mut self.leading, &mut self.trailing);
+        into.put(code, count);
     }
 }
 

@@ -135,7 +135,8 @@ fn read_dod(reader: &mut BitReader<'_>, next: u64) -> u64 {
 }
 
 /// Which bits of a XOR are written.
-struct Window {
+#[derive(Debug)]
+pub(crate) struct Window {
     width: u32,
     trailing: u32,
     leading_or_none: u8,
@@ -157,7 +158,7 @@ impl Default for Window {
 
 impl Window {
     #[inline(always)]
-    fn read_xor(&mut self, reader: &mut BitReader<'_>) -> u64 {
+    pub(crate) fn read_xor(&mut self, reader: &mut BitReader<'_>) -> u64 {
         let next = reader.peek();
         if next >> 63 == 0 {
             reader.skip(1);
@@ -174,11 +175,23 @@ impl Window {
             self.open(((next >> 57) & 31) as u32, ((next >> 51) & 63) as u32);
             reader.skip(13);
         }
+        self.read_open(reader)
+    }
+
+    /// Reads a XOR in the open window.
+    #[inline(always)]
+    pub(crate) fn read_open(&self, reader: &mut BitReader<'_>) -> u64 {
         reader.read(self.width) << self.trailing
     }
 
+    /// Whether a window of more than 64 bits was met.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.broken
+    }
+
+    /// Opens a window.
     #[inline(always)]
-    fn open(&mut self, leading: u32, significant: u32) {
+    pub(crate) fn open(&mut self, leading: u32, significant: u32) {
         let significant = if significant == 0 { 64 } else { significant };
         self.broken |= leading + significant > 64;
         self.width = significant;

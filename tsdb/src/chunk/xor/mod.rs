@@ -19,7 +19,9 @@
 mod append;
 mod decode_all;
 
+pub(crate) use append::WindowWriter;
 pub use append::{Appender, SAMPLE_BYTES_MAX, encode};
+pub(crate) use decode_all::Window;
 pub use decode_all::{decode_all, sample_count};
 
 /// Bytes of the count that a chunk begins with.

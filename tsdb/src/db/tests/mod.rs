@@ -1,7 +1,10 @@
 //! The database as a whole.
 
+mod beside;
 mod concurrent;
 mod crash;
+mod histograms;
+mod late;
 mod model;
 mod refusal;
 mod restart;

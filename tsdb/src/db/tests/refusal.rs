@@ -32,9 +32,9 @@ fn check_refused(fs: &Arc<dyn Vfs>, message: &str) {
 fn records_that_cannot_be_carried_are_named_with_their_place() {
     let series = [1, 0, 0, 0, 0, 0, 0, 0, 1, 0];
     check_refused(
-        &log_with("/data/wal", &[&series, &[7, 1, 2, 3]]),
-        "/data/wal/00000000: at offset 17: a record of kind 7 (histogram_samples), which this version cannot \
-         carry; nothing was changed",
+        &log_with("/data/wal", &[&series, &[5, 1, 2, 3]]),
+        "/data/wal/00000000: at offset 17: a record of kind 5 (mmapmarkers), which this version cannot carry; \
+         nothing was changed",
     );
     check_refused(
         &log_with("/data/wal", &[&[99, 1]]),
@@ -43,10 +43,10 @@ fn records_that_cannot_be_carried_are_named_with_their_place() {
 }
 
 #[test]
-fn out_of_order_samples_are_refused_and_an_empty_log_of_them_is_not() {
+fn a_foreign_record_among_out_of_order_samples_is_named_with_its_place() {
     check_refused(
-        &log_with("/data/wbl", &[&[2, 0]]),
-        "/data/wbl/00000000: at offset 0: out-of-order samples, which this version cannot carry; nothing was changed",
+        &log_with("/data/wbl", &[&[1, 0]]),
+        "/data/wbl/00000000: at offset 0: a record of kind 1, which does not belong here; nothing was changed",
     );
     drop(open(&log_with("/data/wbl", &[])));
 }

@@ -1,6 +1,7 @@
 //! Files of head chunks: round trips, bytes, damage.
 
 use super::*;
+use crate::chunk::xor;
 use crate::fs::memory::MemoryFs;
 
 fn chunk_of(times_ms: std::ops::Range<i64>) -> Vec<u8> {
@@ -24,6 +25,8 @@ fn written(fs: &MemoryFs, chunks: &[(u64, std::ops::Range<i64>)], file_bytes_max
                 series: *series,
                 min_ms: times.start,
                 max_ms: times.end - 1,
+                encoding: Encoding::Xor,
+                is_late: false,
                 bytes: from..data.len(),
             }
         })
@@ -91,12 +94,12 @@ fn a_flipped_bit_anywhere_makes_the_file_unusable() {
 }
 
 #[test]
-fn an_encoding_that_is_not_carried_is_refused_by_name_and_place() {
+fn an_encoding_that_is_not_known_is_refused_by_name_and_place() {
     let fs = MemoryFs::new();
     written(&fs, &[(1, 0..30)], FILE_BYTES_MAX);
     let path = Path::new("/chunks_head/000001");
     let mut bytes = fs.read(path).unwrap();
-    bytes[8 + 24] = 2;
+    bytes[8 + 24] = 7;
     let end = bytes.len() - 4;
     let checksum = crc32c(&bytes[8..end]).to_be_bytes();
     bytes[end..].copy_from_slice(&checksum);
@@ -105,7 +108,7 @@ fn an_encoding_that_is_not_carried_is_refused_by_name_and_place() {
     assert!(error.is_foreign());
     assert_eq!(
         error.to_string(),
-        "/chunks_head/000001: at offset 8: a chunk with encoding histogram, which this version cannot carry"
+        "/chunks_head/000001: at offset 8: a chunk with encoding 7, which this version does not know"
     );
 }
 

@@ -2,6 +2,20 @@
 //!
 //! Two forms carry the same meaning: integer histograms hold bucket counts as differences to the bucket
 //! before, float histograms hold them as absolute numbers. PromQL computes in floats.
+//!
+//! Whether one can be stored says `check`, whether two are one sample says `same`.
+
+mod buckets;
+mod check;
+mod resolution;
+mod same;
+
+use std::ops::RangeInclusive;
+
+use super::{is_stale, stale_marker};
+
+pub use buckets::Bucket;
+pub use check::HistogramError;
 
 /// What is known about a counter reset between this histogram and the one before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -29,6 +43,17 @@ pub struct Span {
 
 /// The schema of histograms whose bucket bounds are listed one by one.
 pub const CUSTOM_BUCKETS_SCHEMA: i32 = -53;
+
+/// Schemas of histograms whose bucket bounds grow exponentially.
+pub const EXPONENTIAL_SCHEMAS: RangeInclusive<i32> = -4..=8;
+
+/// Schemas that may be met in files: those of finer resolution are reduced to the finest that is known.
+pub const READABLE_SCHEMAS: RangeInclusive<i32> = -9..=52;
+
+/// How many buckets spans stand for.
+pub fn bucket_count(spans: &[Span]) -> u64 {
+    spans.iter().map(|span| u64::from(span.length)).sum()
+}
 
 /// A histogram whose counts are whole numbers.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -91,4 +116,128 @@ pub enum Histogram {
     Integer(IntHistogram),
     /// Float counts.
     Float(FloatHistogram),
+}
+
+impl Histogram {
+    /// The staleness marker in the form of an integer histogram.
+    pub fn stale_integer() -> Self {
+        Self::Integer(IntHistogram {
+            sum: stale_marker(),
+            ..IntHistogram::default()
+        })
+    }
+
+    /// The staleness marker in the form of a float histogram.
+    pub fn stale_float() -> Self {
+        Self::Float(FloatHistogram {
+            sum: stale_marker(),
+            ..FloatHistogram::default()
+        })
+    }
+
+    /// Sum of all observations.
+    pub fn sum(&self) -> f64 {
+        match self {
+            Self::Integer(histogram) => histogram.sum,
+            Self::Float(histogram) => histogram.sum,
+        }
+    }
+
+    /// Whether it says that the series ended here.
+    pub fn is_stale(&self) -> bool {
+        is_stale(self.sum())
+    }
+
+    /// What is known about a reset before this one.
+    pub fn reset_hint(&self) -> ResetHint {
+        match self {
+            Self::Integer(histogram) => histogram.reset_hint,
+            Self::Float(histogram) => histogram.reset_hint,
+        }
+    }
+
+    /// Changes what is known about a reset before this one.
+    pub fn set_reset_hint(&mut self, hint: ResetHint) {
+        match self {
+            Self::Integer(histogram) => histogram.reset_hint = hint,
+            Self::Float(histogram) => histogram.reset_hint = hint,
+        }
+    }
+
+    /// The schema.
+    pub fn schema(&self) -> i32 {
+        match self {
+            Self::Integer(histogram) => histogram.schema,
+            Self::Float(histogram) => histogram.schema,
+        }
+    }
+
+    /// Whether spans and buckets are as many.
+    pub fn is_well_formed(&self) -> bool {
+        let fits = |spans: &[Span], buckets: usize| bucket_count(spans) == buckets as u64;
+        match self {
+            Self::Integer(h) => {
+                fits(&h.positive_spans, h.positive_deltas.len())
+                    && fits(&h.negative_spans, h.negative_deltas.len())
+            }
+            Self::Float(h) => {
+                fits(&h.positive_spans, h.positive_buckets.len())
+                    && fits(&h.negative_spans, h.negative_buckets.len())
+            }
+        }
+    }
+
+    /// Merges buckets until the resolution is one that is known.
+    pub fn limit_resolution(&mut self) {
+        let finest = *EXPONENTIAL_SCHEMAS.end();
+        let by = match u32::try_from(self.schema() - finest) {
+            Ok(by) if by > 0 => by,
+            _ => return,
+        };
+        match self {
+            Self::Integer(h) => {
+                for (spans, deltas) in [
+                    (&mut h.positive_spans, &mut h.positive_deltas),
+                    (&mut h.negative_spans, &mut h.negative_deltas),
+                ] {
+                    let (merged, counts) = resolution::reduce(spans, resolution::absolute(deltas), by);
+                    (*spans, *deltas) = (merged, resolution::differences(counts));
+                }
+                h.schema = finest;
+            }
+            Self::Float(h) => {
+                for (spans, buckets) in [
+                    (&mut h.positive_spans, &mut h.positive_buckets),
+                    (&mut h.negative_spans, &mut h.negative_buckets),
+                ] {
+                    (*spans, *buckets) = resolution::reduce(spans, buckets.iter().copied(), by);
+                }
+                h.schema = finest;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_steps_of_resolution_merge_four_buckets_into_one() {
+        let mut fine = Histogram::Integer(IntHistogram {
+            schema: 10,
+            count: 15,
+            positive_spans: vec![Span { offset: 1, length: 4 }, Span { offset: 4, length: 1 }],
+            positive_deltas: vec![1, 1, 1, 1, 1],
+            ..IntHistogram::default()
+        });
+        fine.limit_resolution();
+        let Histogram::Integer(coarse) = fine else {
+            unreachable!("the form stays")
+        };
+        // Buckets 1 to 4 become 1, bucket 9 becomes 3.
+        assert_eq!((coarse.schema, coarse.positive_deltas), (8, vec![10, -5]));
+        let spans = vec![Span { offset: 1, length: 1 }, Span { offset: 1, length: 1 }];
+        assert_eq!(coarse.positive_spans, spans);
+    }
 }

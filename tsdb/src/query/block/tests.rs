@@ -6,7 +6,9 @@ use std::sync::Arc;
 use super::*;
 use crate::block::tests::{DATA, TestSeries, dir, open, write_block};
 use crate::block::{BlockWriter, ChunkToWrite, Meta, Ulid};
+use crate::chunk::encode::encode;
 use crate::fs::{MemoryFs, Vfs};
+use crate::model::{Histogram, IntHistogram};
 use crate::model::{MatchKind, Matcher};
 
 fn example() -> Vec<TestSeries<'static>> {
@@ -175,31 +177,32 @@ fn damage_is_reported_with_its_place() {
 }
 
 #[test]
-fn an_encoding_that_is_not_supported_is_named_with_its_place() {
+fn histograms_are_counted_and_read() {
     let fs = MemoryFs::new();
     let meta = Meta::of_head(Ulid::new(1, 1), 0, 100);
     let mut writer = BlockWriter::create(&fs, Path::new(DATA), meta, 1 << 20).unwrap();
     for symbol in ["__name__", "a"] {
         writer.add_symbol(symbol).unwrap();
     }
+    let mut samples = Columns::default();
+    for t_ms in 0..9 {
+        samples.push_histogram(t_ms, Histogram::Integer(IntHistogram::default()));
+    }
+    let encoded = encode(&samples, 120);
     let chunk = ChunkToWrite {
         min_ms: 0,
-        max_ms: 9,
-        encoding: Encoding::Histogram,
-        bytes: &[0, 5, 1],
+        max_ms: 8,
+        encoding: encoded[0].encoding,
+        bytes: &encoded[0].bytes,
     };
     writer.add_series([("__name__", "a")], [chunk]).unwrap();
     let meta = writer.finish().unwrap().unwrap();
     assert_eq!(
         (meta.stats.num_histogram_samples, meta.stats.num_float_samples),
-        (5, 0)
+        (9, 0)
     );
     let (selected, _) = select(&open(&fs, &meta), vec![], 0, 1000);
-    let error = selected
-        .reader
-        .read(0, 0, 1000, &mut Columns::default())
-        .unwrap_err();
-    let path = dir(meta.ulid).join("chunks/000001");
-    let text = "at byte 8: chunk encoding histogram (2) is not supported";
-    assert_eq!(error.to_string(), format!("{} {text}", path.display()));
+    let mut found = Columns::default();
+    selected.reader.read(0, 3, 6, &mut found).unwrap();
+    assert_eq!((found.t_ms, found.histograms.len()), (vec![3, 4, 5, 6], 4));
 }

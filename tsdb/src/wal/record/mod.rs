@@ -5,9 +5,19 @@
 //! | 1 | series: ref and labels |
 //! | 2 | float samples |
 //! | 3 | tombstones: ref and an interval of deleted times |
+//! | 4 | exemplars |
+//! | 5 | places of out-of-order chunks, in the write-behind log alone |
+//! | 6 | metadata: kind, unit, help |
+//! | 7, 8 | histograms of whole counts, of float counts |
+//! | 9, 10 | likewise, with custom bounds |
+//! | 11, 12, 13 | 2, 7 and 9, 8 and 10 with start times: read, never written |
 //!
-//! Further kinds are known by name, so that a directory that holds them is refused rather than thinned out.
+//! A directory with records of other kinds is refused rather than thinned out.
 
+pub mod exemplars;
+pub mod histograms;
+pub mod markers;
+pub mod metadata;
 pub mod samples;
 pub mod series;
 pub mod tombstones;
@@ -84,11 +94,6 @@ impl Kind {
             Self::HistogramSamplesV2 => "histogram_samples_v2",
             Self::FloatHistogramSamplesV2 => "float_histogram_samples_v2",
         }
-    }
-
-    /// Whether records of this kind are read and carried on; a list without entries can be passed over.
-    pub fn is_carried(self) -> bool {
-        matches!(self, Self::Series | Self::Samples | Self::Tombstones)
     }
 }
 

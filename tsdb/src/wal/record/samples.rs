@@ -1,5 +1,5 @@
 //! Samples records: `u64 base ref; i64 base time`, then for each sample, the first included,
-//! `varint ref-base; varint t-base; u64 value bits`.
+//! `varint ref-base; varint t-base; u64 value bits`. Records of the newer kind, with start times, are read.
 
 use super::Kind;
 use crate::encoding::{DecodeBuffer, DecodeError, varint};
@@ -41,11 +41,18 @@ impl<'a> Encoder<'a> {
     }
 }
 
-/// Calls `each` with (ref, time in ms, value bits) of every sample of a record.
+/// Calls `each` with (ref, time in ms, value bits) of every sample of a record, with start times or without;
+/// those are passed over.
 ///
 /// # Errors
 /// When the bytes are no such record.
 pub fn decode(record: &[u8], mut each: impl FnMut(u64, i64, u64)) -> Result<(), DecodeError> {
+    if Kind::of(record) == Some(Kind::SamplesV2) {
+        return each_framed(&record[1..], Framing::WithStart, |frame, from| {
+            each(frame.series, frame.t_ms, from.u64()?);
+            Ok(())
+        });
+    }
     let mut rest = DecodeBuffer::new(super::body(record, Kind::Samples)?);
     if rest.is_empty() {
         return Ok(());
@@ -56,6 +63,76 @@ pub fn decode(record: &[u8], mut each: impl FnMut(u64, i64, u64)) -> Result<(), 
         let series = base_ref.wrapping_add_signed(rest.varint()?);
         let t_ms = base_t.wrapping_add(rest.varint()?);
         each(series, t_ms, rest.u64()?);
+    }
+    Ok(())
+}
+
+/// What stands before the value of a sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// Whose sample it is.
+    pub series: u64,
+    /// When.
+    pub t_ms: i64,
+    /// Since when its counter counts, 0 if that is not known.
+    pub start_ms: i64,
+}
+
+/// How the values of a record are framed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Framing {
+    /// All by their distance to the first, whose ref and time stand in front in full.
+    First,
+    /// `varint ref, t, start` of the first; of later ones `varint ref` by its distance to the one before,
+    /// `varint t` by its distance to the first, and the start: 0 for none, 1 for that of the one before,
+    /// 2 and `varint` by its distance to the first's. Written by Prometheus 3.11 and later.
+    WithStart,
+}
+
+/// Calls `value` with each frame and what follows it, of which it reads the value.
+pub(super) fn each_framed(
+    body: &[u8],
+    framing: Framing,
+    mut value: impl FnMut(Frame, &mut DecodeBuffer<'_>) -> Result<(), DecodeError>,
+) -> Result<(), DecodeError> {
+    let mut rest = DecodeBuffer::new(body);
+    if rest.is_empty() {
+        return Ok(());
+    }
+    let first = match framing {
+        Framing::First => Frame {
+            series: rest.u64()?,
+            t_ms: rest.i64()?,
+            start_ms: 0,
+        },
+        Framing::WithStart => Frame {
+            series: rest.varint()?.cast_unsigned(),
+            t_ms: rest.varint()?,
+            start_ms: rest.varint()?,
+        },
+    };
+    let mut last = first;
+    if framing == Framing::WithStart {
+        value(first, &mut rest)?;
+    }
+    while !rest.is_empty() {
+        last = match framing {
+            Framing::First => Frame {
+                series: first.series.wrapping_add_signed(rest.varint()?),
+                t_ms: first.t_ms.wrapping_add(rest.varint()?),
+                start_ms: 0,
+            },
+            Framing::WithStart => Frame {
+                series: last.series.wrapping_add_signed(rest.varint()?),
+                t_ms: first.t_ms.wrapping_add(rest.varint()?),
+                start_ms: match rest.u8()? {
+                    0 => 0,
+                    1 => last.start_ms,
+                    _ => first.start_ms.wrapping_add(rest.varint()?),
+                },
+            },
+        };
+        value(last, &mut rest)?;
     }
     Ok(())
 }
