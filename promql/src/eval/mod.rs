@@ -203,7 +203,9 @@ impl<'r> Eval<'r> {
             for v in series.v.iter_mut().filter(|v| !is_absent(**v)) {
                 *v = -*v;
             }
-            functions::histogram::negate(&mut series.h)?;
+            for (_, h) in &mut series.h {
+                std::sync::Arc::make_mut(h).multiply(-1.0);
+            }
             Ok(true)
         })
     }

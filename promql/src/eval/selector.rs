@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tsdb::model::{FloatHistogram, Histogram, is_stale};
+use tsdb::model::{FloatHistogram, Histogram, ResetHint, is_stale};
 use tsdb::query::Columns;
 
 use super::series::{HistogramSteps, Series, is_absent};
@@ -64,6 +64,9 @@ impl<'r> Eval<'r> {
                 continue;
             }
             scratch.set(0, columns.held_bytes() + steps * size_of::<f64>())?;
+            if selector.skips_buckets {
+                drop_buckets(&mut columns);
+            }
             let mut v = self.column(steps);
             let mut h = HistogramSteps::new();
             let times = (grid, selector.shift, lookback_ms);
@@ -101,10 +104,8 @@ impl<'r> Eval<'r> {
         }
         for (step, histogram) in h {
             present += 1;
-            self.samples.add(
-                *step as usize,
-                crate::functions::histogram::size_in_samples(histogram),
-            );
+            self.samples
+                .add(*step as usize, crate::histogram::size_in_samples(histogram));
         }
         present
     }
@@ -162,6 +163,33 @@ fn taken(columns: &Columns, row: usize, take: Take) -> Option<f64> {
         Take::Time => Some(columns.t_ms[row] as f64 / 1000.0),
         Take::TimeMs => Some(columns.t_ms[row] as f64),
         Take::Start => Some(columns.start_ms.get(row).map_or(0.0, |&ms| ms as f64 / 1000.0)),
+    }
+}
+
+/// Keeps of histograms what `histogram_count` and its like look at. With the buckets goes the possibility to
+/// find resets, so the hints are made to say what the buckets show.
+pub(super) fn drop_buckets(columns: &mut Columns) {
+    let mut previous: Option<FloatHistogram> = None;
+    for (_, histogram) in &mut columns.histograms {
+        let whole = float_histogram(histogram);
+        let mut kept = FloatHistogram {
+            reset_hint: whole.reset_hint,
+            schema: whole.schema,
+            count: whole.count,
+            sum: whole.sum,
+            ..FloatHistogram::default()
+        };
+        if !is_stale(whole.sum) {
+            if let (ResetHint::Unknown, Some(previous)) = (whole.reset_hint, &previous) {
+                kept.reset_hint = if whole.is_reset_since(previous) {
+                    ResetHint::Reset
+                } else {
+                    ResetHint::NotReset
+                };
+            }
+            previous = Some(whole);
+        }
+        *histogram = Histogram::Float(kept);
     }
 }
 

@@ -38,6 +38,8 @@ pub(crate) struct Samples {
 pub(crate) struct HistogramSample {
     pub(crate) t: i64,
     pub(crate) h: FloatHistogram,
+    /// Since when it counts; 0 where that is unknown or not wanted.
+    pub(crate) start: i64,
 }
 
 impl Samples {
@@ -69,7 +71,8 @@ impl Samples {
             if let Some((_, histogram)) = histograms.next_if(|(at, _)| *at as usize == row) {
                 let h = float_histogram(histogram);
                 if !is_stale(h.sum) {
-                    self.h.push(HistogramSample { t, h });
+                    let start = if starts { columns.start_ms[row] } else { 0 };
+                    self.h.push(HistogramSample { t, h, start });
                 }
             } else if !is_stale(v) {
                 self.t.push(t);
@@ -97,6 +100,7 @@ impl Samples {
             self.h.push(HistogramSample {
                 t: grid.at_ms(*step as usize),
                 h,
+                start: 0,
             });
         }
     }
@@ -230,6 +234,9 @@ impl<'r> Eval<'r> {
                     self.cancel.check()?;
                     cursor.read(selector.selection, index, from_ms, through_ms, &mut columns)?;
                     held.set(0, columns.held_bytes() + grid.len() * size_of::<f64>())?;
+                    if selector.skips_buckets {
+                        super::selector::drop_buckets(&mut columns);
+                    }
                     samples.take(&mut columns, want_starts);
                     if samples.is_empty() {
                         continue;

@@ -3,6 +3,18 @@
 //! Two forms carry the same meaning: integer histograms hold bucket counts as differences to the bucket
 //! before, float histograms hold them as absolute numbers. PromQL computes in floats.
 
+mod bounds;
+mod buckets;
+mod change;
+mod reset;
+mod sum;
+#[cfg(test)]
+mod sum_tests;
+
+pub use bounds::{EXPONENTIAL_SCHEMAS, exponential_bound, upper_bound};
+pub use buckets::{Bucket, unpack};
+pub use sum::{HistogramSum, IncompatibleBuckets, Met};
+
 /// What is known about a counter reset between this histogram and the one before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(u8)]
