@@ -8,8 +8,6 @@ mod buckets;
 mod change;
 mod reset;
 mod sum;
-#[cfg(test)]
-mod sum_tests;
 
 pub use bounds::{EXPONENTIAL_SCHEMAS, exponential_bound, upper_bound};
 pub use buckets::{Bucket, unpack};

@@ -1,5 +1,6 @@
 //! Adding histograms up: what may be read off the counts.
 
+use super::super::{Span, unpack};
 use super::*;
 
 fn histogram(schema: i32, offset: i32, buckets: &[f64]) -> FloatHistogram {
