@@ -108,7 +108,11 @@ fn questions(eval: &mut Eval<'_>, call: &Call, grid: Grid) -> Result<Vec<Questio
     let is_labelled = call.function == Function::HistogramQuantiles;
     let quantiles = if is_labelled { 2..call.args.len() } else { 0..1 };
     for at in quantiles {
-        let q = eval.scalar(&call.args[at], grid)?;
+        let q = if is_labelled {
+            eval.scalar_after(&call.args[0], &call.args[at], grid)?
+        } else {
+            eval.scalar(&call.args[at], grid)?
+        };
         for &q in q.values() {
             note_quantile(&mut eval.notes, q, call.arg_spans[at]);
         }

@@ -45,7 +45,10 @@ pub(super) fn each<'r>(
     for arg in &call.args {
         match arg {
             Node::Range(range) => found = Some(&**range),
-            other => params.push(eval.scalar(other, grid)?),
+            other => params.push(match (found, call.args.first()) {
+                (Some(_), Some(earlier)) => eval.scalar_after(earlier, other, grid)?,
+                _ => eval.scalar(other, grid)?,
+            }),
         }
     }
     let Some(range) = found else {

@@ -137,7 +137,9 @@ fn random_queries_are_answered_as_prometheus_answers_them() {
             ];
             ("/api/v1/query_range", times)
         };
-        let ordered = path.ends_with("range") || is_ordered(&query);
+        // Where the peer takes series out of a map, equal values stand in any order after sorting.
+        let from_map = query.contains("count_values") || query.contains("histogram_");
+        let ordered = path.ends_with("range") || (is_ordered(&query) && !from_map);
         let (a, b) = (ours.get(path, &params), theirs.get(path, &params));
         let shown = format!("{path} {params:?}");
         tally.take(&shown, essence(&a, ordered), essence(&b, ordered));

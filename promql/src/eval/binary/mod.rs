@@ -31,7 +31,7 @@ impl<'r> Eval<'r> {
                 sink(self, Series::floats(SetId::EMPTY, v))
             }
             Sides::VectorScalar => {
-                let scalar = self.scalar(&binary.right, grid)?;
+                let scalar = self.scalar_after(&binary.left, &binary.right, grid)?;
                 self.each_with_scalar(binary, &binary.left, &scalar, false, grid, sink)
             }
             Sides::ScalarVector => {
