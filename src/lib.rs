@@ -19,6 +19,7 @@ pub mod notifier;
 pub mod promtool;
 pub mod queries;
 pub mod relabel;
+pub mod remote;
 pub mod rules;
 pub mod scrape;
 pub mod telemetry;

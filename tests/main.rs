@@ -2,10 +2,13 @@
 
 mod alerts;
 mod binary;
+mod churn;
 mod compatibility;
 mod crash;
 mod exchange;
+mod http_client;
 mod promtool;
+mod receiver;
 mod scraping;
 mod stacks;
 mod support;

@@ -15,17 +15,18 @@ use super::plan::{self, Plan};
 use super::reload::{Followers, Reloader};
 use super::reload_state::ReloadState;
 use super::storage::{self, Storage};
-use super::views::{Alertmanagers, Current, Orders, Status};
+use super::views::{Alertmanagers, Current, Orders, Status, Written};
 use super::{clock, demo, logging, sink, urls};
 use crate::cli::Flags;
 use crate::discovery::{self, DiscoveryMetrics};
 use crate::notifier::NotifierManager;
 use crate::queries::{Queries, QueriesOptions};
+use crate::remote::receive::Receiver;
 use crate::rules::{self, EngineEvaluate};
 use crate::scrape::{ScrapeManager, SystemClock};
 use crate::telemetry::{self, Registry};
 use crate::web::Web;
-use crate::web::views::Views;
+use crate::web::views::{Views, WriteReceiver};
 
 /// Threads that evaluate queries.
 const QUERY_THREADS: usize = 2;
@@ -109,6 +110,7 @@ pub(super) async fn serve(
             runtime: tokio::runtime::Handle::current(),
             quit,
         }),
+        receiver: receiver(&plan, &storage, &registry),
     };
     let (options, web_queries, web_registry) =
         (plan::web_options(&plan), Arc::clone(&queries), registry.clone());
@@ -158,6 +160,13 @@ pub(super) async fn serve(
         error!("Closing the database ended in a panic");
     }
     began
+}
+
+/// Takes remote-write requests, if they are allowed.
+fn receiver(plan: &Plan, storage: &Storage, registry: &Registry) -> Option<Arc<dyn WriteReceiver>> {
+    let is_enabled = plan.flags.bool("web.enable-remote-write-receiver");
+    let late = Arc::new(storage.late.clone());
+    is_enabled.then(|| Arc::new(Written(Receiver::new(late, registry))) as _)
 }
 
 fn rule_options(

@@ -17,8 +17,9 @@ use super::storage::Storage;
 use crate::config::duration;
 use crate::config::size;
 use crate::notifier::NotifierManager;
+use crate::remote::receive::Receiver;
 use crate::web::views::{
-    AlertmanagersView, Lifecycle, NamedCount, RuntimeStatus, StatusView, TsdbStatus, WalReplay,
+    AlertmanagersView, Lifecycle, NamedCount, RuntimeStatus, StatusView, TsdbStatus, WalReplay, WriteReceiver,
 };
 
 /// The configuration in use. Cloning shares it.
@@ -45,6 +46,22 @@ impl AlertmanagersView for Alertmanagers {
 
     fn dropped(&self) -> Vec<String> {
         self.0.dropped_alertmanagers()
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Written(pub(super) Receiver);
+
+impl WriteReceiver for Written {
+    fn receive(
+        &self,
+        content_type: &str,
+        encoding: &str,
+        body: &[u8],
+        now_ms: i64,
+    ) -> Result<(), (u16, String)> {
+        let received = self.0.receive(content_type, encoding, body, now_ms);
+        received.map_err(|refusal| (refusal.status, refusal.text))
     }
 }
 

@@ -197,7 +197,7 @@ pub static FLAGS: &[FlagSpec] = &[
     any("web.user-assets", Kind::Text, &[], "Directory of files served below /user.").shown_as("<path>").unbuilt(),
     any("web.enable-lifecycle", Kind::Bool, &["false"], "Allow reload and shutdown by HTTP."),
     any("web.enable-admin-api", Kind::Bool, &["false"], "Allow deletion and snapshots by HTTP.").unbuilt(),
-    any("web.enable-remote-write-receiver", Kind::Bool, &["false"], "Accept samples by remote write.").unbuilt(),
+    any("web.enable-remote-write-receiver", Kind::Bool, &["false"], "Accept samples by remote write."),
     any("web.remote-write-receiver.accepted-protobuf-messages", Kind::WriteMessages, &["prometheus.WriteRequest", "io.prometheus.write.v2.Request"], "Which remote-write messages to accept. Can be repeated.").unbuilt(),
     any("web.enable-otlp-receiver", Kind::Bool, &["false"], "Accept samples by OTLP.").unbuilt(),
     any("web.console.templates", Kind::Text, &["consoles"], "Directory of console templates, served below /consoles.").inert(),

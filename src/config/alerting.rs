@@ -60,7 +60,8 @@ impl AlertingConfig {
             return Self::default();
         };
         let alert_relabel_configs = WrittenRules::decode(
-            fields.take("alert_relabel_configs"),
+            &mut fields,
+            "alert_relabel_configs",
             "empty or null alert relabeling rule",
             decoder,
         )
@@ -111,13 +112,20 @@ impl AlertmanagerConfig {
     fn decode(node: &Node, scheme: ValidationScheme, decoder: &mut Decoder) -> Option<Self> {
         let mut fields = decoder.fields(node, "config.AlertmanagerConfig")?;
         let default = Self::default();
+        let span = fields.span;
+        let has_rules = fields.has_items("relabel_configs");
+        let mut discovery = DiscoveryConfigs::decode(&mut fields, decoder);
+        let http_client = decoder.checks_of(span, |decoder| HttpClientConfig::decode(&mut fields, decoder));
+        discovery.decode_statics(&mut fields, !has_rules, decoder);
         let relabel = WrittenRules::decode(
-            fields.take("relabel_configs"),
+            &mut fields,
+            "relabel_configs",
             "empty or null Alertmanager target relabeling rule",
             decoder,
         );
         let alert_relabel = WrittenRules::decode(
-            fields.take("alert_relabel_configs"),
+            &mut fields,
+            "alert_relabel_configs",
             "empty or null Alertmanager alert relabeling rule",
             decoder,
         );
@@ -132,8 +140,8 @@ impl AlertmanagerConfig {
             );
         }
         let config = Self {
-            discovery: DiscoveryConfigs::decode(&mut fields, relabel.rules.is_empty(), decoder),
-            http_client: HttpClientConfig::decode(&mut fields, decoder),
+            discovery,
+            http_client,
             scheme: match fields.take("scheme") {
                 Some(node) => decoder.string(node).unwrap_or_default(),
                 None => default.scheme,
@@ -143,10 +151,7 @@ impl AlertmanagerConfig {
             relabel_configs: relabel.resolve(scheme, decoder),
             alert_relabel_configs: alert_relabel.resolve(scheme, decoder),
         };
-        decoder.finish(
-            fields,
-            &[refuse::HTTP_CLIENT, refuse::DISCOVERY, refuse::ALERTMANAGER],
-        );
+        decoder.finish(fields, &[refuse::DISCOVERY, refuse::ALERTMANAGER]);
         Some(config)
     }
 

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::errors::ConfigErrors;
 use super::expand::{Environment, ExpandEnv, expand_tree};
+use super::proxy::ProxyEnvironment;
 use super::yaml::decode::Dialect;
 use super::yaml::load::LoadError;
 use super::yaml::{self, Decoder, Node};
@@ -14,7 +15,7 @@ use super::yaml::{self, Decoder, Node};
 pub struct Reading<'a> {
     /// Which variables are expanded.
     pub expand_env: ExpandEnv,
-    /// Where variables are looked up.
+    /// Where variables are looked up, those of `proxy_from_environment` too.
     pub environment: Environment<'a>,
     /// Whether unknown keys are passed over.
     pub ignores_unknown_fields: bool,
@@ -55,6 +56,7 @@ pub fn decode<T>(
     let mut decoder = Decoder::new();
     decoder.ignores_unknown_fields = reading.ignores_unknown_fields;
     decoder.accepts_unbuilt = reading.accepts_unbuilt;
+    decoder.proxies = ProxyEnvironment::read(reading.environment);
     let root: Option<Rc<Node>> = root.map(|root| {
         expand_tree(
             root,
@@ -63,6 +65,7 @@ pub fn decode<T>(
             &mut decoder.mistakes,
         )
     });
+    decoder.file = root.as_ref().map(|root| root.span());
     let value = decode(root.as_deref(), &mut decoder);
     ConfigErrors::check(file, decoder.mistakes)?;
     Ok(value)

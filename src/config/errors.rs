@@ -1,7 +1,6 @@
 //! What was wrong with a configuration: all of it, each with its place.
 
 use std::fmt;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::yaml::Mark;
@@ -46,7 +45,7 @@ pub struct ConfigErrors {
     /// What go-yaml tells of them.
     go: String,
     /// Which of them that is.
-    told: Range<usize>,
+    told: Vec<usize>,
 }
 
 impl ConfigErrors {
@@ -78,7 +77,7 @@ impl ConfigErrors {
     /// # Errors
     /// The mistakes.
     pub fn check(file: &Path, mut mistakes: Vec<Mistake>) -> Result<(), Self> {
-        let end = tell::first_end(&mistakes).cloned();
+        let end = tell::first_end(&mistakes).map(|end| ConfigError::at(file, end.clone()));
         // An anchor used twice is decoded twice, its mistakes are one.
         mistakes.sort_by_key(|mistake| mistake.mark);
         let mut errors: Vec<ConfigError> = Vec::with_capacity(mistakes.len());
@@ -91,15 +90,22 @@ impl ConfigErrors {
         if errors.is_empty() {
             return Ok(());
         }
-        let end = end.map(|mistake| ConfigError::at(file, mistake));
-        let end = end.and_then(|end| errors.iter().position(|error| *error == end));
-        let (go, told) = match end {
-            Some(end) => (tell::told_alone(&errors[end].text), end..end + 1),
-            None => {
-                let line = |error: &ConfigError| error.mark.map_or(0, |mark| mark.line);
-                let shapes = errors.iter().map(|error| (line(error), error.text.as_str()));
-                (tell::told_together(shapes), 0..errors.len())
-            }
+        let told: Vec<usize> = match end {
+            Some(end) => errors
+                .iter()
+                .position(|error| *error == end)
+                .into_iter()
+                .collect(),
+            None => (0..errors.len())
+                .filter(|i| tell::is_shape(&errors[*i].text))
+                .collect(),
+        };
+        let go = match told.as_slice() {
+            [one] if !tell::is_shape(&errors[*one].text) => tell::told_alone(&errors[*one].text),
+            all => tell::told_together(all.iter().map(|i| {
+                let error = &errors[*i];
+                (error.mark.map_or(0, |mark| mark.line), error.text.as_str())
+            })),
         };
         Err(Self { errors, go, told })
     }
@@ -137,7 +143,7 @@ impl From<ConfigError> for ConfigErrors {
         Self {
             go: tell::told_alone(&error.text),
             errors: vec![error],
-            told: 0..1,
+            told: vec![0],
         }
     }
 }

@@ -95,6 +95,7 @@ fn expand_node(
                 mistakes.push(Mistake {
                     mark: node.mark,
                     text,
+                    section: None,
                 });
                 return Rc::clone(node);
             }

@@ -125,20 +125,30 @@ impl GlobalConfig {
         let or = |value: i64, default: i64| if value == 0 { default } else { value };
         let scrape_interval_ms = or(interval_ms, INTERVAL_MS_DEFAULT);
         if timeout_ms > scrape_interval_ms {
-            decoder.mistake(timeout_mark, "global scrape timeout greater than scrape interval");
+            decoder.mistake_of(
+                fields.span,
+                timeout_mark,
+                "global scrape timeout greater than scrape interval",
+            );
         }
         let protocols_node = fields.take("scrape_protocols").filter(|node| !node.is_null());
         let scrape_protocols = match protocols_node {
-            Some(node) => protocol::decode_list(node, decoder)
-                .and_then(|names| protocol::resolve_list(&names, "for global config", node.mark, decoder)),
+            Some(node) => protocol::decode_list(node, decoder).and_then(|names| {
+                decoder.checks_of(fields.span, |decoder| {
+                    protocol::resolve_list(&names, "for global config", node.mark, decoder)
+                })
+            }),
             None => unwritten.scrape_protocols.clone(),
         };
         let validation_node = fields.take("metric_name_validation_scheme");
         let validation = validation_node
             .and_then(|node| decode_validation(node, decoder))
             .unwrap_or_default();
+        let span = fields.span;
         let external = fields.take("external_labels").map_or_else(Vec::new, |node| {
-            decode_external_labels(node, validation, environment, warnings, decoder)
+            decoder.checks_of(span, |decoder| {
+                decode_external_labels(node, validation, environment, warnings, decoder)
+            })
         });
         let escaping = fields
             .take("metric_name_escaping_scheme")
@@ -169,11 +179,19 @@ impl GlobalConfig {
                 .inherited_bool_of(&mut fields, "extra_scrape_metrics")
                 .unwrap_or(defaults.extra_scrape_metrics),
         };
-        config.scrape_native_histograms = decoder.refused_bool_of(&mut fields, "scrape_native_histograms");
-        config.convert_classic_histograms_to_nhcb =
-            decoder.refused_bool_of(&mut fields, "convert_classic_histograms_to_nhcb");
-        config.always_scrape_classic_histograms =
-            decoder.refused_bool_of(&mut fields, "always_scrape_classic_histograms");
+        for (key, value) in [
+            ("scrape_native_histograms", &mut config.scrape_native_histograms),
+            (
+                "convert_classic_histograms_to_nhcb",
+                &mut config.convert_classic_histograms_to_nhcb,
+            ),
+            (
+                "always_scrape_classic_histograms",
+                &mut config.always_scrape_classic_histograms,
+            ),
+        ] {
+            *value = decoder.unbuilt_bool_of(&mut fields, key).unwrap_or(false);
+        }
         decoder.finish(fields, &[]);
         config
     }

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::oauth2::OAuth2;
 use super::path;
+use super::proxy::ProxyConfig;
 use super::refuse;
 use super::secret::Secret;
 use super::tls::TlsConfig;
 use super::yaml::write::{Out, OutMap};
-use super::yaml::{Decoder, Fields, Node};
+use super::yaml::{Decoder, Fields, Mark, Node};
 use crate::config::quote::quoted;
 
 /// The options that every HTTP client of the configuration shares.
@@ -18,12 +20,16 @@ pub struct HttpClientConfig {
     pub basic_auth: Option<BasicAuth>,
     /// `Authorization` header; `bearer_token` and `bearer_token_file` end up here too.
     pub authorization: Option<Authorization>,
+    /// A token that is fetched.
+    pub oauth2: Option<Box<OAuth2>>,
     /// TLS.
     pub tls_config: TlsConfig,
     /// Whether redirects are followed.
     pub follow_redirects: bool,
     /// Whether HTTP/2 may be negotiated (over TLS).
     pub enable_http2: bool,
+    /// The proxy on the way.
+    pub proxy: ProxyConfig,
     /// Headers to add, by the name as written.
     pub http_headers: BTreeMap<String, HttpHeader>,
 }
@@ -33,9 +39,11 @@ impl Default for HttpClientConfig {
         Self {
             basic_auth: None,
             authorization: None,
+            oauth2: None,
             tls_config: TlsConfig::default(),
             follow_redirects: true,
             enable_http2: true,
+            proxy: ProxyConfig::default(),
             http_headers: BTreeMap::new(),
         }
     }
@@ -76,6 +84,14 @@ pub struct HttpHeader {
     pub files: Vec<PathBuf>,
 }
 
+/// Where the ways to authenticate stand.
+struct Marks {
+    section: Mark,
+    token: Mark,
+    basic: Mark,
+    oauth2: Mark,
+}
+
 /// Headers that no configuration may set: they belong to the connection or to the server.
 const RESERVED_HEADERS: [&str; 18] = [
     "Authorization",
@@ -101,9 +117,12 @@ const RESERVED_HEADERS: [&str; 18] = [
 impl HttpClientConfig {
     /// Takes the client's options out of the section that holds them.
     pub fn decode(fields: &mut Fields<'_>, decoder: &mut Decoder) -> Self {
-        let mark = fields.mark;
-        let token_mark = fields.mark_of("bearer_token");
-        let basic_mark = fields.mark_of("basic_auth");
+        let marks = Marks {
+            section: fields.mark,
+            token: fields.mark_of("bearer_token"),
+            basic: fields.mark_of("basic_auth"),
+            oauth2: fields.mark_of("oauth2"),
+        };
         let mut config = Self {
             basic_auth: fields
                 .take("basic_auth")
@@ -111,12 +130,17 @@ impl HttpClientConfig {
             authorization: fields
                 .take("authorization")
                 .and_then(|node| Authorization::decode(node, decoder)),
+            oauth2: fields
+                .take("oauth2")
+                .and_then(|node| OAuth2::decode(node, decoder))
+                .map(Box::new),
             tls_config: fields
                 .take("tls_config")
                 .map(|node| TlsConfig::decode(node, decoder))
                 .unwrap_or_default(),
             follow_redirects: decoder.bool_of(fields, "follow_redirects", true),
             enable_http2: decoder.bool_of(fields, "enable_http2", true),
+            proxy: ProxyConfig::decode(fields, decoder),
             http_headers: fields
                 .take("http_headers")
                 .map(|node| decode_headers(node, decoder))
@@ -124,29 +148,10 @@ impl HttpClientConfig {
         };
         let token = decoder.secret_of(fields, "bearer_token");
         let token_file = decoder.path_of(fields, "bearer_token_file");
-        let has_token = !token.is_empty() || token_file.is_some();
-        if !token.is_empty() && token_file.is_some() {
-            decoder.mistake(
-                token_mark,
-                "at most one of bearer_token & bearer_token_file must be configured",
-            );
-        } else if has_token && config.basic_auth.is_some() {
-            decoder.mistake(
-                basic_mark,
-                "at most one of basic_auth, oauth2, bearer_token & bearer_token_file must be configured",
-            );
-        } else if has_token && config.authorization.is_some() {
-            decoder.mistake(
-                token_mark,
-                "authorization is not compatible with bearer_token & bearer_token_file",
-            );
-        } else if config.basic_auth.is_some() && config.authorization.is_some() {
-            decoder.mistake(
-                mark,
-                "at most one of basic_auth, oauth2 & authorization must be configured",
-            );
+        if let Some((mark, text)) = config.mistake(&token, token_file.is_some(), &marks) {
+            decoder.mistake(mark, text);
         }
-        if has_token {
+        if !token.is_empty() || token_file.is_some() {
             config.authorization = Some(Authorization {
                 scheme: "Bearer".into(),
                 credentials: token,
@@ -154,6 +159,31 @@ impl HttpClientConfig {
             });
         }
         config
+    }
+
+    /// The first thing wrong with how the ways to authenticate stand together.
+    fn mistake(&self, token: &Secret, has_token_file: bool, marks: &Marks) -> Option<(Mark, &'static str)> {
+        let has_token = !token.is_empty() || has_token_file;
+        let has_basic = self.basic_auth.is_some();
+        let has_oauth2 = self.oauth2.is_some();
+        let one_of_three = "at most one of basic_auth, oauth2 & authorization must be configured";
+        if !token.is_empty() && has_token_file {
+            let text = "at most one of bearer_token & bearer_token_file must be configured";
+            Some((marks.token, text))
+        } else if has_token && (has_basic || has_oauth2) {
+            let text =
+                "at most one of basic_auth, oauth2, bearer_token & bearer_token_file must be configured";
+            let mark = if has_basic { marks.basic } else { marks.oauth2 };
+            Some((mark, text))
+        } else if has_token && self.authorization.is_some() {
+            let text = "authorization is not compatible with bearer_token & bearer_token_file";
+            Some((marks.token, text))
+        } else if self.authorization.is_some() && (has_basic || has_oauth2) || has_basic && has_oauth2 {
+            Some((marks.section, one_of_three))
+        } else {
+            let oauth2 = self.oauth2.as_ref()?;
+            Some((marks.oauth2, oauth2.mistake()?))
+        }
     }
 
     /// Puts its files beside the file that names them.
@@ -165,6 +195,9 @@ impl HttpClientConfig {
         }
         if let Some(auth) = &mut self.authorization {
             path::set_beside(directory, &mut auth.credentials_file);
+        }
+        if let Some(oauth2) = &mut self.oauth2 {
+            oauth2.set_directory(directory);
         }
         for file in self
             .http_headers
@@ -194,12 +227,16 @@ impl HttpClientConfig {
                 .put_unless_zero("credentials_file", path::text(auth.credentials_file.as_ref()));
             map.put("authorization", inner);
         }
+        if let Some(oauth2) = &self.oauth2 {
+            map.put("oauth2", oauth2.to_out());
+        }
         map.put_unless_zero("tls_config", self.tls_config.to_out())
             .put("follow_redirects", self.follow_redirects)
             .put("enable_http2", self.enable_http2);
+        self.proxy.write(map);
         let mut headers = OutMap::new();
         for (name, header) in &self.http_headers {
-            let secrets: Vec<Out> = header.secrets.iter().map(|s| s.to_string().into()).collect();
+            let secrets: Vec<Out> = header.secrets.iter().map(Secret::to_out).collect();
             let files: Vec<Out> = header.files.iter().map(|f| path::text(Some(f)).into()).collect();
             let mut inner = OutMap::new();
             inner
@@ -287,11 +324,8 @@ fn decode_headers(node: &Node, decoder: &mut Decoder) -> BTreeMap<String, HttpHe
             header.values = decoder.strings_of(&mut fields, "values");
             header.secrets = fields
                 .take("secrets")
-                .and_then(|node| decoder.strings(node, "[]config.Secret"))
-                .unwrap_or_default()
-                .into_iter()
-                .map(Secret::new)
-                .collect();
+                .map(|node| decoder.secrets(node))
+                .unwrap_or_default();
             let files = decoder.strings_of(&mut fields, "files");
             header.files = files.into_iter().map(PathBuf::from).collect();
             decoder.finish(fields, &[]);

@@ -8,11 +8,14 @@ use super::alerting::AlertingConfig;
 use super::document::{self, Reading};
 use super::errors::ConfigErrors;
 use super::global::GlobalConfig;
+use super::otlp::OtlpConfig;
 use super::path;
 use super::refuse;
+use super::remote_read;
 use super::runtime::{GOGC_DEFAULT, RuntimeConfig};
 use super::scrape::{ScrapeConfig, WrittenScrape};
 use super::storage::{RetentionConfig, StorageConfig};
+use super::tracing::TracingConfig;
 use super::yaml::{Decoder, Fields, Node};
 use super::{Config, ExpandEnv};
 use crate::config::quote::quoted;
@@ -54,6 +57,8 @@ pub struct LoadOptions<'a> {
     pub reading: Reading<'a>,
     /// What is not written.
     pub defaults: Defaults,
+    /// Whether the file is for a server that only scrapes and forwards.
+    pub is_agent: bool,
 }
 
 impl Default for LoadOptions<'_> {
@@ -62,6 +67,7 @@ impl Default for LoadOptions<'_> {
         Self {
             reading: Reading::STRICT,
             defaults: Defaults::default(),
+            is_agent: false,
         }
     }
 }
@@ -101,14 +107,42 @@ impl Config {
     }
 
     fn parse_bytes(bytes: &[u8], file: &Path, options: &LoadOptions<'_>) -> Result<Self, ConfigErrors> {
-        document::decode(file, bytes, options.reading, |root, decoder| {
+        let config = document::decode(file, bytes, options.reading, |root, decoder| {
             Self::decode(root, options, decoder)
-        })
+        })?;
+        match options.is_agent {
+            true => config.checked_for_agent(file),
+            false => Ok(config),
+        }
+    }
+
+    /// Refuses what an agent, which neither stores nor evaluates, cannot do.
+    fn checked_for_agent(self, file: &Path) -> Result<Self, ConfigErrors> {
+        let alerts = &self.alerting;
+        let refused = [
+            (
+                "alerting",
+                !alerts.alertmanagers.is_empty() || !alerts.alert_relabel_configs.is_empty(),
+            ),
+            ("rule_files", !self.rule_files.is_empty()),
+            ("remote_read", !self.remote_read.is_empty()),
+        ];
+        let refused = refused.into_iter().filter(|(_, is_written)| *is_written);
+        let errors = refused
+            .map(|(key, _)| ConfigErrors::of_file(file, format!("field {key} is not allowed in agent mode")))
+            .reduce(|mut all, more| {
+                all.extend(more);
+                all
+            });
+        errors.map_or(Ok(self), Err)
     }
 
     fn decode(root: Option<&Node>, options: &LoadOptions<'_>, decoder: &mut Decoder) -> Self {
         let mut warnings = Vec::new();
         let mut fields = root.and_then(|root| decoder.fields(root, "config.plain"));
+        let mark_of = |key| fields.as_ref().map(|fields| fields.key_mark_of(key));
+        let read_mark = mark_of("remote_read").unwrap_or_default();
+        let tracing_mark = mark_of("tracing").unwrap_or_default();
         let mut take = |key: &str| fields.as_mut().and_then(|fields| fields.take(key));
         let global = GlobalConfig::decode(
             take("global"),
@@ -120,7 +154,6 @@ impl Config {
         let scheme = global.metric_name_validation_scheme;
         let runtime = RuntimeConfig::decode(take("runtime"), options.defaults.gogc, decoder);
         let storage = StorageConfig::decode(take("storage"), &options.defaults.retention, decoder);
-        let alerting = take("alerting").map(|node| AlertingConfig::decode(node, scheme, decoder));
         let rule_files = decode_patterns(take("rule_files"), "invalid rule file path", decoder);
         let scrape_config_files = decode_patterns(
             take("scrape_config_files"),
@@ -129,8 +162,21 @@ impl Config {
         );
         let jobs = take("scrape_configs").map_or_else(Vec::new, |node| decode_jobs(node, decoder));
         let scrape_configs = resolve_jobs(jobs, &global, decoder);
+        let alerting = take("alerting").map(|node| AlertingConfig::decode(node, scheme, decoder));
+        let remote_read = take("remote_read").map(|node| remote_read::decode_all(node, decoder));
+        let tracing = take("tracing").and_then(|node| TracingConfig::decode(node, decoder));
+        let otlp = take("otlp").map(|node| OtlpConfig::decode(node, scheme, decoder));
         if let Some(fields) = fields {
             decoder.finish(fields, &[refuse::ROOT]);
+        }
+        let reads = remote_read.as_ref().is_some_and(|all| !all.is_empty());
+        for (is_written, mark, key) in [
+            (reads, read_mark, "remote_read"),
+            (tracing.is_some(), tracing_mark, "tracing"),
+        ] {
+            if is_written {
+                decoder.unbuilt(mark, key);
+            }
         }
         Self {
             global,
@@ -141,6 +187,9 @@ impl Config {
             scrape_configs,
             imported_scrape_configs: Vec::new(),
             storage,
+            tracing,
+            remote_read: remote_read.unwrap_or_default(),
+            otlp: otlp.unwrap_or_default(),
             warnings,
         }
     }
@@ -148,6 +197,12 @@ impl Config {
     fn set_directory(&mut self, directory: &Path) {
         self.global.set_directory(directory);
         self.alerting.set_directory(directory);
+        if let Some(tracing) = &mut self.tracing {
+            tracing.set_directory(directory);
+        }
+        for reader in &mut self.remote_read {
+            reader.set_directory(directory);
+        }
         for file in self.rule_files.iter_mut().chain(&mut self.scrape_config_files) {
             *file = path::beside(directory, file);
         }
@@ -214,7 +269,7 @@ fn read_jobs(
         for job in written {
             let (name, mark) = (job.job_name().to_owned(), job.mark);
             match first_in.get(&name) {
-                Some(first) => decoder.mistake(
+                Some(first) => decoder.mistake_of_file(
                     mark,
                     format!(
                         "found multiple scrape configs with job name {name}, first found in {first}",
@@ -258,7 +313,7 @@ fn resolve_jobs(
     for job in written {
         let name = job.job_name().to_owned();
         if !name.is_empty() && names.contains(&name) {
-            decoder.mistake(
+            decoder.mistake_of_file(
                 job.mark,
                 format!(
                     "found multiple scrape configs with job name {name}",
@@ -282,7 +337,8 @@ fn decode_patterns(node: Option<&Node>, refusal: &str, decoder: &mut Decoder) ->
         if path::has_wildcards_only_at_the_end(&text) {
             patterns.push(PathBuf::from(text));
         } else {
-            decoder.mistake_in(item, format!("{refusal} {text}", text = quoted(&text)));
+            let text = format!("{refusal} {text}", text = quoted(&text));
+            decoder.checks_of_file(|decoder| decoder.mistake_in(item, text));
         }
     }
     patterns

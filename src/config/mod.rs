@@ -12,7 +12,7 @@
 //! Start with [`Config::load`].
 
 pub mod alerting;
-pub mod check;
+pub mod custom_headers;
 pub mod discovery;
 pub mod document;
 pub mod duration;
@@ -20,12 +20,18 @@ pub mod errors;
 pub mod expand;
 pub mod global;
 pub mod http_client;
+pub mod label_set;
 pub mod load;
+pub mod oauth2;
+pub mod otlp;
 pub mod own_file;
 pub mod path;
+pub mod proxy;
 pub mod quote;
 pub mod refuse;
 pub mod relabel;
+pub mod remote_auth;
+pub mod remote_read;
 pub mod rule_file;
 pub mod runtime;
 pub mod scrape;
@@ -34,7 +40,9 @@ pub mod secret;
 pub mod size;
 pub mod storage;
 pub mod tls;
+pub mod tracing;
 pub mod url;
+pub mod uuid;
 pub mod watch;
 pub mod web_file;
 pub mod yaml;
@@ -52,14 +60,19 @@ pub use expand::ExpandEnv;
 pub use global::GlobalConfig;
 pub use http_client::{Authorization, BasicAuth, HttpClientConfig, HttpHeader};
 pub use load::{Defaults, LoadOptions};
+pub use oauth2::OAuth2;
+pub use otlp::OtlpConfig;
 pub use own_file::OwnConfig;
+pub use proxy::ProxyConfig;
 pub use relabel::{RelabelAction, RelabelConfig};
+pub use remote_read::RemoteReadConfig;
 pub use rule_file::{Rule, RuleFile, RuleFileError, RuleGroup};
 pub use runtime::RuntimeConfig;
 pub use scrape::{EscapingScheme, ScrapeConfig, ScrapeProtocol, ValidationScheme};
 pub use secret::Secret;
 pub use storage::{RetentionConfig, StorageConfig, TsdbConfig};
 pub use tls::{TlsConfig, TlsVersion};
+pub use tracing::TracingConfig;
 pub use web_file::WebConfig;
 
 use yaml::write::{Out, OutMap};
@@ -84,6 +97,12 @@ pub struct Config {
     pub imported_scrape_configs: Vec<Arc<ScrapeConfig>>,
     /// `storage`.
     pub storage: StorageConfig,
+    /// `tracing`.
+    pub tracing: Option<TracingConfig>,
+    /// `remote_read`.
+    pub remote_read: Vec<RemoteReadConfig>,
+    /// `otlp`.
+    pub otlp: OtlpConfig,
     /// What deserves a line in the log.
     pub warnings: Vec<String>,
 }
@@ -105,10 +124,8 @@ impl Config {
             Out::List(files.iter().map(|file| path::text(Some(file)).into()).collect())
         };
         let jobs = self.scrape_configs.iter().map(|job| job.to_out()).collect();
-        let mut otlp = OutMap::new();
-        otlp.put("translation_strategy", "UnderscoreEscapingWithSuffixes")
-            .put("label_name_underscore_sanitization", true)
-            .put("label_name_preserve_multiple_underscores", true);
+        let readers = self.remote_read.iter().map(|reader| reader.to_out()).collect();
+        let tracing = self.tracing.as_ref().map_or(Out::Null, TracingConfig::to_out);
         let mut map = OutMap::new();
         map.put("global", self.global.to_out())
             .put("runtime", self.runtime.to_out())
@@ -117,7 +134,9 @@ impl Config {
             .put_unless_zero("scrape_config_files", paths(&self.scrape_config_files))
             .put_unless_zero("scrape_configs", Out::List(jobs))
             .put("storage", self.storage.to_out())
-            .put("otlp", otlp);
+            .put_unless_zero("tracing", tracing)
+            .put_unless_zero("remote_read", Out::List(readers))
+            .put_unless_zero("otlp", self.otlp.to_out());
         yaml::write::write(&map.into())
     }
 }

@@ -4,7 +4,7 @@ use tsdb::model::{Regex, RegexError};
 
 use super::scrape::ValidationScheme;
 use super::yaml::write::{Out, OutMap};
-use super::yaml::{Decoder, Mark, Node};
+use super::yaml::{Decoder, Fields, Mark, Node};
 use crate::config::quote::quoted;
 
 /// One relabelling rule.
@@ -104,15 +104,16 @@ pub struct WrittenRules {
 }
 
 impl WrittenRules {
-    /// Reads a list of rules; `null_text` is what a null among them is refused with.
-    pub fn decode(node: Option<&Node>, null_text: &str, decoder: &mut Decoder) -> Self {
-        let items = node
+    /// Takes a list of rules out of a section; `null_text` is what a null among them is refused with.
+    pub fn decode(fields: &mut Fields<'_>, key: &str, null_text: &str, decoder: &mut Decoder) -> Self {
+        let items = fields
+            .take(key)
             .and_then(|node| decoder.items(node, "[]*relabel.Config"))
             .unwrap_or_default();
         let mut rules = Vec::with_capacity(items.len());
         for item in items {
             if item.is_null() {
-                decoder.mistake(item.mark, null_text);
+                decoder.mistake_of(fields.span, item.mark, null_text);
             } else if let Some(rule) = RelabelConfig::decode(item, decoder) {
                 rules.push((item.mark, rule));
             }
@@ -127,7 +128,7 @@ impl WrittenRules {
             .map(|(mark, mut rule)| {
                 rule.name_validation_scheme = scheme;
                 if let Err(text) = rule.validate() {
-                    decoder.mistake(mark, text);
+                    decoder.mistake_of_file(mark, text);
                 }
                 rule
             })
@@ -141,6 +142,7 @@ const REPLACEMENT_DEFAULT: &str = "$1";
 
 impl RelabelConfig {
     fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
+        let before = decoder.mistakes.len();
         let mut fields = decoder.fields(node, "relabel.plain")?;
         let regex_node = fields.take("regex");
         let pattern = match regex_node {
@@ -175,8 +177,10 @@ impl RelabelConfig {
             .take("modulus")
             .and_then(|node| decoder.uint(node, "uint64"))
             .unwrap_or(0);
+        let is_sound = decoder.mistakes.len() == before;
         decoder.finish(fields, &[]);
-        Some(Self {
+        // What could not be read would be told again as missing.
+        is_sound.then_some(Self {
             source_labels,
             separator,
             regex: regex?,

@@ -44,7 +44,7 @@ pub fn parse_yaml(bytes: &[u8], file: &Path) -> Result<Vec<StaticGroup>, ConfigE
             if item.is_null() {
                 decoder.mistake(item.mark, format!("nil target group item found (index {i})"));
             } else {
-                groups.extend(StaticGroup::decode(item, false, decoder));
+                groups.extend(StaticGroup::decode(item, None, decoder));
             }
         }
         groups

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::yaml::write::Out;
+
 /// A password, token or key: readable through [`Secret::expose`] alone.
 ///
 /// `Debug`, `Display` and the configuration written back all say `<secret>`; an empty secret says nothing.
@@ -20,6 +22,14 @@ impl Secret {
     /// The text itself, for the wire and nothing else.
     pub fn expose(&self) -> &str {
         &self.0
+    }
+
+    /// As Prometheus writes it: an empty one is nothing.
+    pub fn to_out(&self) -> Out {
+        match self.is_empty() {
+            true => Out::Null,
+            false => Out::Text(REDACTED.to_owned()),
+        }
     }
 
     /// Whether there is nothing to hide.

@@ -22,7 +22,7 @@ pub struct TsdbConfig {
     pub out_of_order_time_window_ms: i64,
     /// Which share of stale series triggers an early compaction; 0 never does.
     pub stale_series_compaction_threshold: f64,
-    /// Encoding of float chunks, if written: `xor`.
+    /// Encoding of float chunks, if written: `xor` or `xor2`.
     pub chunk_encoding_floats: Option<String>,
     /// What to keep.
     pub retention: RetentionConfig,
@@ -79,23 +79,33 @@ impl StorageConfig {
     }
 }
 
+/// What a field of Prometheus' own is called where it prints its configuration.
+const OWN_FIELD: &str = "outofordertimewindow";
+
 impl TsdbConfig {
     fn decode(&mut self, node: &Node, decoder: &mut Decoder) {
         let Some(mut fields) = decoder.fields(node, "config.plain") else {
             return;
         };
+        let span = fields.span;
+        // Prometheus reads a field of its own by its lower-cased name, too, and never looks at it.
+        if let Some(node) = fields.take(OWN_FIELD) {
+            decoder.int(node, "int64");
+        }
         let key = "out_of_order_time_window";
         let mark = fields.mark_of(key);
-        if decoder.duration_of(&mut fields, key, 0) != 0 {
+        self.out_of_order_time_window_ms = decoder.duration_of(&mut fields, key, 0);
+        if self.out_of_order_time_window_ms != 0 {
             decoder.unbuilt(mark, key);
         }
         let key = "stale_series_compaction_threshold";
         let mark = fields.mark_of(key);
-        if decoder.float_of(&mut fields, key) != 0.0 {
+        self.stale_series_compaction_threshold = decoder.float_of(&mut fields, key);
+        if self.stale_series_compaction_threshold != 0.0 {
             decoder.unbuilt(mark, key);
         }
         if let Some(node) = fields.take("chunk_encoding") {
-            self.chunk_encoding_floats = decode_encoding(node, decoder);
+            self.chunk_encoding_floats = decoder.checks_of(span, |decoder| decode_encoding(node, decoder));
         }
         if let Some(node) = fields.take("retention")
             && !node.is_null()
@@ -107,8 +117,7 @@ impl TsdbConfig {
 
     fn to_out(&self) -> Out {
         let mut map = OutMap::new();
-        // Go prints a field of its own under its lower-cased name.
-        map.put("outofordertimewindow", self.out_of_order_time_window_ms);
+        map.put(OWN_FIELD, self.out_of_order_time_window_ms);
         if self.out_of_order_time_window_ms != 0 {
             map.put(
                 "out_of_order_time_window",
@@ -139,7 +148,7 @@ fn decode_encoding(node: &Node, decoder: &mut Decoder) -> Option<String> {
         "xor" => Some(floats),
         "xor2" => {
             decoder.unbuilt(mark, "chunk encoding xor2");
-            None
+            Some(floats)
         }
         _ => {
             decoder.mistake(
@@ -157,6 +166,7 @@ impl RetentionConfig {
         let Some(mut fields) = decoder.fields(node, "config.plain") else {
             return Self::default();
         };
+        let span = fields.span;
         let size_mark = fields.mark_of("size");
         let size = fields
             .take("size")
@@ -164,7 +174,8 @@ impl RetentionConfig {
             .unwrap_or(0);
         if size < 0 {
             let shown = format_bytes(size);
-            decoder.mistake(
+            decoder.mistake_of(
+                span,
                 size_mark,
                 format!("'storage.tsdb.retention.size' must be greater than or equal to 0, got {shown}"),
             );
@@ -172,7 +183,8 @@ impl RetentionConfig {
         let percentage_mark = fields.mark_of("percentage");
         let percentage = decoder.float_of(&mut fields, "percentage");
         if !(0.0..=100.0).contains(&percentage) {
-            decoder.mistake(
+            decoder.mistake_of(
+                span,
                 percentage_mark,
                 format!(
                     "'storage.tsdb.retention.percentage' must be in the range [0, 100], got {percentage}"

@@ -25,6 +25,13 @@ fn options(rule: ExpandEnv) -> LoadOptions<'static> {
     LoadOptions::default().with_environment(rule, &environment)
 }
 
+/// As for a file that is checked and that nothing starts with.
+fn checking() -> LoadOptions<'static> {
+    let mut options = options(ExpandEnv::Off);
+    options.reading.accepts_unbuilt = true;
+    options
+}
+
 fn files(directory: &str) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = fs::read_dir(directory)
         .unwrap()
@@ -53,7 +60,9 @@ fn without_directory(text: &str, directory: &str) -> String {
 fn each_malformed_configuration_is_refused_with_every_mistake_at_its_place() {
     let directory = "testdata/config/bad";
     for file in files(directory) {
-        let errors = Config::load(&file, &options(ExpandEnv::Off)).expect_err(&file.to_string_lossy());
+        let checked = Config::load(&file, &checking());
+        let judged = checked.and_then(|_| Config::load(&file, &options(ExpandEnv::Off)));
+        let errors = judged.expect_err(&file.to_string_lossy());
         check_against(
             &file.with_extension("err"),
             &without_directory(&errors.to_string(), directory),
@@ -64,24 +73,26 @@ fn each_malformed_configuration_is_refused_with_every_mistake_at_its_place() {
 #[test]
 fn each_good_configuration_has_the_effective_form_of_prometheus() {
     for file in files("testdata/config/good") {
-        let config = Config::load(&file, &options(ExpandEnv::Off)).unwrap_or_else(|e| panic!("{e}"));
+        let config = load_good(&file);
         check_against(&file.with_extension("effective"), &config.to_yaml().unwrap());
     }
+}
+
+/// Loads a good file as a server would; what is called `not_built` is only checked.
+#[track_caller]
+fn load_good(file: &Path) -> Config {
+    let options = match file.ends_with("not_built.yml") {
+        true => checking(),
+        false => options(ExpandEnv::Off),
+    };
+    Config::load(file, &options).unwrap_or_else(|e| panic!("{e}"))
 }
 
 #[test]
 fn the_effective_form_loads_and_means_the_same() {
     for file in files("testdata/config/good") {
-        let config = Config::load(&file, &options(ExpandEnv::Off)).unwrap();
-        let written = config.to_yaml().unwrap();
-        // The two parts that are shown although they are not what was written.
-        let cleaned: String = written
-            .lines()
-            .take_while(|line| *line != "otlp:")
-            .filter(|line| !line.contains("outofordertimewindow"))
-            .map(|line| format!("{line}\n"))
-            .collect();
-        let again = Config::parse(&cleaned, Path::new("again.yml"), &options(ExpandEnv::Off))
+        let written = load_good(&file).to_yaml().unwrap();
+        let again = Config::parse(&written, Path::new("again.yml"), &checking())
             .unwrap_or_else(|e| panic!("{}: {e}", file.display()));
         assert_eq!(again.to_yaml().unwrap(), written);
     }
@@ -258,25 +269,83 @@ fn unknown_fields_can_be_passed_over() {
 }
 
 #[test]
-fn upstreams_own_good_files_of_built_sections_load_and_its_bad_ones_are_refused() {
-    let Some(directory) = std::env::var_os("DEUCALION_CONFORMANCE") else {
-        return;
+fn what_prometheus_leaves_out_of_the_effective_form_is_left_out() {
+    let text = "remote_read: [{url: http://x, filter_external_labels: false}]\n\
+                otlp: {label_name_underscore_sanitization: false}\n";
+    let config = Config::parse(text, Path::new("t.yml"), &checking()).unwrap();
+    let written = config.to_yaml().unwrap();
+    assert!(!written.contains("filter_external_labels"), "{written}");
+    assert!(
+        !written.contains("label_name_underscore_sanitization"),
+        "{written}"
+    );
+    // A section that is null is not the default in Go, and the field that it prints is one that it reads.
+    let text = "otlp:\nstorage: {tsdb: {outofordertimewindow: 5}}\n";
+    let written = parse(text, ExpandEnv::Off).to_yaml().unwrap();
+    assert!(!written.contains("otlp"), "{written}");
+    assert!(written.contains("outofordertimewindow: 0"), "{written}");
+}
+
+#[test]
+fn an_agent_neither_stores_nor_evaluates() {
+    let file = Path::new("testdata/config/not_for_agents.yml");
+    assert!(Config::load(file, &checking()).is_ok());
+    let options = LoadOptions {
+        is_agent: true,
+        ..checking()
     };
-    for file in files(&Path::new(&directory).join("config").to_string_lossy()) {
-        let name = file.to_string_lossy().into_owned();
-        match Config::load(&file, &LoadOptions::default()) {
-            Ok(_) => assert!(!name.ends_with(".bad.yml"), "{name}"),
-            Err(errors) => assert!(
-                !name.ends_with(".good.yml") || errors.iter().all(|e| e.text.contains("not supported")),
-                "{errors}"
-            ),
-        }
+    let errors = Config::load(file, &options).unwrap_err();
+    assert_eq!(errors.as_go(), "field alerting is not allowed in agent mode");
+    let keys = ["alerting", "rule_files", "remote_read"];
+    let refusals = keys.map(|key| format!("{}: field {key} is not allowed in agent mode", file.display()));
+    assert_eq!(errors.to_string(), refusals.join("\n"));
+}
+
+#[test]
+fn of_several_mistakes_go_tells_the_first_that_it_comes_to_see() {
+    for (text, expected) in [
+        // A section is checked after its last value, so that a later one may end it before.
+        (
+            "scrape_configs:\n- static_configs: [{targets: [a/b]}]\n- job_name: b\n  relabel_configs: [{regex: '('}]\n",
+            "job_name is empty",
+        ),
+        (
+            "scrape_configs:\n- relabel_configs: [{regex: '('}]\n",
+            "error parsing regexp: missing closing ): `^(?s:()$`",
+        ),
+        // A value of the wrong shape keeps its own section from being checked, and the file.
+        (
+            "rule_files: ['*/x']\nscrape_configs:\n- honor_labels: 1\n",
+            "yaml: unmarshal errors:\n  line 3: cannot unmarshal !!int `1` into bool",
+        ),
+        (
+            "scrape_configs:\n- job_name: a\n  honor_labels: 1\n- metrics_path: /\n",
+            "job_name is empty",
+        ),
+        // The file is checked last.
+        (
+            "rule_files: ['*/x']\nscrape_configs:\n- metrics_path: /\n",
+            "job_name is empty",
+        ),
+        (
+            "alerting: {alert_relabel_configs: [{}]}\nscrape_config_files: ['*/y']\nrule_files: ['*/x']\n",
+            "invalid rule file path \"*/x\"",
+        ),
+        // What is not built is no concern of Go's.
+        (
+            "remote_read: [{url: http://x}]\nglobal: {scrape_timeout: 2m}\n",
+            "global scrape timeout greater than scrape interval",
+        ),
+    ] {
+        let errors = Config::parse(text, Path::new("t.yml"), &options(ExpandEnv::Off)).unwrap_err();
+        assert_eq!(errors.as_go(), expected, "{text}");
     }
 }
 
 #[test]
 fn upstreams_own_rule_files_are_judged_as_their_names_say() {
     let Some(directory) = std::env::var_os("DEUCALION_CONFORMANCE") else {
+        eprintln!("SKIPPED: Prometheus' own rule files: DEUCALION_CONFORMANCE is not set");
         return;
     };
     for entry in fs::read_dir(Path::new(&directory).join("rulefmt")).unwrap() {
@@ -291,9 +360,9 @@ fn upstreams_own_rule_files_are_judged_as_their_names_say() {
     }
 }
 
-/// Lines that are nearly a configuration.
-fn line() -> impl Strategy<Value = String> {
-    let word = prop::sample::select(vec![
+/// Words of configurations, and what is written between them.
+fn word() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec![
         "global",
         "scrape_configs",
         "job_name",
@@ -331,13 +400,40 @@ fn line() -> impl Strategy<Value = String> {
         "external_labels",
         "$X",
         "%{",
-    ]);
+    ])
+}
+
+/// Lines that are nearly a configuration.
+fn line() -> impl Strategy<Value = String> {
     (
         0_usize..6,
-        prop::collection::vec(word, 0..5),
+        prop::collection::vec(word(), 0..5),
         prop::sample::select(vec![": ", " ", "- ", ", ", ""]),
     )
         .prop_map(|(indent, words, glue)| " ".repeat(indent) + &words.join(glue))
+}
+
+/// Damages one line of a file: what it holds, how deep it stands, whether it is there.
+fn mangle(lines: &mut Vec<String>, at: prop::sample::Index, how: usize, word: &str) {
+    if lines.is_empty() {
+        return;
+    }
+    let at = at.index(lines.len());
+    let line = lines[at].clone();
+    match how {
+        0 => drop(lines.remove(at)),
+        1 => lines.insert(at, line),
+        2 => lines[at] = format!("  {line}"),
+        3 => {
+            lines[at] = line
+                .split_once(':')
+                .map_or(line.clone(), |(key, _)| format!("{key}: {word}"))
+        }
+        _ => {
+            let middle = (0..=line.len() / 2).rev().find(|i| line.is_char_boundary(*i));
+            lines[at].insert_str(middle.unwrap_or(0), word);
+        }
+    }
 }
 
 proptest! {
@@ -355,6 +451,26 @@ proptest! {
         drop(WebConfig::parse(text.as_bytes(), Path::new("t.yml")));
         drop(OwnConfig::parse(&text, Path::new("t.yml")));
         drop(sd_file::parse_yaml(text.as_bytes(), Path::new("t.yml")));
+    }
+
+    #[test]
+    fn no_mangled_configuration_makes_a_panic(
+        at in any::<prop::sample::Index>(),
+        cuts in prop::collection::vec((any::<prop::sample::Index>(), 0_usize..5, word()), 1..6),
+    ) {
+        let files = [files("testdata/config/good"), files("testdata/config/bad")].concat();
+        let text = String::from_utf8_lossy(&fs::read(at.get(&files)).unwrap()).into_owned();
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        for (at, how, word) in cuts {
+            mangle(&mut lines, at, how, word);
+        }
+        let text = lines.join("\n");
+        for options in [checking(), options(ExpandEnv::Dollar)] {
+            match Config::parse(&text, Path::new("t.yml"), &options) {
+                Ok(config) => prop_assert!(config.to_yaml().is_ok()),
+                Err(errors) => prop_assert!(!errors.as_go().is_empty() && errors.iter().len() > 0),
+            }
+        }
     }
 
     #[test]

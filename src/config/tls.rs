@@ -83,10 +83,10 @@ impl TlsConfig {
                 .take("max_version")
                 .and_then(|node| TlsVersion::decode(node, decoder)),
         };
-        let mark = fields.mark;
+        let (mark, span) = (fields.mark, fields.span);
         decoder.finish(fields, &[refuse::TLS]);
         if let Some(text) = config.mistake() {
-            decoder.mistake(mark, text);
+            decoder.mistake_of(span, mark, text);
         }
         config
     }

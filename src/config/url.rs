@@ -1,5 +1,6 @@
 //! URLs as Go's `net/url` sees them, as far as a configuration is checked.
 
+use super::yaml::{Decoder, Fields};
 use crate::config::quote::quoted;
 
 /// What of a URL decides whether it can be used.
@@ -9,8 +10,6 @@ pub struct UrlParts<'t> {
     pub scheme: String,
     /// Between `//` and the path, without user and password.
     pub host: &'t str,
-    /// The password, if there is one.
-    pub password: Option<&'t str>,
 }
 
 /// Splits a URL.
@@ -18,7 +17,7 @@ pub struct UrlParts<'t> {
 /// # Errors
 /// In Go's words: `parse "…": …`.
 pub fn split(text: &str) -> Result<UrlParts<'_>, String> {
-    let refuse = |what: String| Err(format!("parse {text}: {what}", text = quoted(text)));
+    let refuse = |what: String| Err(format!("parse {text}: {what}", text = quoted(&redacted(text))));
     if text.bytes().any(|b| b < 0x20 || b == 0x7f) {
         return refuse("net/url: invalid control character in URL".into());
     }
@@ -34,17 +33,10 @@ pub fn split(text: &str) -> Result<UrlParts<'_>, String> {
         if scheme.is_empty() && segment.contains(':') {
             return refuse("first path segment in URL cannot contain colon".into());
         }
-        return Ok(UrlParts {
-            scheme,
-            host: "",
-            password: None,
-        });
+        return Ok(UrlParts { scheme, host: "" });
     };
     let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
-    let (user, host) = match authority.rsplit_once('@') {
-        Some((user, host)) => (Some(user), host),
-        None => (None, authority),
-    };
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     if let Some(at) = host.find([' ', '"', '<', '>', '\\', '^', '`', '{', '}', '|']) {
         let character = quoted(&host[at..=at]);
         return refuse(format!("invalid character {character} in host name"));
@@ -66,25 +58,51 @@ pub fn split(text: &str) -> Result<UrlParts<'_>, String> {
             after_name = quoted(after_name)
         ));
     }
-    Ok(UrlParts {
-        scheme,
-        host,
-        password: user
-            .and_then(|user| user.split_once(':'))
-            .map(|(_, password)| password),
-    })
+    Ok(UrlParts { scheme, host })
 }
 
-/// `text` with its password, if it holds one, as `xxxxx`.
+/// Takes a URL out of a section; one that is none is a mistake.
+pub fn decode(fields: &mut Fields<'_>, key: &str, decoder: &mut Decoder) -> String {
+    let Some(node) = fields.take(key) else {
+        return String::new();
+    };
+    let text = decoder.string(node).unwrap_or_default();
+    if let Err(error) = split(&text) {
+        decoder.mistake_in(node, error);
+    }
+    text
+}
+
+/// Whether `text` is the URL of an HTTP server.
+///
+/// # Errors
+/// In Prometheus' words.
+pub fn check_http(text: &str) -> Result<(), String> {
+    if text.is_empty() {
+        return Err("URL is missing".into());
+    }
+    let parts = split(text)?;
+    if parts.scheme != "http" && parts.scheme != "https" {
+        return Err("URL scheme must be 'http' or 'https'".into());
+    }
+    if parts.host.is_empty() {
+        return Err("host is missing in URL".into());
+    }
+    Ok(())
+}
+
+/// `text` with its password, if it holds one, as `xxxxx`; it need not be a URL that can be used.
 pub fn redacted(text: &str) -> String {
-    let Ok(UrlParts {
-        password: Some(password),
-        ..
-    }) = split(text)
-    else {
+    let Some((scheme, rest)) = text.split_once("://") else {
         return text.to_owned();
     };
-    text.replacen(&format!(":{password}@"), ":xxxxx@", 1)
+    let authority_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(authority_end);
+    let user_and_host = authority.rsplit_once('@');
+    match user_and_host.map(|(user, host)| (user.split_once(':'), host)) {
+        Some((Some((user, _)), host)) => format!("{scheme}://{user}:xxxxx@{host}{path}"),
+        _ => text.to_owned(),
+    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@
 //! A new mechanism is a file here with a [`Provider`] and a line in [`provider`]. Start with [`Manager`].
 
 mod backoff;
+mod collect;
 mod file;
 mod fixed;
 mod group;
@@ -23,6 +24,7 @@ mod metrics;
 mod provider;
 mod refresh;
 
+pub use collect::collect;
 pub use group::TargetGroup;
 pub use manager::{Discovered, Manager, Options};
 pub use metrics::DiscoveryMetrics;

@@ -1,4 +1,4 @@
-//! Connections: TCP or a unix socket, with TLS on top for `https`.
+//! Connections: TCP or a unix socket, perhaps through a proxy, with TLS on top for `https`.
 //!
 //! A connector of our own rather than a library's, because `server_name` changes SNI and verification but
 //! not the host that is dialled, and because errors name what was dialled as Go's do.
@@ -8,7 +8,9 @@ use std::io;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use http::Uri;
 use hyper::rt::{Read, ReadBufCursor, Write};
@@ -16,10 +18,17 @@ use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use tokio::net::{TcpStream, UnixStream};
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use super::error::{dial_error, lookup_error};
-use super::tls::handshake_text;
+use super::error::{dial_error, lookup_error, proxy_error};
+use super::first::FirstBytes;
+use super::proxy::{Proxies, Proxy, ProxyKind};
+use super::tls::TlsSetup;
+use super::tunnel::{self, Wire};
+
+/// How long a TLS handshake may take, as Go's transport has it for Prometheus.
+const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 
 /// How to connect. Cloning is cheap.
 #[derive(Clone)]
@@ -29,20 +38,22 @@ pub(super) struct Connector {
 
 struct Inner {
     tls: TlsConnector,
+    /// For proxies, which speak HTTP/1 alone.
+    proxy_tls: TlsConnector,
     server_name: Option<ServerName<'static>>,
+    proxies: Arc<Proxies>,
     unix_socket: Option<PathBuf>,
 }
 
 impl Connector {
-    pub(super) fn new(
-        tls: rustls::ClientConfig,
-        server_name: Option<ServerName<'static>>,
-        unix_socket: Option<PathBuf>,
-    ) -> Self {
-        let tls = TlsConnector::from(Arc::new(tls));
+    pub(super) fn new(setup: TlsSetup, proxies: Arc<Proxies>, unix_socket: Option<PathBuf>) -> Self {
+        let mut proxy_tls = setup.config.clone();
+        proxy_tls.alpn_protocols = Vec::new();
         let inner = Inner {
-            tls,
-            server_name,
+            tls: TlsConnector::from(Arc::new(setup.config)),
+            proxy_tls: TlsConnector::from(Arc::new(proxy_tls)),
+            server_name: setup.server_name,
+            proxies,
             unix_socket,
         };
         Self {
@@ -66,46 +77,101 @@ impl tower::Service<Uri> for Connector {
     }
 }
 
-impl Inner {
-    async fn connect(&self, uri: &Uri) -> io::Result<Stream> {
-        let https = uri.scheme_str() == Some("https");
-        let host = uri.host().unwrap_or("").trim_matches(['[', ']']);
-        let port = uri.port_u16().unwrap_or(if https { 443 } else { 80 });
-        if let Some(path) = &self.unix_socket {
-            let stream = UnixStream::connect(path)
-                .await
-                .map_err(|error| dial_error("unix", &path.display().to_string(), &error))?;
-            return self
-                .secure(stream, https, host, Stream::Unix, Stream::UnixTls)
-                .await;
+/// Where a connection is to end.
+struct Goal<'u> {
+    is_https: bool,
+    host: &'u str,
+    port: u16,
+}
+
+impl<'u> Goal<'u> {
+    fn of(uri: &'u Uri) -> Self {
+        let is_https = uri.scheme_str() == Some("https");
+        Self {
+            is_https,
+            host: uri.host().unwrap_or("").trim_matches(['[', ']']),
+            port: uri.port_u16().unwrap_or(if is_https { 443 } else { 80 }),
         }
-        let stream = dial(host, port).await?;
-        stream.set_nodelay(true)?;
-        self.secure(stream, https, host, Stream::Tcp, Stream::TcpTls)
-            .await
     }
 
-    async fn secure<S>(
-        &self,
-        stream: S,
-        https: bool,
-        host: &str,
-        plain: impl FnOnce(TokioIo<S>) -> Stream,
-        secure: impl FnOnce(Box<TokioIo<tokio_rustls::client::TlsStream<S>>>) -> Stream,
-    ) -> io::Result<Stream>
-    where
-        S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
-    {
-        if !https {
-            return Ok(plain(TokioIo::new(stream)));
+    fn address(&self) -> String {
+        match self.host.contains(':') {
+            true => format!("[{}]:{}", self.host, self.port),
+            false => format!("{}:{}", self.host, self.port),
         }
+    }
+}
+
+impl Inner {
+    async fn connect(&self, uri: &Uri) -> io::Result<Stream> {
+        let goal = Goal::of(uri);
+        let mut takes_requests = false;
+        let wire: Box<dyn Wire> = if let Some(path) = &self.unix_socket {
+            let connected = UnixStream::connect(path).await;
+            let failed = |error| dial_error("unix", &path.display().to_string(), &error);
+            Box::new(connected.map_err(failed)?)
+        } else {
+            let chosen = self.proxies.choose(goal.is_https, goal.host, goal.port);
+            match chosen.map_err(io::Error::other)? {
+                Some(proxy) => {
+                    takes_requests = proxy.takes_requests() && !goal.is_https;
+                    self.connect_through(proxy, &goal).await?
+                }
+                None => Box::new(dial(goal.host, goal.port).await?),
+            }
+        };
+        if !goal.is_https {
+            return Ok(Stream::new(wire, false, takes_requests));
+        }
+        let tls = self.secure(&self.tls, wire, goal.host).await?;
+        let is_h2 = tls.get_ref().1.alpn_protocol() == Some(b"h2");
+        Ok(Stream::new(Box::new(tls), is_h2, false))
+    }
+
+    /// A wire to the goal, or to a proxy that takes requests for it.
+    async fn connect_through(&self, proxy: &Proxy, goal: &Goal<'_>) -> io::Result<Box<dyn Wire>> {
+        let stream = dial(&proxy.host, proxy.port).await.map_err(proxy_error)?;
+        let via = stream.peer_addr()?.to_string();
+        let mut wire: Box<dyn Wire> = match proxy.kind {
+            ProxyKind::Http | ProxyKind::Socks5 => Box::new(stream),
+            ProxyKind::Https => {
+                let secured = self.secure(&self.proxy_tls, stream, &proxy.host).await;
+                Box::new(secured.map_err(proxy_error)?)
+            }
+        };
+        if proxy.kind == ProxyKind::Socks5 {
+            tunnel::socks5(&mut wire, proxy, &via, goal.host, goal.port).await?;
+        } else if goal.is_https {
+            let authorization = proxy.authorization().transpose().map_err(io::Error::other)?;
+            let authorization = authorization.as_ref().and_then(|value| value.to_str().ok());
+            let headers = &self.proxies.connect_headers;
+            tunnel::connect(&mut wire, &goal.address(), headers, authorization).await?;
+        }
+        Ok(wire)
+    }
+
+    async fn secure<W: Wire>(
+        &self,
+        tls: &TlsConnector,
+        wire: W,
+        host: &str,
+    ) -> io::Result<tokio_rustls::client::TlsStream<FirstBytes<W>>> {
         let name = match &self.server_name {
             Some(name) => name.clone(),
             None => ServerName::try_from(host.to_owned()).map_err(io::Error::other)?,
         };
-        let stream = self.tls.connect(name, stream).await;
-        let stream = stream.map_err(|error| io::Error::other(handshake_text(&error)))?;
-        Ok(secure(Box::new(TokioIo::new(stream))))
+        let shaking = tls.connect(name, FirstBytes::new(wire)).into_fallible();
+        match timeout(HANDSHAKE_MAX, shaking).await {
+            Ok(Ok(secured)) => Ok(secured),
+            Ok(Err((_, wire))) if wire.spell("HTTP/") => Err(io::Error::other(
+                "http: server gave HTTP response to HTTPS client",
+            )),
+            Ok(Err((error, _))) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                Err(io::Error::other("EOF"))
+            }
+            Ok(Err((error, _))) => Err(error),
+            Err(_) => Err(io::Error::other("net/http: TLS handshake timeout")),
+        }
     }
 }
 
@@ -116,79 +182,96 @@ async fn dial(host: &str, port: u16) -> io::Result<TcpStream> {
     let mut failure = lookup_error(host);
     for address in addresses {
         match TcpStream::connect(address).await {
-            Ok(stream) => return Ok(stream),
+            Ok(stream) => {
+                stream.set_nodelay(true)?;
+                return Ok(stream);
+            }
             Err(error) => failure = dial_error("tcp", &address.to_string(), &error),
         }
     }
     Err(failure)
 }
 
-/// A connection of one of the four kinds.
-#[derive(Debug)]
-pub(super) enum Stream {
-    Tcp(TokioIo<TcpStream>),
-    TcpTls(Box<TokioIo<tokio_rustls::client::TlsStream<TcpStream>>>),
-    Unix(TokioIo<UnixStream>),
-    UnixTls(Box<TokioIo<tokio_rustls::client::TlsStream<UnixStream>>>),
+/// How many requests a connection has answered.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Uses(Arc<AtomicUsize>);
+
+impl Uses {
+    /// Counts one more.
+    pub(super) fn add(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether there was one.
+    pub(super) fn are_some(&self) -> bool {
+        self.0.load(Ordering::Relaxed) > 0
+    }
+}
+
+/// A connection.
+pub(super) struct Stream {
+    io: TokioIo<Box<dyn Wire>>,
+    is_h2: bool,
+    /// Whether the far end is a proxy that wants whole addresses.
+    takes_requests: bool,
+    uses: Uses,
+}
+
+impl Stream {
+    fn new(wire: Box<dyn Wire>, is_h2: bool, takes_requests: bool) -> Self {
+        Self {
+            io: TokioIo::new(wire),
+            is_h2,
+            takes_requests,
+            uses: Uses::default(),
+        }
+    }
 }
 
 impl Connection for Stream {
     fn connected(&self) -> Connected {
-        let alpn = match self {
-            Self::TcpTls(stream) => stream.inner().get_ref().1.alpn_protocol(),
-            Self::UnixTls(stream) => stream.inner().get_ref().1.alpn_protocol(),
-            Self::Tcp(_) | Self::Unix(_) => None,
-        };
-        match alpn {
-            Some(b"h2") => Connected::new().negotiated_h2(),
-            _ => Connected::new(),
+        let connected = Connected::new()
+            .proxy(self.takes_requests)
+            .extra(self.uses.clone());
+        match self.is_h2 {
+            true => connected.negotiated_h2(),
+            false => connected,
         }
     }
-}
-
-macro_rules! each {
-    ($stream:expr, $io:ident => $call:expr) => {
-        match $stream.get_mut() {
-            Stream::Tcp($io) => {
-                let $io = Pin::new($io);
-                $call
-            }
-            Stream::TcpTls($io) => {
-                let $io = Pin::new(&mut **$io);
-                $call
-            }
-            Stream::Unix($io) => {
-                let $io = Pin::new($io);
-                $call
-            }
-            Stream::UnixTls($io) => {
-                let $io = Pin::new(&mut **$io);
-                $call
-            }
-        }
-    };
 }
 
 impl Read for Stream {
     fn poll_read(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        each!(self, io => io.poll_read(cx, buffer))
+        Pin::new(&mut self.io).poll_read(cx, buffer)
     }
 }
 
 impl Write for Stream {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        each!(self, io => io.poll_write(cx, bytes))
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, bytes)
     }
 
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        each!(self, io => io.poll_flush(cx))
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        each!(self, io => io.poll_shutdown(cx))
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write_vectored(cx, pieces)
     }
 }

@@ -4,6 +4,10 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
+use super::tls_words;
+use crate::config::secret::REDACTED;
+use crate::config::url::redacted;
+
 /// A request that got no answer, or an answer whose body could not be read.
 #[derive(Clone, Debug)]
 pub struct HttpError {
@@ -40,8 +44,23 @@ impl HttpError {
     pub(super) fn in_request(mut self, method: &http::Method, url: &str) -> Self {
         let verb = method.as_str();
         let verb = format!("{}{}", &verb[..1], verb[1..].to_ascii_lowercase());
+        // A request for a token fails within the one that needs it, and both are named.
+        if self.request.is_some() {
+            self = Self::text(self.to_string());
+        }
         self.request = Some(format!("{verb} \"{}\"", redacted(url)).into());
         self
+    }
+
+    /// The same without a secret that its text may quote.
+    pub(super) fn without(self, secret: &str) -> Self {
+        match &self.kind {
+            Kind::Text(text) if !secret.is_empty() => Self {
+                kind: Kind::Text(text.replace(secret, REDACTED).into()),
+                ..self
+            },
+            _ => self,
+        }
     }
 
     /// Whether the time allowed ran out.
@@ -91,40 +110,67 @@ fn io_text(error: &io::Error) -> String {
     }
 }
 
+/// What went wrong on the way to a proxy.
+pub(super) fn proxy_error(error: io::Error) -> io::Error {
+    io::Error::other(format!("proxyconnect tcp: {}", root_text(&error)))
+}
+
+/// An answer that breaks off.
+pub(super) fn unexpected_end() -> io::Error {
+    io::ErrorKind::UnexpectedEof.into()
+}
+
 /// The deepest cause that says something, since the layers above only repeat themselves.
 pub(super) fn root_text(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut deepest = error;
-    while let Some(source) = deepest.source() {
-        deepest = source;
-    }
+    let deepest = root(error);
     if let Some(io) = deepest.downcast_ref::<io::Error>() {
-        return match io.get_ref() {
-            Some(inner) => root_text(inner),
-            None if io.kind() == io::ErrorKind::UnexpectedEof => "unexpected EOF".to_owned(),
-            None => io_text(io),
+        return match io.kind() {
+            io::ErrorKind::UnexpectedEof => "unexpected EOF".to_owned(),
+            _ => io_text(io),
         };
     }
-    if let Some(hyper) = deepest.downcast_ref::<hyper::Error>()
-        && hyper.is_incomplete_message()
-    {
-        return "EOF".to_owned();
+    if let Some(tls) = deepest.downcast_ref::<rustls::Error>() {
+        return tls_words::words(tls);
+    }
+    if let Some(hyper) = deepest.downcast_ref::<hyper::Error>() {
+        if hyper.is_incomplete_message() {
+            return "EOF".to_owned();
+        }
+        if hyper.is_parse() {
+            return "net/http: HTTP/1.x transport connection broken: malformed HTTP response".to_owned();
+        }
     }
     deepest.to_string()
 }
 
-/// A URL with the password replaced, as Go's `URL.Redacted`.
-fn redacted(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return url.to_owned();
-    };
-    let authority_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let (authority, path) = rest.split_at(authority_end);
-    match authority
-        .rsplit_once('@')
-        .map(|(user, host)| (user.split_once(':'), host))
-    {
-        Some((Some((user, _)), host)) => format!("{scheme}://{user}:xxxxx@{host}{path}"),
-        _ => url.to_owned(),
+/// Whether the far side went away before it said anything.
+pub(super) fn is_closing(error: &(dyn std::error::Error + 'static)) -> bool {
+    let deepest = root(error);
+    if let Some(io) = deepest.downcast_ref::<io::Error>() {
+        let kinds = [
+            io::ErrorKind::ConnectionReset,
+            io::ErrorKind::ConnectionAborted,
+            io::ErrorKind::BrokenPipe,
+            io::ErrorKind::UnexpectedEof,
+        ];
+        return kinds.contains(&io.kind());
+    }
+    let hyper = deepest.downcast_ref::<hyper::Error>();
+    hyper.is_some_and(|hyper| hyper.is_incomplete_message() || hyper.is_closed())
+}
+
+fn root<'e>(error: &'e (dyn std::error::Error + 'static)) -> &'e (dyn std::error::Error + 'static) {
+    let mut deepest = error;
+    loop {
+        let io = deepest.downcast_ref::<io::Error>();
+        let below = match io.and_then(io::Error::get_ref) {
+            Some(inner) => Some(inner as &(dyn std::error::Error + 'static)),
+            None => deepest.source(),
+        };
+        match below {
+            Some(below) => deepest = below,
+            None => return deepest,
+        }
     }
 }
 

@@ -2,18 +2,26 @@
 //!
 //! ```text
 //! HttpClient ─ auth: headers, files read each time ─→ hyper-util pool ─→ connect ─→ TCP | unix ─ TLS
+//!     │           oauth2: a token, fetched once                             └ proxy, tunnel
 //!     └─ redirects, up to ten, credentials left behind when the host changes
 //! ```
 //!
 //! It knows neither what is fetched nor when. Start with [`HttpClient::send`].
 
+mod assertion;
 mod auth;
 pub mod body;
 mod connect;
 mod error;
+mod first;
+mod oauth2;
+mod proxy;
 mod redirect;
 mod sign;
 mod tls;
+mod tls_words;
+mod tunnel;
+mod verify;
 
 #[cfg(test)]
 mod tests;
@@ -24,21 +32,24 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use http::header::{HeaderMap, HeaderValue, LOCATION, USER_AGENT};
+use http::header::{
+    AUTHORIZATION, HeaderMap, HeaderValue, LOCATION, PROXY_AUTHORIZATION, REFERER, USER_AGENT,
+};
 use http::{Method, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::ext::ReasonPhrase;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use rustls::pki_types::ServerName;
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
-use self::connect::Connector;
+use self::connect::{Connector, Uses};
 pub use self::error::HttpError;
+use self::oauth2::TokenSource;
+use self::proxy::Proxies;
 pub use self::sign::{Sign, Signing};
-use self::tls::FileStamps;
+use self::tls::{FileStamps, TlsSetup};
 use crate::config::http_client::HttpClientConfig;
 
 /// What we call ourselves: some targets answer by it.
@@ -46,6 +57,12 @@ pub const AGENT: &str = "Prometheus/3.14.0";
 
 /// How long an unused connection is kept, as Go's transport keeps it for Prometheus.
 const IDLE_MAX: Duration = Duration::from_secs(300);
+
+/// How often a silent HTTP/2 connection is asked whether it lives, as Prometheus has it.
+const PING_INTERVAL: Duration = Duration::from_secs(60);
+
+/// How long the answer to that may take, as Go has it.
+const PING_MAX: Duration = Duration::from_secs(15);
 
 /// A client for all requests that share a configuration. Cloning shares its connections.
 #[derive(Clone, Debug)]
@@ -57,6 +74,8 @@ struct Inner {
     config: HttpClientConfig,
     unix_socket: Option<PathBuf>,
     tls_files: Vec<PathBuf>,
+    proxies: Arc<Proxies>,
+    tokens: Option<TokenSource>,
     signer: Option<Arc<dyn Sign>>,
     pool: ArcSwap<Pool>,
 }
@@ -203,11 +222,15 @@ impl HttpClient {
         signer: Option<Arc<dyn Sign>>,
     ) -> Result<Self, HttpError> {
         let tls_files = tls::files(&config.tls_config);
-        let pool = Pool::new(config, unix_socket.clone(), &tls_files)?;
+        let proxies = Arc::new(Proxies::new(&config.proxy)?);
+        let pool = Pool::new(config, &proxies, unix_socket.clone(), &tls_files)?;
+        let oauth2 = config.oauth2.as_deref().cloned();
         let inner = Inner {
             config: config.clone(),
             unix_socket,
             tls_files,
+            proxies,
+            tokens: oauth2.map(TokenSource::new),
             signer,
             pool: ArcSwap::from_pointee(pool),
         };
@@ -257,6 +280,7 @@ impl HttpClient {
                     deadline,
                 });
             };
+            let before = request.url.clone();
             request.url = redirect::target(&request.url, location)?;
             *asked = match number {
                 redirect::REQUESTS_MAX => location.to_owned(),
@@ -266,9 +290,16 @@ impl HttpClient {
             request.method = method;
             if !keeps_body {
                 request.body = Bytes::new();
+                redirect::remove_body_headers(&mut request.headers);
+            }
+            if let Some(referer) = redirect::referer(&before, &request.url) {
+                request.headers.insert(REFERER, referer);
             }
             // Once away from the first host, coming back does not bring the credentials back.
             elsewhere |= !redirect::may_share(&origin, &request.url);
+            if elsewhere {
+                auth::remove_sensitive(&mut request.headers);
+            }
         }
         let count = redirect::REQUESTS_MAX;
         Err(HttpError::text(format!("stopped after {count} redirects")))
@@ -284,29 +315,59 @@ impl HttpClient {
             let scheme = url.scheme();
             return Err(HttpError::text(format!("unsupported protocol scheme {scheme:?}")));
         }
-        let target = &url[..url::Position::AfterQuery];
+        let headers = self.headers(request, elsewhere).await?;
+        let target = without_user(url);
+        loop {
+            let mut head = http::Request::builder().method(&request.method).uri(&target);
+            if let Some(place) = head.headers_mut() {
+                *place = headers.clone();
+            }
+            let head = head.body(Full::new(request.body.clone()));
+            let message = head.map_err(|error| HttpError::text(error.to_string()))?;
+            let pool = self.pool()?;
+            match pool.client.request(message).await {
+                Ok(response) => {
+                    if let Some(uses) = response.extensions().get::<Uses>() {
+                        uses.add();
+                    }
+                    return Ok(response);
+                }
+                // A server may close a kept connection just when it is used again; what changes nothing is
+                // then asked anew. It ends because such a connection is used no more.
+                Err(error) if request.method.is_safe() && was_kept(&error) => {}
+                Err(error) => return Err(HttpError::text(error::root_text(&error))),
+            }
+        }
+    }
+
+    /// All headers of a request, the signature last but for what only a proxy reads.
+    async fn headers(&self, request: &Request, elsewhere: bool) -> Result<HeaderMap, HttpError> {
+        let (inner, url) = (&self.inner, &request.url);
         let mut headers = HeaderMap::new();
         headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
         headers.extend(request.headers.clone());
-        auth::add_headers(&self.inner.config, &mut headers, elsewhere)?;
         auth::add_credentials_of(url, &mut headers)?;
-        if let Some(signer) = &self.inner.signer
-            && !elsewhere
-        {
-            let signing = signer.sign(&request.method, url, &mut headers, &request.body);
-            signing.await.map_err(HttpError::text)?;
+        auth::add_headers(&inner.config, &mut headers, elsewhere)?;
+        if !elsewhere {
+            if let Some(tokens) = &inner.tokens {
+                headers.insert(AUTHORIZATION, tokens.header().await?);
+            }
+            auth::add_credentials(&inner.config, &mut headers)?;
+            if let Some(signer) = &inner.signer {
+                let signing = signer.sign(&request.method, url, &mut headers, &request.body);
+                signing.await.map_err(HttpError::text)?;
+            }
         }
-        let mut head = http::Request::builder()
-            .method(&request.method)
-            .uri(without_user(url, target));
-        if let Some(place) = head.headers_mut() {
-            *place = headers;
+        if inner.unix_socket.is_none() && url.scheme() == "http" {
+            let (host, port) = (url.host_str().unwrap_or(""), url.port().unwrap_or(80));
+            let chosen = inner.proxies.choose(false, host.trim_matches(['[', ']']), port);
+            let proxy = chosen.map_err(HttpError::text)?;
+            let proxy = proxy.filter(|proxy| proxy.takes_requests());
+            if let Some(value) = proxy.and_then(proxy::Proxy::authorization) {
+                headers.insert(PROXY_AUTHORIZATION, value?);
+            }
         }
-        let head = head.body(Full::new(request.body.clone()));
-        let message = head.map_err(|error| HttpError::text(error.to_string()))?;
-        let pool = self.pool()?;
-        let answer = pool.client.request(message).await;
-        answer.map_err(|error| HttpError::text(error::root_text(&error)))
+        Ok(headers)
     }
 
     /// The connections, new ones if a TLS file has changed.
@@ -316,7 +377,8 @@ impl HttpClient {
             return Ok(pool);
         }
         let inner = &self.inner;
-        let fresh = Pool::new(&inner.config, inner.unix_socket.clone(), &inner.tls_files)?;
+        let unix_socket = inner.unix_socket.clone();
+        let fresh = Pool::new(&inner.config, &inner.proxies, unix_socket, &inner.tls_files)?;
         let fresh = Arc::new(fresh);
         inner.pool.store(Arc::clone(&fresh));
         Ok(fresh)
@@ -326,29 +388,37 @@ impl HttpClient {
 impl Pool {
     fn new(
         config: &HttpClientConfig,
+        proxies: &Arc<Proxies>,
         unix_socket: Option<PathBuf>,
         tls_files: &[PathBuf],
     ) -> Result<Self, HttpError> {
         let stamps = tls::stamps(tls_files);
-        let tls = tls::client_config(&config.tls_config, config.enable_http2)?;
-        let name = &config.tls_config.server_name;
-        let server_name =
-            match name.is_empty() {
-                true => None,
-                false => Some(ServerName::try_from(name.clone()).map_err(|_| {
-                    HttpError::text(format!("tls_config: {name:?} is not a valid server_name"))
-                })?),
-            };
+        let setup = TlsSetup::new(&config.tls_config, config.enable_http2)?;
         let client = Client::builder(TokioExecutor::new())
             .pool_idle_timeout(IDLE_MAX)
             .pool_timer(TokioTimer::new())
-            .build(Connector::new(tls, server_name, unix_socket));
+            .timer(TokioTimer::new())
+            .http1_title_case_headers(true)
+            .http2_keep_alive_interval(PING_INTERVAL)
+            .http2_keep_alive_timeout(PING_MAX)
+            .http2_keep_alive_while_idle(true)
+            .build(Connector::new(setup, Arc::clone(proxies), unix_socket));
         Ok(Self { client, stamps })
     }
 }
 
+/// Whether a request failed on a connection that had served others.
+fn was_kept(error: &hyper_util::client::legacy::Error) -> bool {
+    let mut extras = http::Extensions::new();
+    if let Some(connection) = error.connect_info() {
+        connection.get_extras(&mut extras);
+    }
+    extras.get::<Uses>().is_some_and(Uses::are_some) && error::is_closing(error)
+}
+
 /// The address without user and password, which hyper takes for a part of the host.
-fn without_user(url: &Url, target: &str) -> String {
+fn without_user(url: &Url) -> String {
+    let target = &url[..url::Position::AfterQuery];
     if url.username().is_empty() && url.password().is_none() {
         return target.to_owned();
     }

@@ -1,9 +1,13 @@
 //! Where a redirect leads and what it keeps of the request, as Go's client has it.
 
+use http::header::{
+    CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LOCATION, CONTENT_TYPE, HeaderMap, HeaderValue,
+};
 use http::{Method, StatusCode};
 use url::{Host, Url};
 
 use super::error::HttpError;
+use super::without_user;
 
 /// How many requests one call may make.
 pub(super) const REQUESTS_MAX: usize = 10;
@@ -31,11 +35,23 @@ pub(super) fn target(from: &Url, location: &str) -> Result<Url, HttpError> {
         .map_err(|error| HttpError::text(format!("failed to parse Location header {location:?}: {error}")))
 }
 
+/// Removes the headers that describe a body, once it is left behind.
+pub(super) fn remove_body_headers(headers: &mut HeaderMap) {
+    for name in [CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LOCATION, CONTENT_TYPE] {
+        headers.remove(name);
+    }
+}
+
+/// Where a redirected request says it comes from; nothing when it leaves TLS.
+pub(super) fn referer(from: &Url, to: &Url) -> Option<HeaderValue> {
+    if from.scheme() == "https" && to.scheme() == "http" {
+        return None;
+    }
+    HeaderValue::from_str(&without_user(from)).ok()
+}
+
 /// Whether credentials for `origin` may be shown to `other`: the same host, or one below it.
 pub(super) fn may_share(origin: &Url, other: &Url) -> bool {
-    if origin.scheme() == "https" && other.scheme() != "https" {
-        return false;
-    }
     match (origin.host(), other.host()) {
         (Some(Host::Domain(origin)), Some(Host::Domain(other))) => {
             other == origin
@@ -64,6 +80,7 @@ mod tests {
         check_share("http://a.example/", "http://ba.example/", false);
         check_share("http://a.example/", "http://example/", false);
         check_share("http://127.0.0.1:1/", "http://127.0.0.2:1/", false);
-        check_share("https://a.example/", "http://a.example/", false);
+        // As Prometheus has it: the host counts, not how it is spoken to.
+        check_share("https://a.example/", "http://a.example/", true);
     }
 }

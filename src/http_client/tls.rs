@@ -1,20 +1,26 @@
 //! TLS as `tls_config` asks for it, from texts or files; files are noticed when they change.
+//!
+//! Whom to trust is decided in [`super::verify`], Go's words for what goes wrong on the wire stand in
+//! [`super::tls_words`]. Begin with [`TlsSetup::new`].
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, LazyLock};
-use std::time::SystemTime;
+use std::sync::Arc;
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme, SupportedProtocolVersion};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, InconsistentKeys, SupportedProtocolVersion};
 
+use super::auth::read_file;
 use super::error::HttpError;
+use super::verify::{AnyCertificate, Trusted};
 use crate::config::tls::{TlsConfig, TlsVersion};
 
 /// What identifies the state of the files that a TLS configuration reads.
-pub(super) type FileStamps = Vec<(u64, Option<SystemTime>)>;
+///
+/// The time of the last change of the inode moves with every write and every rename and cannot be set, so
+/// that a file with another content never looks like the one before.
+pub(super) type FileStamps = Vec<Option<(u64, u64, i64, i64)>>;
 
 /// The files that `config` names.
 pub(super) fn files(config: &TlsConfig) -> Vec<PathBuf> {
@@ -22,52 +28,57 @@ pub(super) fn files(config: &TlsConfig) -> Vec<PathBuf> {
     named.into_iter().flatten().cloned().collect()
 }
 
-/// Sizes and times of files; a file that cannot be looked at counts as empty.
+/// The state of files; `None` for one that cannot be looked at.
 pub(super) fn stamps(files: &[PathBuf]) -> FileStamps {
-    let stamp = |path: &PathBuf| match std::fs::metadata(path) {
-        Ok(meta) => (meta.len(), meta.modified().ok()),
-        Err(_) => (0, None),
+    let stamp = |path: &PathBuf| {
+        let meta = std::fs::metadata(path).ok()?;
+        Some((meta.ino(), meta.len(), meta.ctime(), meta.ctime_nsec()))
     };
     files.iter().map(stamp).collect()
 }
 
-/// The system's trusted certificates, read once: they take a while.
-static SYSTEM_ROOTS: LazyLock<Arc<RootCertStore>> = LazyLock::new(|| {
-    let mut roots = RootCertStore::empty();
-    let found = rustls_native_certs::load_native_certs();
-    roots.add_parsable_certificates(found.certs);
-    Arc::new(roots)
-});
+/// The TLS side of a client.
+pub(super) struct TlsSetup {
+    pub(super) config: ClientConfig,
+    /// Whom every server must be, in place of the host that is dialled.
+    pub(super) server_name: Option<ServerName<'static>>,
+}
 
-/// Builds the TLS side of a client.
-///
-/// # Errors
-/// When a certificate or key cannot be read, or a version is asked for that cannot be spoken.
-pub(super) fn client_config(config: &TlsConfig, http2: bool) -> Result<ClientConfig, HttpError> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let versions = versions(config)?;
-    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
-        .with_protocol_versions(&versions)
-        .map_err(|error| HttpError::text(error.to_string()))?;
-    let builder = if config.insecure_skip_verify {
-        let verifier = AnyCertificate { provider };
-        builder
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(verifier))
-    } else {
-        builder.with_root_certificates(roots(config)?)
-    };
-    let mut client = match identity(config)? {
-        Some((chain, key)) => builder
-            .with_client_auth_cert(chain, key)
-            .map_err(|error| HttpError::text(format!("unable to use specified client cert: {error}")))?,
-        None => builder.with_no_client_auth(),
-    };
-    client.enable_sni = true;
-    if http2 {
-        client.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+impl TlsSetup {
+    /// Reads what `config` names.
+    ///
+    /// # Errors
+    /// When a certificate or key cannot be read, or a version is asked for that cannot be spoken.
+    pub(super) fn new(config: &TlsConfig, http2: bool) -> Result<Self, HttpError> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_protocol_versions(&versions(config)?)
+            .map_err(|error| HttpError::text(error.to_string()))?
+            .dangerous();
+        let ca = ca_certificates(config)?;
+        let builder = match config.insecure_skip_verify {
+            true => builder.with_custom_certificate_verifier(Arc::new(AnyCertificate::new(provider))),
+            false => builder.with_custom_certificate_verifier(Arc::new(Trusted::new(ca, provider)?)),
+        };
+        let mut client = match Identity::read(config)? {
+            Some(identity) => builder
+                .with_client_auth_cert(identity.chain, identity.key)
+                .map_err(|error| unusable(config, &mismatch_words(&error)))?,
+            None => builder.with_no_client_auth(),
+        };
+        if http2 {
+            client.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        }
+        let name = &config.server_name;
+        let parsed = || {
+            let parsed = ServerName::try_from(name.clone());
+            parsed.map_err(|_| HttpError::text(format!("tls_config: {name:?} is not a valid server_name")))
+        };
+        Ok(Self {
+            config: client,
+            server_name: (!name.is_empty()).then(parsed).transpose()?,
+        })
     }
-    Ok(client)
 }
 
 /// TLS 1.0 and 1.1 cannot be spoken: as a lower bound they change nothing, as an upper one they are refused.
@@ -89,137 +100,80 @@ fn versions(config: &TlsConfig) -> Result<Vec<&'static SupportedProtocolVersion>
     Ok(spoken)
 }
 
-fn roots(config: &TlsConfig) -> Result<Arc<RootCertStore>, HttpError> {
+/// The certificates to trust; `None` for the system's.
+fn ca_certificates(config: &TlsConfig) -> Result<Option<Vec<CertificateDer<'static>>>, HttpError> {
     let pem = match (&config.ca_file, config.ca.is_empty()) {
         (Some(path), _) => read(path, "CA cert")?,
-        (None, false) => config.ca.clone().into_bytes(),
-        (None, true) => return Ok(Arc::clone(&SYSTEM_ROOTS)),
+        (None, false) => config.ca.clone(),
+        (None, true) => return Ok(None),
     };
-    let mut roots = RootCertStore::empty();
-    let certificates = CertificateDer::pem_slice_iter(&pem).filter_map(Result::ok);
-    roots.add_parsable_certificates(certificates);
-    if roots.is_empty() {
+    let found: Vec<_> = CertificateDer::pem_slice_iter(pem.as_bytes())
+        .filter_map(Result::ok)
+        .collect();
+    if found.is_empty() {
         let source = source(config.ca_file.as_deref());
         return Err(HttpError::text(format!(
             "unable to use specified CA cert {source}"
         )));
     }
-    Ok(Arc::new(roots))
+    Ok(Some(found))
 }
 
-type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+struct Identity {
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+}
 
-fn identity(config: &TlsConfig) -> Result<Option<Identity>, HttpError> {
-    let cert = match &config.cert_file {
-        Some(path) => read(path, "client cert")?,
-        None if config.cert.is_empty() => return Ok(None),
-        None => config.cert.clone().into_bytes(),
-    };
-    let key = match &config.key_file {
-        Some(path) => read(path, "client key")?,
-        None => config.key.expose().as_bytes().to_vec(),
-    };
-    let unusable = |problem: String| {
-        let (cert, key) = (
-            source(config.cert_file.as_deref()),
-            source(config.key_file.as_deref()),
-        );
-        HttpError::text(format!(
-            "unable to use specified client cert ({cert}) & key ({key}): {problem}"
-        ))
-    };
-    let chain: Vec<_> = CertificateDer::pem_slice_iter(&cert)
-        .collect::<Result<_, _>>()
-        .map_err(|error| unusable(error.to_string()))?;
-    let key = PrivateKeyDer::from_pem_slice(&key).map_err(|error| unusable(error.to_string()))?;
-    Ok(Some((chain, key)))
+impl Identity {
+    fn read(config: &TlsConfig) -> Result<Option<Self>, HttpError> {
+        let cert = match &config.cert_file {
+            Some(path) => read(path, "specified client cert")?,
+            None if config.cert.is_empty() => return Ok(None),
+            None => config.cert.clone(),
+        };
+        let key = match &config.key_file {
+            Some(path) => read(path, "specified client key")?,
+            None => config.key.expose().to_owned(),
+        };
+        let chain: Vec<_> = CertificateDer::pem_slice_iter(cert.as_bytes())
+            .collect::<Result<_, _>>()
+            .map_err(|error| unusable(config, &error.to_string()))?;
+        if chain.is_empty() {
+            let words = "tls: failed to find any PEM data in certificate input";
+            return Err(unusable(config, words));
+        }
+        let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|error| match error {
+            rustls::pki_types::pem::Error::NoItemsFound => {
+                unusable(config, "tls: failed to find any PEM data in key input")
+            }
+            // Its text would not show the key, but nothing of it is of use either.
+            _ => unusable(config, "tls: failed to parse private key"),
+        })?;
+        Ok(Some(Self { chain, key }))
+    }
+}
+
+fn unusable(config: &TlsConfig, problem: &str) -> HttpError {
+    let cert = source(config.cert_file.as_deref());
+    let key = source(config.key_file.as_deref());
+    HttpError::text(format!(
+        "unable to use specified client cert ({cert}) & key ({key}): {problem}"
+    ))
+}
+
+fn mismatch_words(error: &rustls::Error) -> String {
+    match error {
+        rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
+            "tls: private key does not match public key".to_owned()
+        }
+        other => other.to_string(),
+    }
 }
 
 fn source(path: Option<&Path>) -> String {
-    path.map_or_else(|| "inline".to_owned(), |path| path.display().to_string())
+    path.map_or_else(|| "inline".to_owned(), |path| format!("file {}", path.display()))
 }
 
-fn read(path: &Path, what: &str) -> Result<Vec<u8>, HttpError> {
-    std::fs::read(path).map_err(|error| {
-        let path = path.display();
-        HttpError::text(format!("unable to load specified {what} {path}: {error}"))
-    })
-}
-
-/// The words of Go's TLS for the failures that operators meet.
-pub(super) fn handshake_text(error: &std::io::Error) -> String {
-    let Some(tls) = error
-        .get_ref()
-        .and_then(|inner| inner.downcast_ref::<rustls::Error>())
-    else {
-        return error.to_string();
-    };
-    use rustls::CertificateError::{Expired, ExpiredContext, UnknownIssuer};
-    let text = match tls {
-        rustls::Error::InvalidCertificate(UnknownIssuer) => {
-            "tls: failed to verify certificate: x509: certificate signed by unknown authority"
-        }
-        rustls::Error::InvalidCertificate(Expired | ExpiredContext { .. }) => {
-            "tls: failed to verify certificate: x509: certificate has expired or is not yet valid"
-        }
-        rustls::Error::InvalidCertificate(other) => {
-            return format!("tls: failed to verify certificate: x509: {other}");
-        }
-        rustls::Error::InvalidMessage(_) => "tls: first record does not look like a TLS handshake",
-        other => return format!("tls: {other}"),
-    };
-    text.to_owned()
-}
-
-/// Accepts any certificate whose owner holds its key, as `insecure_skip_verify` asks for.
-#[derive(Debug)]
-struct AnyCertificate {
-    provider: Arc<CryptoProvider>,
-}
-
-impl ServerCertVerifier for AnyCertificate {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(
-            message,
-            cert,
-            signed,
-            &self.provider.signature_verification_algorithms,
-        )
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(
-            message,
-            cert,
-            signed,
-            &self.provider.signature_verification_algorithms,
-        )
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider
-            .signature_verification_algorithms
-            .supported_schemes()
-    }
+fn read(path: &Path, what: &str) -> Result<String, HttpError> {
+    read_file(path).map_err(|text| HttpError::text(format!("unable to read {what}: {text}")))
 }

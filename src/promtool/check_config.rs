@@ -7,15 +7,15 @@
 use std::path::{Path, PathBuf, absolute};
 use std::sync::Arc;
 
-use super::Terminal;
 use super::check_rules::{Checking, RuleLints, Verdict};
 use super::command::Invocation;
 use super::config_text::{check_exists, further};
 use super::features::Features;
+use super::{Terminal, expand_env};
 use crate::config::quote::quoted;
 use crate::config::{
-    Config, ConfigErrors, DiscoveryConfigs, ExpandEnv, LoadOptions, ScrapeConfig, StaticGroup, TlsConfig,
-    duration, path, sd_file,
+    Config, ConfigErrors, DiscoveryConfigs, LoadOptions, ScrapeConfig, StaticGroup, TlsConfig, duration,
+    path, sd_file,
 };
 use crate::discovery::TargetGroup;
 use crate::{notifier, scrape};
@@ -62,6 +62,7 @@ pub(super) fn run(invocation: &Invocation<'_>, features: &Features, terminal: &m
     let environment = |name: &str| std::env::var(name).ok();
     let mut options = LoadOptions::default().with_environment(expand_env(invocation), &environment);
     options.reading.accepts_unbuilt = is_syntax_only;
+    options.is_agent = invocation.bool("agent");
     let checking = Checking {
         lints: lints.rules,
         features,
@@ -78,12 +79,6 @@ pub(super) fn run(invocation: &Invocation<'_>, features: &Features, terminal: &m
         }
     }
     verdict.code(lints.rules.is_fatal)
-}
-
-fn expand_env(invocation: &Invocation<'_>) -> ExpandEnv {
-    let named = invocation.text("config.expand-env");
-    let rule = ExpandEnv::ALL.into_iter().find(|(name, _)| *name == named);
-    rule.map_or(ExpandEnv::Off, |(_, rule)| rule)
 }
 
 impl ConfigLints {
@@ -207,10 +202,8 @@ fn refusal(path: &Path, errors: &ConfigErrors) -> Refusal {
             let file = quoted(&file.to_string_lossy());
             format!("error loading scrape configs: {file}: {told}")
         }
-        // The file itself cannot be read.
-        Some(error) if error.mark.is_none() && (told.starts_with("open ") || told.starts_with("read ")) => {
-            told.to_owned()
-        }
+        // The file itself cannot be read, or is no file for an agent.
+        Some(error) if error.mark.is_none() && !told.starts_with("yaml: ") => told.to_owned(),
         _ => format!("parsing YAML file {}: {told}", path.display()),
     };
     Refusal {

@@ -12,6 +12,7 @@
 mod check_config;
 mod check_metrics;
 mod check_rules;
+mod check_service_discovery;
 mod check_web_config;
 mod command;
 mod config_text;
@@ -25,7 +26,10 @@ use std::ffi::OsString;
 
 use command::Invocation;
 use features::Features;
+
 pub use terminal::Terminal;
+
+use crate::config::ExpandEnv;
 
 /// All is well.
 const OK: u8 = 0;
@@ -75,6 +79,7 @@ fn dispatch(
     match command.as_str() {
         "check config" => check_config::run(invocation, features, terminal),
         "check rules" => check_rules::run(invocation, features, terminal),
+        "check service-discovery" => check_service_discovery::run(invocation, terminal),
         "check metrics" => check_metrics::run(invocation, terminal),
         "check web-config" => check_web_config::run(invocation, terminal),
         "test rules" => test_rules::run(invocation, features, terminal),
@@ -87,6 +92,13 @@ fn dispatch(
         "promql script" => promql::script(invocation, terminal),
         other => unreachable!("{other} is in the tree of commands and not marked as unbuilt"),
     }
+}
+
+/// How `--config.expand-env` says that variables are written.
+fn expand_env(invocation: &Invocation<'_>) -> ExpandEnv {
+    let named = invocation.text("config.expand-env");
+    let rule = ExpandEnv::ALL.into_iter().find(|(name, _)| *name == named);
+    rule.map_or(ExpandEnv::Off, |(_, rule)| rule)
 }
 
 /// The last part of the path that the program was called by.

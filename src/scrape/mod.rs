@@ -39,6 +39,6 @@ mod tests;
 
 pub use clock::{Clock, SystemClock};
 pub use manager::{ScrapeError, ScrapeManager};
-pub use target::{Target, check_group};
+pub use target::{Outcome, Target, check_group, outcomes};
 pub use url::Outside;
 pub use view::Targets;

@@ -126,13 +126,53 @@ fn discovered(target: &Labels, group: &Labels, config: &ScrapeConfig) -> LabelsB
     labels
 }
 
+/// A target as it was found, and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// Labels before relabelling.
+    pub discovered: Labels,
+    /// Labels after it, those of the scrape itself included; none if it was dropped.
+    pub labels: Result<Labels, String>,
+}
+
+/// What would become of the entries of `group`.
+pub fn outcomes(group: &TargetGroup, config: &ScrapeConfig) -> Vec<Outcome> {
+    let outcome = |labels: &Labels| {
+        let mut builder = discovered(labels, &group.labels, config);
+        let discovered = builder.build();
+        let labels = match relabel(&config.relabel_configs, &mut builder) {
+            true => settle(&mut builder).map(|_| builder.build()),
+            false => Ok(Labels::default()),
+        };
+        Outcome { discovered, labels }
+    };
+    group.targets.iter().map(outcome).collect()
+}
+
 fn finish(discovered: Labels, mut labels: LabelsBuilder, config: &ScrapeConfig) -> Result<Target, String> {
+    let (interval_ms, timeout_ms) = settle(&mut labels)?;
+    let all = labels.build();
+    let url = url(&all, config);
+    let public = all.iter().filter(|(name, _)| !name.starts_with(RESERVED));
+    Ok(Target {
+        discovered,
+        labels: Labels::from_sorted(public),
+        hash: fnv1a(&[format!("{:016}", all.hash_xxh64()).as_bytes(), url.as_bytes()]),
+        url,
+        unix_socket: all.get(UNIX_SOCKET).map(PathBuf::from),
+        interval_ms,
+        timeout_ms,
+    })
+}
+
+/// Checks what relabelling left, removes what only it was to see, and adds `instance`. Interval and timeout.
+fn settle(labels: &mut LabelsBuilder) -> Result<(i64, i64), String> {
     let address = labels.get(ADDRESS).ok_or("no address")?.to_owned();
     if address.contains('/') {
         return Err(format!("{address:?} is not a valid hostname"));
     }
-    let interval_ms = time(&labels, INTERVAL, "interval")?;
-    let timeout_ms = time(&labels, TIMEOUT, "timeout")?;
+    let interval_ms = time(labels, INTERVAL, "interval")?;
+    let timeout_ms = time(labels, TIMEOUT, "timeout")?;
     if timeout_ms > interval_ms {
         let text = |name| labels.get(name).unwrap_or("");
         return Err(format!(
@@ -152,18 +192,7 @@ fn finish(discovered: Labels, mut labels: LabelsBuilder, config: &ScrapeConfig) 
     if labels.get("instance").is_none() {
         labels.set("instance", &address);
     }
-    let all = labels.build();
-    let url = url(&all, config);
-    let public = all.iter().filter(|(name, _)| !name.starts_with(RESERVED));
-    Ok(Target {
-        discovered,
-        labels: Labels::from_sorted(public),
-        hash: fnv1a(&[format!("{:016}", all.hash_xxh64()).as_bytes(), url.as_bytes()]),
-        url,
-        unix_socket: all.get(UNIX_SOCKET).map(PathBuf::from),
-        interval_ms,
-        timeout_ms,
-    })
+    Ok((interval_ms, timeout_ms))
 }
 
 fn time(labels: &LabelsBuilder, name: &str, what: &str) -> Result<i64, String> {

@@ -19,6 +19,7 @@ mod routes;
 mod tls;
 pub mod views;
 mod web_file;
+mod write;
 
 use std::path::PathBuf;
 use std::sync::Arc;

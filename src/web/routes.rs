@@ -18,7 +18,7 @@ use hyper::body::Frame;
 
 use super::api::{self, Call, ENDPOINTS, Endpoint, Params, QueryBody, Reply};
 use super::compress::{self, Gzip};
-use super::{WebState, cors, pages};
+use super::{WebState, cors, pages, write};
 use crate::queries::Origin;
 
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -121,7 +121,7 @@ async fn fallback(State(state): State<Arc<WebState>>, request: Request) -> Respo
 }
 
 /// An error as Go's `http.Error` writes it.
-fn plain_error(status: StatusCode, text: &str) -> Response {
+pub(super) fn plain_error(status: StatusCode, text: &str) -> Response {
     let mut response = whole(status, TEXT, format!("{text}\n"));
     response.headers_mut().insert(
         header::X_CONTENT_TYPE_OPTIONS,
@@ -218,6 +218,10 @@ async fn api_call(
         not_allowed(methods)
     } else if !state.views.status.is_ready() && endpoint != Endpoint::WalReplay {
         not_ready()
+    } else if endpoint == Endpoint::RemoteWrite
+        && let Some(receiver) = &state.views.receiver
+    {
+        write::receive(Arc::clone(receiver), request, state.now_ms()).await
     } else {
         let name = names
             .iter()

@@ -19,6 +19,8 @@ pub struct Views {
     pub status: Arc<dyn StatusView>,
     /// What it can be told to do.
     pub lifecycle: Arc<dyn Lifecycle>,
+    /// Where samples that others send are stored, if they may.
+    pub receiver: Option<Arc<dyn WriteReceiver>>,
 }
 
 /// Whether the last scrape went well.
@@ -280,6 +282,21 @@ pub trait StatusView: Send + Sync + std::fmt::Debug {
     fn is_ready(&self) -> bool;
     /// Global external labels, for `/graph` links and federation.
     fn external_labels(&self) -> Labels;
+}
+
+/// Takes remote-write requests.
+pub trait WriteReceiver: Send + Sync + std::fmt::Debug {
+    /// Stores a request that came at `now_ms`; blocks until done.
+    ///
+    /// # Errors
+    /// The HTTP status, and what is wrong.
+    fn receive(
+        &self,
+        content_type: &str,
+        encoding: &str,
+        body: &[u8],
+        now_ms: i64,
+    ) -> Result<(), (u16, String)>;
 }
 
 /// What the server can be told to do.

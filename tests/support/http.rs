@@ -68,6 +68,17 @@ pub(crate) fn request(
     headers: &[(&str, &str)],
     body: Option<(&str, &str)>,
 ) -> Result<Answer, String> {
+    let body = body.map(|(content_type, text)| (content_type, text.as_bytes()));
+    send(method, url, headers, body)
+}
+
+/// As [`request`], with a body of bytes.
+pub(crate) fn send(
+    method: &str,
+    url: &str,
+    headers: &[(&str, &str)],
+    body: Option<(&str, &[u8])>,
+) -> Result<Answer, String> {
     let mut builder = http::Request::builder().method(method).uri(url);
     for (name, value) in headers {
         builder = builder.header(*name, *value);
@@ -75,8 +86,8 @@ pub(crate) fn request(
     if let Some((content_type, _)) = body {
         builder = builder.header("content-type", content_type);
     }
-    let text = body.map_or(String::new(), |(_, text)| text.to_owned());
-    let request = builder.body(text).map_err(|e| e.to_string())?;
+    let bytes = body.map_or(Vec::new(), |(_, bytes)| bytes.to_vec());
+    let request = builder.body(bytes).map_err(|e| e.to_string())?;
     let agent = agent();
     let request = agent
         .configure_request(request)

@@ -6,6 +6,7 @@ pub(crate) mod http;
 pub(crate) mod peers;
 pub(crate) mod samples;
 pub(crate) mod server;
+pub(crate) mod web;
 
 use std::path::PathBuf;
 

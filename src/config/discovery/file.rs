@@ -25,7 +25,7 @@ const REFRESH_INTERVAL_MS_DEFAULT: i64 = 5 * 60_000;
 impl Mechanism for FileSdConfig {
     fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
         let mut fields = decoder.fields(node, "file.plain")?;
-        let mark = fields.mark;
+        let (mark, span) = (fields.mark, fields.span);
         let mut files = Vec::new();
         let mut has_any = false;
         if let Some(node) = fields.take("files") {
@@ -37,18 +37,15 @@ impl Mechanism for FileSdConfig {
                 if is_usable(&name) {
                     files.push(PathBuf::from(name));
                 } else {
-                    decoder.mistake_in(
-                        item,
-                        format!(
-                            "path name {name} is not valid for file discovery",
-                            name = quoted(&name)
-                        ),
-                    );
+                    let name = quoted(&name);
+                    let text = format!("path name {name} is not valid for file discovery");
+                    decoder.checks_of(span, |decoder| decoder.mistake_in(item, text));
                 }
             }
         }
         if !has_any {
-            decoder.mistake(
+            decoder.mistake_of(
+                span,
                 mark,
                 "file service discovery config must contain at least one path name",
             );

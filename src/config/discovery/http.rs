@@ -5,7 +5,6 @@ use std::path::Path;
 use super::Mechanism;
 use crate::config::duration::format_ms;
 use crate::config::http_client::HttpClientConfig;
-use crate::config::refuse;
 use crate::config::url;
 use crate::config::yaml::write::{Out, OutMap};
 use crate::config::yaml::{Decoder, Node};
@@ -29,11 +28,12 @@ impl Mechanism for HttpSdConfig {
         let mut fields = decoder.fields(node, "http.plain")?;
         let url_node = fields.take("url");
         let url = url_node.and_then(|node| decoder.string(node)).unwrap_or_default();
-        if let Err(text) = check_url(&url) {
-            match url_node {
+        let (mark, span) = (fields.mark, fields.span);
+        if let Err(text) = url::check_http(&url) {
+            decoder.checks_of(span, |decoder| match url_node {
                 Some(node) => decoder.mistake_in(node, text),
-                None => decoder.mistake(fields.mark, text),
-            }
+                None => decoder.mistake(mark, text),
+            });
         }
         let config = Self {
             url,
@@ -42,9 +42,9 @@ impl Mechanism for HttpSdConfig {
                 "refresh_interval",
                 REFRESH_INTERVAL_MS_DEFAULT,
             ),
-            http_client: HttpClientConfig::decode(&mut fields, decoder),
+            http_client: decoder.checks_of(span, |decoder| HttpClientConfig::decode(&mut fields, decoder)),
         };
-        decoder.finish(fields, &[refuse::HTTP_CLIENT]);
+        decoder.finish(fields, &[]);
         Some(config)
     }
 
@@ -66,18 +66,4 @@ impl Mechanism for HttpSdConfig {
         map.put("url", url::redacted(&self.url));
         map.into()
     }
-}
-
-fn check_url(text: &str) -> Result<(), String> {
-    if text.is_empty() {
-        return Err("URL is missing".into());
-    }
-    let parts = url::split(text)?;
-    if parts.scheme != "http" && parts.scheme != "https" {
-        return Err("URL scheme must be 'http' or 'https'".into());
-    }
-    if parts.host.is_empty() {
-        return Err("host is missing in URL".into());
-    }
-    Ok(())
 }

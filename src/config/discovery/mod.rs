@@ -1,11 +1,13 @@
 //! Where targets come from: one file a mechanism.
 //!
-//! The table [`SdConfig`] lists the mechanisms that are built; every other mechanism of Prometheus is refused by
-//! its name (see [`super::refuse`]). A new one is a file here with a [`Mechanism`] and a line in the table.
+//! The table [`SdConfig`] lists the mechanisms that are built; every other mechanism of Prometheus is read,
+//! checked and refused by its name (see [`unbuilt`]). A new one is a file here with a [`Mechanism`] and a line
+//! in the table.
 
 mod file;
 mod http;
 mod statics;
+mod unbuilt;
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +17,7 @@ pub use statics::StaticGroup;
 
 use super::http_client::HttpClientConfig;
 use super::yaml::write::{Out, OutMap};
-use super::yaml::{Decoder, Fields, Mark, Node};
+use super::yaml::{Decoder, Fields, Mark, Node, Span};
 use crate::config::quote::quoted;
 
 /// What the configuration of a mechanism can do.
@@ -100,21 +102,28 @@ pub struct DiscoveryConfigs {
 }
 
 impl DiscoveryConfigs {
-    /// Takes the discoveries out of the section that holds them.
+    /// Takes the mechanisms out of the section that holds them; [`Self::decode_statics`] is to follow.
+    pub fn decode(fields: &mut Fields<'_>, decoder: &mut Decoder) -> Self {
+        let mechanisms = SdConfig::decode_all(fields, decoder);
+        unbuilt::decode_all(fields, decoder);
+        Self {
+            static_configs: Vec::new(),
+            mechanisms,
+        }
+    }
+
+    /// Takes the targets that are written down, too: Prometheus looks at their addresses after all else.
     ///
     /// `forbids_urls`: without relabelling, a static target must be an address, not a URL.
-    pub fn decode(fields: &mut Fields<'_>, forbids_urls: bool, decoder: &mut Decoder) -> Self {
-        let static_configs = decode_list(
+    pub fn decode_statics(&mut self, fields: &mut Fields<'_>, forbids_urls: bool, decoder: &mut Decoder) {
+        let section = forbids_urls.then_some(fields.span);
+        self.static_configs = decode_list(
             fields,
             "static_configs",
             "[]*targetgroup.Group",
             decoder,
-            |n, d| StaticGroup::decode(n, forbids_urls, d),
+            |n, d| StaticGroup::decode(n, section, d),
         );
-        Self {
-            static_configs,
-            mechanisms: SdConfig::decode_all(fields, decoder),
-        }
     }
 
     /// The paths and patterns of all `file_sd_configs`.
@@ -167,7 +176,7 @@ fn decode_list<T>(
     let mut configs = Vec::new();
     for item in decoder.items(node, type_name).unwrap_or_default() {
         if item.is_null() {
-            decoder.mistake(item.mark, format!("empty or null section in {key}"));
+            decoder.mistake_of(fields.span, item.mark, format!("empty or null section in {key}"));
         } else {
             configs.extend(decode(item, decoder));
         }
@@ -176,11 +185,9 @@ fn decode_list<T>(
 }
 
 /// Refuses a target that is a URL rather than an address.
-fn check_address(target: &str, mark: Mark, decoder: &mut Decoder) {
+fn check_address(target: &str, mark: Mark, section: Span, decoder: &mut Decoder) {
     if target.contains('/') {
-        decoder.mistake(
-            mark,
-            format!("{target} is not a valid hostname", target = quoted(target)),
-        );
+        let text = format!("{target} is not a valid hostname", target = quoted(target));
+        decoder.mistake_of(section, mark, text);
     }
 }

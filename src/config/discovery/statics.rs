@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::check_address;
+use crate::config::label_set;
 use crate::config::yaml::write::{Out, OutMap};
-use crate::config::yaml::{Decoder, Node};
+use crate::config::yaml::{Decoder, Node, Span};
 
 /// A group of targets written down.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,8 +21,9 @@ const TYPE_NAME: &str =
     "struct { Targets []string \"yaml:\\\"targets\\\"\"; Labels model.LabelSet \"yaml:\\\"labels\\\"\" }";
 
 impl StaticGroup {
-    /// Reads a group of `static_configs` or of a discovered file.
-    pub fn decode(node: &Node, forbids_urls: bool, decoder: &mut Decoder) -> Option<Self> {
+    /// Reads a group of `static_configs` or of a discovered file; a target that is a URL is a mistake of the
+    /// section that forbids them.
+    pub fn decode(node: &Node, forbids_urls: Option<Span>, decoder: &mut Decoder) -> Option<Self> {
         let mut fields = decoder.fields(node, TYPE_NAME)?;
         let mut targets = Vec::new();
         if let Some(node) = fields.take("targets") {
@@ -29,36 +31,25 @@ impl StaticGroup {
                 let Some(target) = decoder.string(item) else {
                     continue;
                 };
-                if forbids_urls {
-                    check_address(&target, item.mark, decoder);
+                if let Some(section) = forbids_urls {
+                    check_address(&target, item.mark, section, decoder);
                 }
                 targets.push(target);
             }
         }
-        let mut labels = BTreeMap::new();
-        if let Some(node) = fields.take("labels") {
-            for (name, node) in decoder.pairs(node, "model.LabelSet").unwrap_or_default() {
-                if name.is_empty() {
-                    decoder.mistake(node.mark, "\"\" is not a valid label name");
-                }
-                if let Some(value) = decoder.string_as(node, "model.LabelValue") {
-                    labels.insert(name.to_owned(), value);
-                }
-            }
-        }
+        let labels = fields.take("labels").map(|node| label_set::decode(node, decoder));
         decoder.finish(fields, &[]);
-        Some(Self { targets, labels })
+        Some(Self {
+            targets,
+            labels: labels.unwrap_or_default(),
+        })
     }
 
     /// As Prometheus writes it.
     pub fn to_out(&self) -> Out {
-        let mut labels = OutMap::new();
-        for (name, value) in &self.labels {
-            labels.put(name, value.as_str());
-        }
         let mut map = OutMap::new();
         map.put("targets", self.targets.clone())
-            .put_unless_zero("labels", labels);
+            .put_unless_zero("labels", label_set::to_out(&self.labels));
         map.into()
     }
 }

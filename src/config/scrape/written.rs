@@ -12,6 +12,13 @@ use crate::config::refuse;
 use crate::config::relabel::WrittenRules;
 use crate::config::yaml::{Decoder, Fields, Mark, Node};
 
+/// What of histograms a job inherits: see [`WrittenScrape::resolve`].
+const NATIVE: [&str; 3] = [
+    "scrape_native_histograms",
+    "always_scrape_classic_histograms",
+    "convert_classic_histograms_to_nhcb",
+];
+
 /// A scrape job before it has inherited anything.
 #[derive(Debug)]
 pub struct WrittenScrape {
@@ -24,6 +31,7 @@ pub struct WrittenScrape {
     validation: Option<ValidationScheme>,
     escaping: Option<EscapingScheme>,
     extra_scrape_metrics: Option<bool>,
+    native: [Option<bool>; 3],
     relabel: WrittenRules,
     metric_relabel: WrittenRules,
 }
@@ -32,19 +40,33 @@ impl WrittenScrape {
     /// Reads one item of `scrape_configs`.
     pub fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
         if node.is_null() {
-            decoder.mistake(node.mark, "empty or null scrape config section");
+            decoder.mistake_of_file(node.mark, "empty or null scrape config section");
             return None;
         }
         let mut fields = decoder.fields(node, "config.ScrapeConfig")?;
-        let mark = fields.mark;
+        let (mark, span) = (fields.mark, fields.span);
         let timeout_mark = fields.mark_of("scrape_timeout");
+        let job_mark = fields.mark_of("job_name");
+        let has_rules = fields.has_items("relabel_configs");
+        let mut discovery = DiscoveryConfigs::decode(&mut fields, decoder);
+        let job_name = match fields.take("job_name") {
+            Some(node) => decoder.string(node),
+            None => Some(String::new()),
+        };
+        if job_name.as_deref() == Some("") {
+            decoder.mistake_of(span, job_mark, "job_name is empty");
+        }
+        let http_client = decoder.checks_of(span, |decoder| HttpClientConfig::decode(&mut fields, decoder));
+        discovery.decode_statics(&mut fields, !has_rules, decoder);
         let relabel = WrittenRules::decode(
-            fields.take("relabel_configs"),
+            &mut fields,
+            "relabel_configs",
             "empty or null target relabeling rule in scrape config",
             decoder,
         );
         let metric_relabel = WrittenRules::decode(
-            fields.take("metric_relabel_configs"),
+            &mut fields,
+            "metric_relabel_configs",
             "empty or null metric relabeling rule in scrape config",
             decoder,
         );
@@ -59,13 +81,13 @@ impl WrittenScrape {
             .take("metric_name_escaping_scheme")
             .and_then(|node| decode_escaping(node, "scrape config name escaping method", decoder));
         let extra_scrape_metrics = decoder.inherited_bool_of(&mut fields, "extra_scrape_metrics");
-        let job_mark = fields.mark_of("job_name");
-        let job = decode_job(&mut fields, relabel.rules.is_empty(), decoder);
-        decoder.finish(fields, &[refuse::HTTP_CLIENT, refuse::DISCOVERY]);
-        let has_told = decoder.mistakes.iter().any(|mistake| mistake.mark == job_mark);
-        if job.job_name.is_empty() && !(has_told && job_mark != mark) {
-            decoder.mistake(job_mark, "job_name is empty");
-        }
+        let native = NATIVE.map(|key| decoder.unbuilt_bool_of(&mut fields, key));
+        let job = ScrapeConfig {
+            discovery,
+            http_client,
+            ..decode_job(&mut fields, job_name.unwrap_or_default(), decoder)
+        };
+        decoder.finish(fields, &[refuse::DISCOVERY]);
         Some(Self {
             mark: job_mark,
             job,
@@ -78,6 +100,7 @@ impl WrittenScrape {
             validation,
             escaping,
             extra_scrape_metrics,
+            native,
             relabel,
             metric_relabel,
         })
@@ -93,7 +116,7 @@ impl WrittenScrape {
         let mut job = self.job;
         inherit(&mut job.scrape_interval_ms, global.scrape_interval_ms);
         if job.scrape_timeout_ms > job.scrape_interval_ms {
-            decoder.mistake(
+            decoder.mistake_of_file(
                 self.timeout_mark,
                 format!(
                     "scrape timeout greater than scrape interval for scrape config with job name {}",
@@ -116,13 +139,20 @@ impl WrittenScrape {
             job.scrape_failure_log_file
                 .clone_from(&global.scrape_failure_log_file);
         }
+        let [scrape, always, convert] = self.native;
+        job.scrape_native_histograms = scrape.unwrap_or(global.scrape_native_histograms);
+        job.always_scrape_classic_histograms = always.unwrap_or(global.always_scrape_classic_histograms);
+        job.convert_classic_histograms_to_nhcb = convert.unwrap_or(global.convert_classic_histograms_to_nhcb);
         job.extra_scrape_metrics = self.extra_scrape_metrics.unwrap_or(global.extra_scrape_metrics);
         job.scrape_protocols = match (self.protocols, &global.scrape_protocols) {
             (Some((mark, names)), _) => {
                 let whom = format!("for scrape config with job name {}", quoted(&job.job_name));
-                protocol::resolve_list(&names, &whom, mark, decoder).unwrap_or_default()
+                let protocols =
+                    decoder.checks_of_file(|decoder| protocol::resolve_list(&names, &whom, mark, decoder));
+                protocols.unwrap_or_default()
             }
             (None, Some(protocols)) => protocols.clone(),
+            (None, None) if job.scrape_native_histograms => ScrapeProtocol::DEFAULT_PROTO_FIRST.to_vec(),
             (None, None) => ScrapeProtocol::DEFAULT.to_vec(),
         };
         let validation = self.validation.unwrap_or(global.metric_name_validation_scheme);
@@ -131,7 +161,7 @@ impl WrittenScrape {
         if job.metric_name_escaping_scheme == EscapingScheme::AllowUtf8
             && validation != ValidationScheme::Utf8
         {
-            decoder.mistake(
+            decoder.mistake_of_file(
                 self.mark,
                 "utf8 metric names requested but validation scheme is not set to UTF8",
             );
@@ -167,14 +197,14 @@ fn inherit<T: Default + PartialEq>(own: &mut T, global: T) {
     }
 }
 
-fn decode_job(fields: &mut Fields<'_>, forbids_urls: bool, decoder: &mut Decoder) -> ScrapeConfig {
+/// What a job says for itself, without discoveries, HTTP client and what may be inherited.
+fn decode_job(fields: &mut Fields<'_>, job_name: String, decoder: &mut Decoder) -> ScrapeConfig {
     let fallback_node = fields.take("fallback_scrape_protocol");
     let text_or =
         |key: &str, default: &str, fields: &mut Fields<'_>, decoder: &mut Decoder| match fields.take(key) {
             Some(node) => decoder.string(node).unwrap_or_default(),
             None => default.to_owned(),
         };
-    let job_name = decoder.text_of(fields, "job_name");
     let fallback_scrape_protocol = fallback_node.and_then(|node| decode_fallback(node, &job_name, decoder));
     let params = match fields.take("params") {
         Some(node) => decode_params(node, decoder),
@@ -189,10 +219,9 @@ fn decode_job(fields: &mut Fields<'_>, forbids_urls: bool, decoder: &mut Decoder
         scrape_timeout_ms: decoder.duration_of(fields, "scrape_timeout", 0),
         scrape_protocols: Vec::new(),
         fallback_scrape_protocol,
-        scrape_native_histograms: decoder.refused_bool_of(fields, "scrape_native_histograms"),
-        always_scrape_classic_histograms: decoder.refused_bool_of(fields, "always_scrape_classic_histograms"),
-        convert_classic_histograms_to_nhcb: decoder
-            .refused_bool_of(fields, "convert_classic_histograms_to_nhcb"),
+        scrape_native_histograms: false,
+        always_scrape_classic_histograms: false,
+        convert_classic_histograms_to_nhcb: false,
         scrape_failure_log_file: decoder.path_of(fields, "scrape_failure_log_file"),
         metrics_path: text_or("metrics_path", "/metrics", fields, decoder),
         scheme: text_or("scheme", "http", fields, decoder),
@@ -203,14 +232,14 @@ fn decode_job(fields: &mut Fields<'_>, forbids_urls: bool, decoder: &mut Decoder
         label_limit: decoder.uint_of(fields, "label_limit"),
         label_name_length_limit: decoder.uint_of(fields, "label_name_length_limit"),
         label_value_length_limit: decoder.uint_of(fields, "label_value_length_limit"),
-        native_histogram_bucket_limit: refused_limit(fields, decoder),
-        native_histogram_min_bucket_factor: refused_factor(fields, decoder),
+        native_histogram_bucket_limit: unbuilt_limit(fields, decoder),
+        native_histogram_min_bucket_factor: unbuilt_factor(fields, decoder),
         keep_dropped_targets: decoder.uint_of(fields, "keep_dropped_targets"),
         metric_name_validation_scheme: ValidationScheme::Utf8,
         metric_name_escaping_scheme: EscapingScheme::AllowUtf8,
         extra_scrape_metrics: false,
-        discovery: DiscoveryConfigs::decode(fields, forbids_urls, decoder),
-        http_client: HttpClientConfig::decode(fields, decoder),
+        discovery: DiscoveryConfigs::default(),
+        http_client: HttpClientConfig::default(),
         relabel_configs: Vec::new(),
         metric_relabel_configs: Vec::new(),
         job_name,
@@ -223,19 +252,18 @@ fn decode_fallback(node: &Node, job_name: &str, decoder: &mut Decoder) -> Option
         return None;
     }
     match protocol::resolve(&name) {
-        Ok(ScrapeProtocol::PrometheusProto) => {
-            decoder.unbuilt(node.mark, "scrape protocol PrometheusProto");
-            None
+        Ok(protocol) => {
+            if protocol == ScrapeProtocol::PrometheusProto {
+                decoder.unbuilt(node.mark, "scrape protocol PrometheusProto");
+            }
+            Some(protocol)
         }
-        Ok(protocol) => Some(protocol),
         Err(text) => {
-            decoder.mistake_in(
-                node,
-                format!(
-                    "invalid fallback_scrape_protocol for scrape config with job name {job_name}: {text}",
-                    job_name = quoted(job_name)
-                ),
+            let job_name = quoted(job_name);
+            let text = format!(
+                "invalid fallback_scrape_protocol for scrape config with job name {job_name}: {text}"
             );
+            decoder.checks_of_file(|decoder| decoder.mistake_in(node, text));
             None
         }
     }
@@ -249,20 +277,22 @@ fn decode_params(node: &Node, decoder: &mut Decoder) -> BTreeMap<String, Vec<Str
         .collect()
 }
 
-fn refused_limit(fields: &mut Fields<'_>, decoder: &mut Decoder) -> u64 {
+fn unbuilt_limit(fields: &mut Fields<'_>, decoder: &mut Decoder) -> u64 {
     let key = "native_histogram_bucket_limit";
     let mark = fields.mark_of(key);
-    if decoder.uint_of(fields, key) != 0 {
+    let limit = decoder.uint_of(fields, key);
+    if limit != 0 {
         decoder.unbuilt(mark, key);
     }
-    0
+    limit
 }
 
-fn refused_factor(fields: &mut Fields<'_>, decoder: &mut Decoder) -> f64 {
+fn unbuilt_factor(fields: &mut Fields<'_>, decoder: &mut Decoder) -> f64 {
     let key = "native_histogram_min_bucket_factor";
     let mark = fields.mark_of(key);
-    if decoder.float_of(fields, key) != 0.0 {
+    let factor = decoder.float_of(fields, key);
+    if factor != 0.0 {
         decoder.unbuilt(mark, key);
     }
-    0.0
+    factor
 }

@@ -14,8 +14,10 @@ use std::rc::Rc;
 
 use super::fields::{Entry, Fields};
 use super::scalar::{self, Resolved, resolve, short_tag};
-use super::tree::{Mark, Node, Value};
+use super::tell;
+use super::tree::{Mark, Node, Span, Value};
 use crate::config::duration;
+use crate::config::proxy::ProxyEnvironment;
 use crate::config::quote::quoted;
 use crate::config::refuse;
 use crate::config::size;
@@ -27,6 +29,8 @@ pub struct Mistake {
     pub mark: Mark,
     /// What.
     pub text: String,
+    /// The section that was read to its end before this showed, if it is not about one value alone.
+    pub section: Option<Span>,
 }
 
 /// Takes values out of nodes and remembers what was wrong.
@@ -40,6 +44,10 @@ pub struct Decoder {
     pub dialect: Dialect,
     /// Whether what is valid and not built is passed over: the file is checked, nothing starts with it.
     pub accepts_unbuilt: bool,
+    /// What `proxy_from_environment` stands for.
+    pub proxies: ProxyEnvironment,
+    /// The whole file.
+    pub file: Option<Span>,
 }
 
 /// The two versions of go-yaml that Prometheus reads its files with: they tell duplicates differently.
@@ -63,13 +71,64 @@ impl Decoder {
         self.mistakes.push(Mistake {
             mark,
             text: text.into(),
+            section: None,
         });
+    }
+
+    /// Notes what is wrong with a section as a whole: Go sees it once all of the section is read, and not at
+    /// all if a value in it has the wrong shape.
+    pub fn mistake_of(&mut self, section: Span, mark: Mark, text: impl Into<String>) {
+        self.mistakes.push(Mistake {
+            mark,
+            text: text.into(),
+            section: Some(section),
+        });
+    }
+
+    /// Whether no value of the wrong shape was found since there were `before` mistakes: only then a section
+    /// can be judged by its values.
+    pub fn has_right_shapes_since(&self, before: usize) -> bool {
+        let since = self.mistakes.get(before..).unwrap_or_default();
+        !since.iter().any(|mistake| tell::is_shape(&mistake.text))
+    }
+
+    /// Notes what is wrong with the file as a whole.
+    pub fn mistake_of_file(&mut self, mark: Mark, text: impl Into<String>) {
+        match self.file {
+            Some(file) => self.mistake_of(file, mark, text),
+            None => self.mistake(mark, text),
+        }
+    }
+
+    /// Notes as mistakes of the whole file what `decode` finds wrong beyond shapes.
+    pub fn checks_of_file<T>(&mut self, decode: impl FnOnce(&mut Self) -> T) -> T {
+        match self.file {
+            Some(file) => self.checks_of(file, decode),
+            None => decode(self),
+        }
+    }
+
+    /// Notes as mistakes of a whole section what `decode` finds wrong beyond shapes.
+    pub fn checks_of<T>(&mut self, section: Span, decode: impl FnOnce(&mut Self) -> T) -> T {
+        let before = self.mistakes.len();
+        let value = decode(self);
+        for mistake in &mut self.mistakes[before..] {
+            if !tell::is_shape(&mistake.text) {
+                mistake.section.get_or_insert(section);
+            }
+        }
+        value
     }
 
     /// Notes that `what` is known but not built, unless nothing is to start with it.
     pub fn unbuilt(&mut self, mark: Mark, what: &str) {
         if !self.accepts_unbuilt {
-            self.mistake(mark, refuse::refusal(what));
+            // What Go has to say of the file comes first.
+            let section = Span {
+                start: Mark::default(),
+                end: Mark::LAST,
+            };
+            self.mistake_of(section, mark, refuse::refusal(what));
         }
     }
 
@@ -116,6 +175,7 @@ impl Decoder {
         };
         let mut fields = Fields {
             mark: node.mark,
+            span: node.span(),
             type_name,
             entries: Vec::with_capacity(pairs.len()),
         };
@@ -136,6 +196,7 @@ impl Decoder {
         };
         let mut fields = Fields {
             mark: node.mark,
+            span: node.span(),
             type_name,
             entries: Vec::with_capacity(pairs.len()),
         };

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use super::decode::Decoder;
-use super::tree::{Mark, Node};
+use super::tree::{Mark, Node, Span, Value};
 use crate::config::secret::Secret;
 
 /// A mapping whose keys are being asked for.
@@ -12,6 +12,8 @@ use crate::config::secret::Secret;
 pub struct Fields<'n> {
     /// Where the mapping begins.
     pub mark: Mark,
+    /// From where to where it reaches.
+    pub span: Span,
     pub(super) type_name: &'static str,
     pub(super) entries: Vec<Entry<'n>>,
 }
@@ -29,6 +31,24 @@ impl<'n> Fields<'n> {
     pub fn take(&mut self, key: &str) -> Option<&'n Node> {
         let at = self.entries.iter().position(|entry| entry.key == key)?;
         Some(self.entries.remove(at).value)
+    }
+
+    /// Where `key` itself stands, or where the mapping begins if it does not. Ask before taking.
+    pub fn key_mark_of(&self, key: &str) -> Mark {
+        let entry = self.entries.iter().find(|entry| entry.key == key);
+        entry.map_or(self.mark, |entry| entry.key_mark)
+    }
+
+    /// Whether `key` is there with a value other than null. Ask before taking.
+    pub fn has(&self, key: &str) -> bool {
+        let mut entries = self.entries.iter();
+        entries.any(|entry| entry.key == key && !entry.value.is_null())
+    }
+
+    /// Whether `key` is there with a list that is not empty. Ask before taking.
+    pub fn has_items(&self, key: &str) -> bool {
+        let entry = self.entries.iter().find(|entry| entry.key == key);
+        entry.is_some_and(|entry| matches!(&entry.value.value, Value::Sequence(items) if !items.is_empty()))
     }
 
     /// Where the value of `key` begins, or the mapping if there is none. Ask before taking.
@@ -58,6 +78,12 @@ impl Decoder {
         )
     }
 
+    /// A list of secrets.
+    pub fn secrets(&mut self, node: &Node) -> Vec<Secret> {
+        let texts = self.strings(node, "[]config.Secret").unwrap_or_default();
+        texts.into_iter().map(Secret::new).collect()
+    }
+
     /// A path; an empty text is none.
     pub fn path_of(&mut self, fields: &mut Fields<'_>, key: &str) -> Option<PathBuf> {
         let text = self.text_of(fields, key);
@@ -75,13 +101,14 @@ impl Decoder {
         if node.is_null() { None } else { self.bool(node) }
     }
 
-    /// A truth value that must be false, because what it turns on is not built.
-    pub fn refused_bool_of(&mut self, fields: &mut Fields<'_>, key: &str) -> bool {
+    /// A truth value that another section decides where it is absent or null; what it turns on is not built.
+    pub fn unbuilt_bool_of(&mut self, fields: &mut Fields<'_>, key: &str) -> Option<bool> {
         let mark = fields.mark_of(key);
-        if self.bool_of(fields, key, false) {
+        let value = self.inherited_bool_of(fields, key);
+        if value == Some(true) {
             self.unbuilt(mark, key);
         }
-        false
+        value
     }
 
     fn maybe_bool_of(&mut self, fields: &mut Fields<'_>, key: &str, default: bool) -> Option<bool> {

@@ -19,4 +19,4 @@ pub mod write;
 pub use decode::Decoder;
 pub use fields::Fields;
 pub use load::load;
-pub use tree::{Mark, Node, Value};
+pub use tree::{Mark, Node, Span, Value};

@@ -1,5 +1,7 @@
 //! How go-yaml tells mistakes: those of shape together, each with its line; any other ends it at once.
 
+use std::cmp::Reverse;
+
 use super::decode::Mistake;
 
 /// The beginnings of what go-yaml gathers.
@@ -30,7 +32,26 @@ pub fn told_together<'a>(shapes: impl IntoIterator<Item = (u32, &'a str)>) -> St
     told
 }
 
-/// The first mistake that ends go-yaml, `mistakes` being in the order found.
+/// The first mistake that ends go-yaml: values are read in the order they stand, a section is checked after
+/// its last value.
 pub fn first_end(mistakes: &[Mistake]) -> Option<&Mistake> {
-    mistakes.iter().find(|mistake| !is_shape(&mistake.text))
+    let ends = mistakes.iter().filter(|mistake| !is_shape(&mistake.text));
+    let reached = ends.filter(|mistake| is_reached(mistake, mistakes));
+    // Of what ends at one place, the inner comes before the outer.
+    reached.min_by_key(|mistake| {
+        let section = mistake.section;
+        let (start, end) = section.map_or((mistake.mark, mistake.mark), |section| {
+            (section.start, section.end)
+        });
+        (end, Reverse(start))
+    })
+}
+
+/// Whether Go comes to see the mistake: a section that has a value of the wrong shape is never checked.
+pub fn is_reached(mistake: &Mistake, all: &[Mistake]) -> bool {
+    let Some(section) = mistake.section else {
+        return true;
+    };
+    let mut shapes = all.iter().filter(|other| is_shape(&other.text));
+    !shapes.any(|shape| section.holds(shape.mark))
 }

@@ -11,6 +11,30 @@ pub struct Mark {
     pub column: u32,
 }
 
+impl Mark {
+    /// Behind everything.
+    pub const LAST: Self = Self {
+        line: u32::MAX,
+        column: u32::MAX,
+    };
+}
+
+/// From where to where a section reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// Where it begins.
+    pub start: Mark,
+    /// Where its last value begins.
+    pub end: Mark,
+}
+
+impl Span {
+    /// Whether `mark` lies in it.
+    pub fn holds(self, mark: Mark) -> bool {
+        (self.start..=self.end).contains(&mark)
+    }
+}
+
 /// A value, where it begins and which tag was written before it.
 ///
 /// An alias is its anchor's node itself, so positions inside lead to where the text stands.
@@ -60,6 +84,24 @@ impl Node {
             Value::Scalar(scalar) => Some(scalar),
             _ => None,
         }
+    }
+
+    /// From where to where it reaches.
+    pub fn span(&self) -> Span {
+        Span {
+            start: self.mark,
+            end: self.last_mark(),
+        }
+    }
+
+    fn last_mark(&self) -> Mark {
+        let last = match &self.value {
+            Value::Scalar(_) => None,
+            Value::Sequence(items) => items.last(),
+            Value::Mapping(pairs) => pairs.last().map(|(_, value)| value),
+        };
+        // An alias leads to where its anchor stands.
+        last.map_or(self.mark, |last| last.last_mark().max(self.mark))
     }
 
     /// Whether it stands for "nothing": absent, `~` or `null`, unquoted.

@@ -143,6 +143,12 @@ const IGNORE_UNKNOWN: FlagSpec = flag(
     "false",
     "Pass over fields of rule groups that Prometheus does not know. The server does not: remove them first.",
 );
+const EXPAND_ENV: FlagSpec = flag(
+    "config.expand-env",
+    Kind::Enum(&["off", "percent", "dollar"]),
+    "off",
+    "Expand environment variables as the server does with the same flag: off, percent, dollar.",
+);
 const MIN_TIME: FlagSpec = flag("min-time", Kind::Int, "", "First time in milliseconds.");
 const MAX_TIME: FlagSpec = flag("max-time", Kind::Int, "", "Last time in milliseconds.");
 const SANDBOX: FlagSpec = flag(
@@ -161,13 +167,15 @@ const CHECK: &[CommandSpec] = &[
     leaf(
         "service-discovery",
         "Discover the targets of a job and show their labels before and after relabelling.",
-        &[flag("timeout", Kind::Duration, "30s", "How long to wait.")],
+        &[
+            flag("timeout", Kind::Duration, "30s", "How long to wait."),
+            EXPAND_ENV,
+        ],
         &[
             required("config-file", Kind::ExistingFile, "The configuration."),
             required("job", Kind::Text, "The job."),
         ],
-    )
-    .unbuilt(),
+    ),
     leaf(
         "config",
         "Check configuration files and what they refer to.",
@@ -184,13 +192,8 @@ const CHECK: &[CommandSpec] = &[
             ),
             LINT_FATAL,
             IGNORE_UNKNOWN,
-            switch("agent", "Check for a server in agent mode.").unbuilt(),
-            flag(
-                "config.expand-env",
-                Kind::Enum(&["off", "percent", "dollar"]),
-                "off",
-                "Expand environment variables as the server does with the same flag: off, percent, dollar.",
-            ),
+            switch("agent", "Check for a server in agent mode."),
+            EXPAND_ENV,
         ],
         &[required("config-files", Kind::ExistingFiles, "The files.")],
     ),

@@ -12,7 +12,7 @@ use url::{ParseError, Url};
 
 use crate::config::document::{self, Reading};
 use crate::config::errors::ConfigErrors;
-use crate::config::{HttpClientConfig, path, refuse};
+use crate::config::{HttpClientConfig, path};
 use crate::http_client::{HttpClient, Request};
 use crate::promtool::command::Invocation;
 
@@ -181,12 +181,16 @@ impl From<ApiError> for Told {
 
 fn load_config(file: &Path) -> Result<HttpClientConfig, ConfigErrors> {
     let bytes = std::fs::read(file).map_err(|error| ConfigErrors::unreadable(file, &error))?;
-    let mut config = document::decode(file, &bytes, Reading::STRICT, |root, decoder| {
+    let reading = Reading {
+        environment: &|name| std::env::var(name).ok(),
+        ..Reading::STRICT
+    };
+    let mut config = document::decode(file, &bytes, reading, |root, decoder| {
         let Some(mut fields) = root.and_then(|root| decoder.fields(root, "config.plain")) else {
             return HttpClientConfig::default();
         };
         let config = HttpClientConfig::decode(&mut fields, decoder);
-        decoder.finish(fields, &[refuse::HTTP_CLIENT]);
+        decoder.finish(fields, &[]);
         config
     })?;
     config.set_directory(&path::directory_of(file));

@@ -306,11 +306,11 @@ async fn targets_are_scraped_over_http_and_shown() {
     server.discover(&[&exporter.address]).await;
     server.until("a", |samples| samples.len() >= 3).await;
     let head = exporter.last_head.lock().clone();
-    let accept = "accept: application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,";
+    let accept = "Accept: application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,";
     assert!(head.contains(accept), "{head}");
-    assert!(head.contains("accept-encoding: gzip\r\n"), "{head}");
+    assert!(head.contains("Accept-Encoding: gzip\r\n"), "{head}");
     assert!(
-        head.contains("x-prometheus-scrape-timeout-seconds: 0.05\r\n"),
+        head.contains("X-Prometheus-Scrape-Timeout-Seconds: 0.05\r\n"),
         "{head}"
     );
 
