@@ -9,7 +9,7 @@ use super::series::{HistogramSteps, Series, is_absent};
 use super::{Eval, Sink};
 use crate::engine::QueryError;
 use crate::parser::ast::RangeExtension;
-use crate::plan::node::{Grid, Selector};
+use crate::plan::node::{Grid, Selector, Shift};
 
 /// What of a sample becomes the value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +69,7 @@ impl<'r> Eval<'r> {
             }
             let mut v = self.column(steps);
             let mut h = HistogramSteps::new();
-            let times = (grid, selector.shift, lookback_ms);
+            let times = (grid, looked_at(selector, take), lookback_ms);
             pick(&columns, times, take, &mut v, &mut h);
             let present = self.count_present(&v, &h);
             if present == 0 {
@@ -111,10 +111,22 @@ impl<'r> Eval<'r> {
     }
 }
 
+/// The time at which a selector is looked at. With `@`, `timestamp` looks at that very time, as in
+/// Prometheus: `offset` then only limits what was read.
+fn looked_at(selector: &Selector, take: Take) -> Shift {
+    match take {
+        Take::Time | Take::Start if selector.shift.at_ms.is_some() => Shift {
+            offset_ms: 0,
+            ..selector.shift
+        },
+        _ => selector.shift,
+    }
+}
+
 /// Fills a column with the newest sample within the lookback of each step.
 fn pick(
     columns: &Columns,
-    (grid, shift, lookback_ms): (Grid, crate::plan::node::Shift, i64),
+    (grid, shift, lookback_ms): (Grid, Shift, i64),
     take: Take,
     v: &mut [f64],
     h: &mut HistogramSteps,

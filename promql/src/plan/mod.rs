@@ -336,9 +336,21 @@ impl Planner {
 }
 
 /// The labels that `absent` gives its answer: those that exactly one `=` matcher fixes.
+///
+/// Prometheus' storage puts matchers that only take series away after the others, in the query itself, so
+/// that is the order in which they count here.
 fn absent_labels(matchers: &[Matcher]) -> Vec<(String, String)> {
+    let takes_away = |matcher: &&Matcher| {
+        let must_be_set = matchers
+            .iter()
+            .any(|other| other.name() == matcher.name() && !other.matches_empty());
+        let is_negative = matches!(matcher.kind(), MatchKind::NotEqual | MatchKind::NotRegex);
+        !must_be_set || (is_negative && matcher.matches_empty())
+    };
+    let (last, first): (Vec<&Matcher>, Vec<&Matcher>) = matchers.iter().partition(takes_away);
+    let in_order = first.into_iter().chain(last);
     let mut fixed: Vec<(String, Option<String>)> = Vec::new();
-    for matcher in matchers.iter().filter(|m| m.name() != METRIC_NAME) {
+    for matcher in in_order.filter(|m| m.name() != METRIC_NAME) {
         let seen = fixed.iter_mut().find(|(name, _)| name == matcher.name());
         match (seen, matcher.kind()) {
             (None, MatchKind::Equal) => {

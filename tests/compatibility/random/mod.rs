@@ -60,10 +60,12 @@ impl Tally {
             self.explained += 1;
             return;
         }
+        let errors = [&ours, &theirs].map(|answer| answer["error"].to_string());
+        let shown = format!("{query}\n    {difference}\n    errors: {}", errors.join(", "));
         if self.differences.len() < SHOWN_MAX {
-            eprintln!("{query}\n    {difference}");
+            eprintln!("{shown}");
         }
-        self.differences.push(format!("{query}\n    {difference}"));
+        self.differences.push(shown);
     }
 
     #[track_caller]
