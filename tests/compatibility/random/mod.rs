@@ -1,6 +1,6 @@
 //! Random queries and random texts beside the real Prometheus over one directory.
 //!
-//! `RANDOM_QUERIES=20000` asks more of them, `RANDOM_SEED=7` others. What Prometheus has changed since the
+//! `RANDOM_QUERIES=20000` asks more of them, `RANDOM_SEED=7` others, `RANDOM_FEATURES` with more feature flags. What Prometheus has changed since the
 //! peer's version is in [`known`], each with its reason; nothing else may differ. Values may differ in the
 //! last digits for one query in a hundred, and then by no more than 1e-9 of themselves.
 
@@ -28,6 +28,14 @@ fn essence(answer: &Answer, ordered: bool) -> Value {
     sort_texts(body.get_mut("warnings"));
     sort_texts(body.get_mut("infos"));
     body["status_code"] = answer.status.into();
+    // Of the statistics only how many samples were looked at is the same in every run.
+    if let Some(stats) = body["data"].get_mut("stats") {
+        let samples = stats["samples"].take();
+        *stats = Value::Null;
+        for name in ["totalQueryableSamples", "totalQueryableSamplesPerStep"] {
+            stats[name] = samples[name].clone();
+        }
+    }
     body
 }
 
@@ -113,9 +121,15 @@ fn prepare(skipped: &str, queries: u64) -> Option<(tempfile::TempDir, Server, Se
     let dir = tempfile::tempdir().expect("a directory");
     let data = data::make(&promtool, dir.path());
     let flags = [
-        "--enable-feature=promql-experimental-functions",
+        "--enable-feature=promql-experimental-functions,promql-per-step-stats",
         "--query.timeout=20s",
     ];
+    let features = std::env::var("RANDOM_FEATURES").unwrap_or_default();
+    let more = format!("--enable-feature={features}");
+    let mut flags = flags.to_vec();
+    if !features.is_empty() {
+        flags.push(&more);
+    }
     let theirs = start_with(&prometheus, &data, &dir.path().join("theirs"), &flags);
     let ours = start_with(&deucalion(), &data, &dir.path().join("ours"), &flags);
     Some((dir, ours, theirs, Generator { dice: Dice(seed) }, rounds))
@@ -150,6 +164,10 @@ fn random_queries_are_answered_as_prometheus_answers_them() {
         // Where the peer takes series out of a map, equal values stand in any order after sorting.
         let from_map = query.contains("count_values") || query.contains("histogram_");
         let ordered = path.ends_with("range") || (is_ordered(&query) && !from_map);
+        let mut params = params;
+        if generator.dice.roll(4) == 0 {
+            params.push(("stats", "all"));
+        }
         let (a, b) = (ours.get(path, &params), theirs.get(path, &params));
         let shown = format!("{path} {params:?}");
         tally.take(&shown, essence(&a, ordered), essence(&b, ordered));
