@@ -17,7 +17,9 @@ pub fn text(histogram: &FloatHistogram) -> String {
     for bucket in histogram.negative().rev() {
         push(&mut out, &bucket);
     }
-    push(&mut out, &histogram.zero_bucket());
+    if !histogram.uses_custom_buckets() {
+        push(&mut out, &histogram.zero_bucket());
+    }
     for bucket in histogram.positive() {
         push(&mut out, &bucket);
     }

@@ -1,6 +1,6 @@
 //! What a script loads, in memory.
 
-use tsdb::model::{FloatHistogram, Histogram, ResetHint, is_stale};
+use tsdb::model::{FloatHistogram, Histogram};
 use tsdb::query::Columns;
 use tsdb::query::memory::MemoryStore;
 
@@ -20,7 +20,7 @@ pub(super) fn load(store: &MemoryStore, load: &Load) -> Result<(), String> {
 
 fn columns(series: &LoadSeries, gap_ms: i64) -> Columns {
     let mut columns = Columns::default();
-    let mut before = None;
+    let mut before: Option<&FloatHistogram> = None;
     for (i, value) in series.values.iter().enumerate() {
         let at_ms = gap_ms * i64::try_from(i).unwrap_or(i64::MAX);
         match value {
@@ -31,7 +31,7 @@ fn columns(series: &LoadSeries, gap_ms: i64) -> Columns {
             }
             SequenceValue::Histogram { histogram, .. } => {
                 let mut stored = (**histogram).clone();
-                stored.reset_hint = stored_hint(before, histogram);
+                stored.reset_hint = histogram.stored_hint(before);
                 columns.push_histogram(at_ms, Histogram::Float(stored));
                 before = Some(histogram);
             }
@@ -42,31 +42,4 @@ fn columns(series: &LoadSeries, gap_ms: i64) -> Columns {
         }
     }
     columns
-}
-
-/// What storage says about resets when a histogram is read: a chunk goes on as long as nothing is reset, so
-/// that all but its first are known not to be.
-fn stored_hint(before: Option<&FloatHistogram>, now: &FloatHistogram) -> ResetHint {
-    let Some(before) = before.filter(|_| now.reset_hint != ResetHint::Gauge) else {
-        return match now.reset_hint {
-            ResetHint::Gauge => ResetHint::Gauge,
-            _ => ResetHint::Unknown,
-        };
-    };
-    let goes_on = before.reset_hint != ResetHint::Gauge
-        && now.reset_hint != ResetHint::Reset
-        && !is_stale(before.sum)
-        && now.schema == before.schema
-        && now.zero_threshold == before.zero_threshold
-        && now.custom_bounds == before.custom_bounds
-        && !FloatHistogram {
-            reset_hint: ResetHint::Unknown,
-            ..now.clone()
-        }
-        .is_reset_since(before);
-    if goes_on {
-        ResetHint::NotReset
-    } else {
-        ResetHint::Unknown
-    }
 }

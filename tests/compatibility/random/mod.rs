@@ -5,6 +5,7 @@
 //! last digits for one query in a hundred, and then by no more than 1e-9 of themselves.
 
 mod expressions;
+mod histograms;
 mod known;
 
 use serde_json::Value;

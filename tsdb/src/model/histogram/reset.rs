@@ -3,16 +3,20 @@
 use super::bounds::{EXPONENTIAL_SCHEMAS, exponential_bound, upper_bound};
 use super::buckets::unpack;
 use super::{CUSTOM_BUCKETS_SCHEMA, FloatHistogram, ResetHint, Span, sum::HistogramSum};
+use crate::model::is_stale;
 
 impl FloatHistogram {
     /// Whether there was a reset between `previous` and this one: any count fell, a bucket that held
     /// something is gone, or the resolution rose. What the hint says goes before what the counts say.
     pub fn is_reset_since(&self, previous: &Self) -> bool {
         match self.reset_hint {
-            ResetHint::Reset => return true,
-            ResetHint::NotReset => return false,
-            ResetHint::Unknown | ResetHint::Gauge => {}
+            ResetHint::Reset => true,
+            ResetHint::NotReset => false,
+            ResetHint::Unknown | ResetHint::Gauge => self.counts_fell_since(previous),
         }
+    }
+
+    fn counts_fell_since(&self, previous: &Self) -> bool {
         if self.count < previous.count {
             return true;
         }
@@ -42,6 +46,28 @@ impl FloatHistogram {
                 (&previous.negative_spans, &previous.negative_buckets),
                 previous.schema,
             )
+    }
+
+    /// What storage says about a reset when this histogram, appended after `before`, is read again: a chunk
+    /// goes on as long as nothing is reset, so that all but its first are known not to be.
+    pub fn stored_hint(&self, before: Option<&Self>) -> ResetHint {
+        if self.reset_hint == ResetHint::Gauge {
+            return ResetHint::Gauge;
+        }
+        let goes_on = |before: &Self| {
+            before.reset_hint != ResetHint::Gauge
+                && self.reset_hint != ResetHint::Reset
+                && !is_stale(before.sum)
+                && self.schema == before.schema
+                && self.zero_threshold == before.zero_threshold
+                && self.custom_bounds == before.custom_bounds
+                && !self.counts_fell_since(before)
+        };
+        if before.is_some_and(goes_on) {
+            ResetHint::NotReset
+        } else {
+            ResetHint::Unknown
+        }
     }
 
     fn side_fell(&self, now: (&[Span], &[f64]), before: (&[Span], &[f64]), before_schema: i32) -> bool {
