@@ -1,7 +1,7 @@
 //! The server and promtool: everything that touches network, clock, configuration and people.
 //!
 //! ```text
-//! main → app → { web rules scrape notifier remote discovery } → { config relabel template exposition telemetry }
+//! main → app → { web rules scrape notifier remote discovery } → { aws config relabel template exposition telemetry }
 //! ```
 //!
 //! Siblings in the middle never import each other's insides: they meet through small traits
@@ -9,6 +9,7 @@
 //! component. Storage and queries are the crates [`tsdb`] and [`promql`].
 
 pub mod app;
+pub mod aws;
 pub mod build;
 pub mod cli;
 pub mod config;

@@ -1,12 +1,15 @@
 //! The server seen from outside, and the shape of the tree.
 
 mod alerts;
+mod aws;
 mod binary;
 mod churn;
 mod compatibility;
+mod config_corpus;
 mod crash;
 mod exchange;
 mod http_client;
+mod kubernetes;
 mod promtool;
 mod receiver;
 mod scraping;

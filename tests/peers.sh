@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Brings the real counterparts (Prometheus, promtool, Alertmanager, node_exporter, VictoriaMetrics) for the
-# side-by-side tests and benches, unpacked from Debian packages; of the machine only a link for Alertmanager's
-# templates changes.
+# side-by-side tests and benches, unpacked from Debian packages, and moto, which stands in for AWS, from PyPI;
+# of the machine only a link for Alertmanager's templates changes.
 #
 #   tests/peers.sh [DIR] [PACKAGE ...]
 #
@@ -52,4 +52,13 @@ if [ -d "$templates" ] && [ ! -e /usr/share/prometheus/alertmanager ]; then
   { mkdir -p /usr/share/prometheus && ln -sfn "$templates" /usr/share/prometheus/alertmanager; } 2>/dev/null ||
     echo "peers: /usr/share/prometheus/alertmanager cannot be made, so Alertmanager will not start" >&2
 fi
+# What PyPI has, each in an environment of its own: NAME BINARY REQUIREMENT.
+while read -r name binary requirement; do
+  [ ! -e "$dir/bin/$binary" ] || continue
+  { python3 -m venv "$dir/$name" && "$dir/$name/bin/pip" install --quiet "$requirement" &&
+    ln -sf "$dir/$name/bin/$binary" "$dir/bin/$binary"; } ||
+    echo "peers: $requirement cannot be had from PyPI, so the tests will skip what needs $binary" >&2
+done <<'PYPI'
+moto moto_server moto[server,ec2,sts]
+PYPI
 ls "$dir/bin"

@@ -357,6 +357,122 @@ fn a_web_file_is_judged_in_the_same_words() {
 }
 
 #[test]
+fn a_web_file_must_name_a_certificate_and_its_key() {
+    let Some(real) = peers::promtool("web files") else {
+        return;
+    };
+    let directory = tempfile::tempdir().expect("a directory");
+    let made = || rcgen::generate_simple_self_signed(vec!["x".to_owned()]).expect("a certificate");
+    let (one, other) = (made(), made());
+    for (name, text) in [
+        ("c", one.cert.pem()),
+        ("k", one.signing_key.serialize_pem()),
+        ("other", other.signing_key.serialize_pem()),
+        ("junk", "junk".to_owned()),
+        ("empty", String::new()),
+    ] {
+        fs::write(directory.path().join(name), text).expect("write");
+    }
+    let hash = "$2y$10$QOauhQNbBCuQDKes6eFzPeMqBSjb7Mr5DUmpZ/VcEd00UAV/LDeSi";
+    let mut texts = vec![
+        format!("basic_auth_users: {{a: {hash}}}"),
+        "http_server_config: {http2: false, headers: {X-Frame-Options: sameorigin}}".to_owned(),
+        "rate_limit: {interval: 1s, burst: 20}".to_owned(),
+        "rate_limit: {interval: abc, burst: x}".to_owned(),
+    ];
+    for tls in [
+        "",
+        "client_auth_type: RequireAnyClientCert",
+        "key_file: k",
+        "cert_file: c, key_file: k",
+        "cert_file: c, key_file: k, client_ca_file: c, client_auth_type: RequireAndVerifyClientCert",
+        "cert_file: c, key_file: k, client_ca_file: lost, client_auth_type: RequireAnyClientCert",
+        "cert_file: c, key_file: k, client_ca_file: c",
+        "cert_file: c, key_file: k, client_auth_type: Any",
+        "cert_file: c, key_file: k, min_version: TLS12, max_version: TLS13, curve_preferences: [X25519]",
+        "cert_file: c, key_file: k, cipher_suites: [X]",
+        "cert_file: c, key_file: k, curve_preferences: [X]",
+        "cert_file: c, key_file: k, client_allowed_sans: [a]",
+        "cert_file: lost, key_file: k",
+        "cert_file: c, key_file: lost",
+        "cert_file: c, key_file: other",
+        "cert_file: c, key_file: junk",
+        "cert_file: c, key_file: empty",
+        "cert_file: c, key_file: c",
+        "cert_file: k, key_file: k",
+        "cert_file: junk, key_file: k",
+        "cert: junk, key: junk",
+    ] {
+        texts.push(format!("tls_server_config: {{{tls}}}"));
+    }
+    for text in texts {
+        fs::write(directory.path().join("web.yml"), &text).expect("write a web file");
+        same(&real, directory.path(), &["check", "web-config", "web.yml"], b"");
+    }
+}
+
+/// What `check service-discovery` finds, in no order, without the labels that Prometheus has had since 3.13.
+#[track_caller]
+fn found_targets(outcome: &Outcome) -> Vec<String> {
+    let json: serde_json::Value =
+        serde_json::from_str(&outcome.out).unwrap_or_else(|error| panic!("{error}: {outcome:?}"));
+    let mut entries: Vec<String> = Vec::new();
+    for mut entry in json.as_array().expect("a list").clone() {
+        for labels in ["discoveredLabels", "labels"] {
+            let labels = entry[labels].as_object_mut().expect("labels");
+            labels.retain(|name, _| !name.contains("_histograms_"));
+        }
+        // The real one shows an empty object for any error.
+        if entry["error"].is_string() {
+            entry["error"] = serde_json::json!({});
+        }
+        entries.push(entry.to_string());
+    }
+    entries.sort();
+    entries
+}
+
+#[test]
+fn discovery_finds_the_same_targets_with_the_same_labels() {
+    let Some(real) = peers::promtool("check service-discovery") else {
+        return;
+    };
+    let directory = tempfile::tempdir().expect("a directory");
+    let write = |name: &str, text: &str| fs::write(directory.path().join(name), text).expect("write");
+    write(
+        "t.json",
+        r#"[{"targets": ["f:1", "drop:2", "f:1"], "labels": {"__meta_x": "m", "l": "v"}}]"#,
+    );
+    write("u.yml", "- targets: ['no/host']\n");
+    let relabel = "relabel_configs:\n  - {source_labels: [__address__], regex: 'drop.*', action: drop}\n  \
+                   - {source_labels: [__meta_x], target_label: x}\n  - {source_labels: [l], target_label: __param_p}\n";
+    write(
+        "prometheus.yml",
+        &format!(
+            "scrape_configs:\n- job_name: files\n  params: {{module: [m]}}\n  \
+             file_sd_configs: [{{files: ['t.json', 'u.yml']}}]\n  {relabel}\
+             - job_name: statics\n  static_configs: [{{targets: ['a:1', 'b:2'], labels: {{l: v}}}}, {{targets: ['a:1']}}]\n  \
+             {relabel}- job_name: nothing\n"
+        ),
+    );
+    for job in ["files", "statics", "nothing"] {
+        let args = [
+            "check",
+            "service-discovery",
+            "--timeout=1s",
+            "prometheus.yml",
+            job,
+        ];
+        let found = run(&server::promtool(), directory.path(), &args, b"");
+        let expected = run(&real, directory.path(), &args, b"");
+        assert_eq!(found.code, expected.code, "{job}: {found:?}");
+        assert_eq!(found_targets(&found), found_targets(&expected), "{job}");
+    }
+    let args = ["check", "service-discovery", "prometheus.yml", "other"];
+    same(&real, directory.path(), &args, b"");
+}
+
+#[test]
 fn the_files_of_this_repository_get_the_same_verdicts() {
     let Some(real) = peers::promtool("files of this repository") else {
         return;
@@ -450,8 +566,6 @@ fn what_is_not_built_is_refused_by_name() {
         ("debug all http://x", "'debug all'"),
         ("push metrics http://x", "'push metrics'"),
         ("check healthy", "'check healthy'"),
-        ("check service-discovery LICENSE job", "'check service-discovery'"),
-        ("check config --agent LICENSE", "--agent"),
         ("test --junit=x rules LICENSE", "--junit"),
         (
             "query analyze --server=http://x --type=histogram --match=a",

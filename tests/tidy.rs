@@ -141,6 +141,27 @@ fn configuration_is_data_and_imports_no_component() {
 }
 
 #[test]
+fn aws_is_a_library_of_the_configuration_and_the_http_client() {
+    let rooms = [
+        "scrape",
+        "rules",
+        "web",
+        "notifier",
+        "discovery",
+        "app",
+        "queries",
+        "template",
+        "telemetry",
+    ];
+    let rooms = rooms.map(|room| format!("crate::{room}"));
+    check_absent(
+        &rust_files("src/aws"),
+        &rooms.each_ref().map(String::as_str),
+        "what the calls mean is known to those that make them",
+    );
+}
+
+#[test]
 fn siblings_do_not_import_each_other() {
     let siblings = ["scrape", "rules", "notifier"];
     for room in siblings {

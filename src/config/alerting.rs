@@ -8,6 +8,7 @@ use super::http_client::HttpClientConfig;
 use super::refuse;
 use super::relabel::{RelabelConfig, WrittenRules, rules_to_out};
 use super::scrape::ValidationScheme;
+use super::sigv4::SigV4Config;
 use super::yaml::write::{Out, OutMap};
 use super::yaml::{Decoder, Node};
 
@@ -27,6 +28,8 @@ pub struct AlertmanagerConfig {
     pub discovery: DiscoveryConfigs,
     /// How to speak to them.
     pub http_client: HttpClientConfig,
+    /// How requests are signed; then no other credentials are configured.
+    pub sigv4: Option<SigV4Config>,
     /// `http` or `https`.
     pub scheme: String,
     /// What stands before `/api/v2/alerts`.
@@ -44,6 +47,7 @@ impl Default for AlertmanagerConfig {
         Self {
             discovery: DiscoveryConfigs::default(),
             http_client: HttpClientConfig::default(),
+            sigv4: None,
             scheme: "http".into(),
             path_prefix: String::new(),
             timeout_ms: 10_000,
@@ -116,6 +120,19 @@ impl AlertmanagerConfig {
         let has_rules = fields.has_items("relabel_configs");
         let mut discovery = DiscoveryConfigs::decode(&mut fields, decoder);
         let http_client = decoder.checks_of(span, |decoder| HttpClientConfig::decode(&mut fields, decoder));
+        let http = &http_client;
+        let has_auth = http.basic_auth.is_some() || http.authorization.is_some() || http.oauth2.is_some();
+        let sigv4_mark = fields.mark_of("sigv4");
+        let sigv4 = fields
+            .take("sigv4")
+            .and_then(|node| SigV4Config::decode(node, decoder));
+        if has_auth && sigv4.is_some() {
+            decoder.mistake_of(
+                span,
+                sigv4_mark,
+                "at most one of basic_auth, authorization, oauth2, & sigv4 must be configured",
+            );
+        }
         discovery.decode_statics(&mut fields, !has_rules, decoder);
         let relabel = WrittenRules::decode(
             &mut fields,
@@ -142,6 +159,7 @@ impl AlertmanagerConfig {
         let config = Self {
             discovery,
             http_client,
+            sigv4,
             scheme: match fields.take("scheme") {
                 Some(node) => decoder.string(node).unwrap_or_default(),
                 None => default.scheme,
@@ -151,13 +169,16 @@ impl AlertmanagerConfig {
             relabel_configs: relabel.resolve(scheme, decoder),
             alert_relabel_configs: alert_relabel.resolve(scheme, decoder),
         };
-        decoder.finish(fields, &[refuse::DISCOVERY, refuse::ALERTMANAGER]);
+        decoder.finish(fields, &[refuse::DISCOVERY]);
         Some(config)
     }
 
     fn to_out(&self) -> Out {
         let mut map = OutMap::new();
         self.http_client.write(&mut map);
+        if let Some(sigv4) = &self.sigv4 {
+            map.put("sigv4", sigv4.to_out());
+        }
         map.put_unless_zero("scheme", self.scheme.as_str())
             .put_unless_zero("path_prefix", self.path_prefix.as_str());
         if self.timeout_ms != 0 {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::yaml::Mark;
-use super::yaml::decode::Mistake;
+use super::yaml::mistake::Mistake;
 use super::yaml::tell;
 
 /// One thing wrong with a file.

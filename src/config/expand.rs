@@ -14,7 +14,7 @@
 
 use std::rc::Rc;
 
-use super::yaml::decode::Mistake;
+use super::yaml::mistake::Mistake;
 use super::yaml::tree::{Node, Scalar, Value};
 
 /// How `--config.expand-env` writes a variable.

@@ -118,6 +118,16 @@ impl GlobalConfig {
         let Some(mut fields) = node.and_then(|node| decoder.fields(node, "config.plain")) else {
             return unwritten;
         };
+        let validation_node = fields.take("metric_name_validation_scheme");
+        let validation = validation_node
+            .and_then(|node| decode_validation(node, decoder))
+            .unwrap_or_default();
+        let span = fields.span;
+        let external = fields.take("external_labels").map_or_else(Vec::new, |node| {
+            decoder.checks_of(span, |decoder| {
+                decode_external_labels(node, validation, environment, warnings, decoder)
+            })
+        });
         let timeout_mark = fields.mark_of("scrape_timeout");
         let interval_ms = decoder.duration_of(&mut fields, "scrape_interval", 0);
         let timeout_ms = decoder.duration_of(&mut fields, "scrape_timeout", 0);
@@ -140,16 +150,6 @@ impl GlobalConfig {
             }),
             None => unwritten.scrape_protocols.clone(),
         };
-        let validation_node = fields.take("metric_name_validation_scheme");
-        let validation = validation_node
-            .and_then(|node| decode_validation(node, decoder))
-            .unwrap_or_default();
-        let span = fields.span;
-        let external = fields.take("external_labels").map_or_else(Vec::new, |node| {
-            decoder.checks_of(span, |decoder| {
-                decode_external_labels(node, validation, environment, warnings, decoder)
-            })
-        });
         let escaping = fields
             .take("metric_name_escaping_scheme")
             .and_then(|node| decode_escaping(node, "global name escaping method", decoder));

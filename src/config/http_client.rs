@@ -324,8 +324,12 @@ fn decode_headers(node: &Node, decoder: &mut Decoder) -> BTreeMap<String, HttpHe
             header.values = decoder.strings_of(&mut fields, "values");
             header.secrets = fields
                 .take("secrets")
-                .map(|node| decoder.secrets(node))
-                .unwrap_or_default();
+                .and_then(|node| decoder.items(node, "[]config.Secret"))
+                .unwrap_or_default()
+                .iter()
+                .filter_map(|item| decoder.string_as(item, "config.plain"))
+                .map(Secret::new)
+                .collect();
             let files = decoder.strings_of(&mut fields, "files");
             header.files = files.into_iter().map(PathBuf::from).collect();
             decoder.finish(fields, &[]);

@@ -91,10 +91,19 @@ impl Config {
     /// # Errors
     /// Everything that is wrong, in every file.
     pub fn load(file: &Path, options: &LoadOptions<'_>) -> Result<Self, ConfigErrors> {
+        let mut config = Self::load_alone(file, options)?;
+        config.import(options)?;
+        Ok(config)
+    }
+
+    /// Loads a file and puts paths in place; [`Self::import`] is to follow.
+    ///
+    /// # Errors
+    /// Everything that is wrong.
+    pub fn load_alone(file: &Path, options: &LoadOptions<'_>) -> Result<Self, ConfigErrors> {
         let bytes = std::fs::read(file).map_err(|error| ConfigErrors::unreadable(file, &error))?;
         let mut config = Self::parse_bytes(&bytes, file, options)?;
         config.set_directory(&path::directory_of(file));
-        config.import(options)?;
         Ok(config)
     }
 
@@ -212,7 +221,10 @@ impl Config {
     }
 
     /// Reads the files of `scrape_config_files`; job names are unique over all of them.
-    fn import(&mut self, options: &LoadOptions<'_>) -> Result<(), ConfigErrors> {
+    ///
+    /// # Errors
+    /// Everything that is wrong with them.
+    pub fn import(&mut self, options: &LoadOptions<'_>) -> Result<(), ConfigErrors> {
         let mut first_in: HashMap<String, String> = self
             .scrape_configs
             .iter()

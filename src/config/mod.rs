@@ -20,6 +20,7 @@ pub mod errors;
 pub mod expand;
 pub mod global;
 pub mod http_client;
+pub mod key_pair;
 pub mod label_set;
 pub mod load;
 pub mod oauth2;
@@ -37,6 +38,7 @@ pub mod runtime;
 pub mod scrape;
 pub mod sd_file;
 pub mod secret;
+pub mod sigv4;
 pub mod size;
 pub mod storage;
 pub mod tls;
@@ -54,7 +56,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use alerting::{AlertingConfig, AlertmanagerConfig};
-pub use discovery::{DiscoveryConfigs, FileSdConfig, HttpSdConfig, SdConfig, StaticGroup};
+pub use discovery::{
+    AttachMetadata, DiscoveryConfigs, Ec2Filter, Ec2SdConfig, FileSdConfig, HttpSdConfig, KubernetesRole,
+    KubernetesSdConfig, KubernetesSelector, SdConfig, StaticGroup,
+};
 pub use errors::{ConfigError, ConfigErrors};
 pub use expand::ExpandEnv;
 pub use global::GlobalConfig;
@@ -70,6 +75,7 @@ pub use rule_file::{Rule, RuleFile, RuleFileError, RuleGroup};
 pub use runtime::RuntimeConfig;
 pub use scrape::{EscapingScheme, ScrapeConfig, ScrapeProtocol, ValidationScheme};
 pub use secret::Secret;
+pub use sigv4::SigV4Config;
 pub use storage::{RetentionConfig, StorageConfig, TsdbConfig};
 pub use tls::{TlsConfig, TlsVersion};
 pub use tracing::TracingConfig;

@@ -7,9 +7,6 @@
 /// Keys of the whole file.
 pub const ROOT: &[&str] = &["remote_write"];
 
-/// Keys of an Alertmanager section.
-pub const ALERTMANAGER: &[&str] = &["sigv4"];
-
 /// Keys of `basic_auth`: a secret manager that no Prometheus server has either.
 pub const BASIC_AUTH: &[&str] = &["username_ref", "password_ref"];
 
@@ -28,8 +25,6 @@ pub const DISCOVERY: &[&str] = &[
     "dns_sd_configs",
     "docker_sd_configs",
     "dockerswarm_sd_configs",
-    "ec2_sd_configs",
-    "kubernetes_sd_configs",
 ];
 
 /// How a known but unbuilt setting is refused.

@@ -68,14 +68,14 @@ impl RemoteReadConfig {
     fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
         let mut fields = decoder.fields(node, "config.plain")?;
         let (mark, span) = (fields.mark, fields.span);
-        let has_url = fields.has("url");
-        if !has_url {
+        let url = url::decode(&mut fields, "url", decoder);
+        if url.is_none() {
             decoder.mistake_of(span, mark, "url for remote_read is empty");
         }
         let limit = fields.take("chunked_read_limit");
         let limit = limit.map(|node| decoder.uint(node, "uint64"));
         let config = Self {
-            url: url::decode(&mut fields, "url", decoder),
+            url: url.unwrap_or_default(),
             remote_timeout_ms: decoder.duration_of(&mut fields, "remote_timeout", REMOTE_TIMEOUT_MS_DEFAULT),
             chunked_read_limit_bytes: limit.flatten().unwrap_or(CHUNKED_READ_LIMIT_BYTES_DEFAULT),
             headers: custom_headers::decode(&mut fields, AUTHORIZATION_OF_REMOTE, decoder),

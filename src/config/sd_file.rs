@@ -56,7 +56,10 @@ pub fn parse_yaml(bytes: &[u8], file: &Path) -> Result<Vec<StaticGroup>, ConfigE
 /// # Errors
 /// The first thing that is wrong.
 pub fn parse_json(bytes: &[u8]) -> Result<Vec<StaticGroup>, String> {
-    let value: Value = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+    let value: Value = serde_json::from_slice(bytes).map_err(|error| match error.is_eof() {
+        true => "unexpected end of JSON input".to_owned(),
+        false => error.to_string(),
+    })?;
     let items = match value {
         Value::Null => Vec::new(),
         Value::Array(items) => items,
@@ -152,6 +155,7 @@ mod tests {
     #[test]
     fn what_is_no_group_is_refused() {
         for (json, words) in [
+            ("[{", "unexpected end of JSON input"),
             ("[null]", "nil target group item found (index 0)"),
             (r#"[{"foo": 1}]"#, "json: unknown field \"foo\""),
             (

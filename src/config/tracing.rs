@@ -90,7 +90,9 @@ impl TracingConfig {
 }
 
 fn decode_client_type(node: &Node, decoder: &mut Decoder) -> String {
-    let name = decoder.string_as(node, "config.plain").unwrap_or_default();
+    let Some(name) = decoder.string_as(node, "config.plain") else {
+        return String::new();
+    };
     if !node.is_null() && !["http", "grpc"].contains(&name.as_str()) {
         let text = format!("expected tracing client type to be to be http or grpc, but got {name}");
         decoder.mistake_in(node, text);

@@ -28,14 +28,18 @@ pub fn split(text: &str) -> Result<UrlParts<'_>, String> {
         }
         _ => (String::new(), text),
     };
+    let is_opaque = !scheme.is_empty() && !rest.starts_with('/');
     let Some(rest) = rest.strip_prefix("//") else {
         let segment = rest.split('/').next().unwrap_or_default();
         if scheme.is_empty() && segment.contains(':') {
             return refuse("first path segment in URL cannot contain colon".into());
         }
+        if let Some(escape) = bad_escape(rest).filter(|_| !is_opaque) {
+            return refuse(format!("invalid URL escape {}", quoted(escape)));
+        }
         return Ok(UrlParts { scheme, host: "" });
     };
-    let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
+    let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     if let Some(at) = host.find([' ', '"', '<', '>', '\\', '^', '`', '{', '}', '|']) {
         let character = quoted(&host[at..=at]);
@@ -58,19 +62,20 @@ pub fn split(text: &str) -> Result<UrlParts<'_>, String> {
             after_name = quoted(after_name)
         ));
     }
+    if let Some(escape) = bad_escape(path) {
+        return refuse(format!("invalid URL escape {}", quoted(escape)));
+    }
     Ok(UrlParts { scheme, host })
 }
 
-/// Takes a URL out of a section; one that is none is a mistake.
-pub fn decode(fields: &mut Fields<'_>, key: &str, decoder: &mut Decoder) -> String {
-    let Some(node) = fields.take(key) else {
-        return String::new();
-    };
+/// Takes a URL out of a section, `None` if it is absent or null; one that is none is a mistake.
+pub fn decode(fields: &mut Fields<'_>, key: &str, decoder: &mut Decoder) -> Option<String> {
+    let node = fields.take(key).filter(|node| !node.is_null())?;
     let text = decoder.string(node).unwrap_or_default();
     if let Err(error) = split(&text) {
         decoder.mistake_in(node, error);
     }
-    text
+    Some(text)
 }
 
 /// Whether `text` is the URL of an HTTP server.
@@ -89,6 +94,19 @@ pub fn check_http(text: &str) -> Result<(), String> {
         return Err("host is missing in URL".into());
     }
     Ok(())
+}
+
+/// The first `%` of a path that no two hexadecimal digits follow, with what follows it.
+fn bad_escape(path: &str) -> Option<&str> {
+    let path = &path[..path.find(['?', '#']).unwrap_or(path.len())];
+    let is_good = |at: usize| {
+        let digits = path.as_bytes().get(at + 1..at + 3);
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    let (at, _) = path.match_indices('%').find(|(at, _)| !is_good(*at))?;
+    let rest = &path[at..];
+    let end = rest.char_indices().nth(3).map_or(rest.len(), |(end, _)| end);
+    Some(&rest[..end])
 }
 
 /// `text` with its password, if it holds one, as `xxxxx`; it need not be a URL that can be used.
@@ -119,6 +137,9 @@ mod tests {
             ),
             (":9090", Some("missing protocol scheme")),
             ("http://a:b/", Some("invalid port \":b\" after host")),
+            ("http://a/%2f?%x", None),
+            ("http://a/b%2", Some("invalid URL escape \"%2\"")),
+            ("%zz", Some("invalid URL escape \"%zz\"")),
             (
                 "http://a/\u{7}",
                 Some("net/url: invalid control character in URL"),

@@ -1,4 +1,4 @@
-//! How long news wait for more news.
+//! Waits that grow: how long news wait for more news, and how long a failed request for the next.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
@@ -11,21 +11,29 @@ const FIRST: Duration = Duration::from_millis(100);
 /// Prometheus' library has the same figures.
 #[derive(Debug)]
 pub(super) struct Backoff {
+    first: Duration,
     next: Duration,
     longest: Duration,
 }
 
 impl Backoff {
     pub(super) fn new(longest: Duration) -> Self {
+        Self::between(FIRST, longest)
+    }
+
+    /// Waits that begin with another than [`FIRST`].
+    pub(super) fn between(first: Duration, longest: Duration) -> Self {
+        let first = first.min(longest);
         Self {
-            next: FIRST.min(longest),
+            first,
+            next: first,
             longest,
         }
     }
 
     /// Starts over.
     pub(super) fn reset(&mut self) {
-        self.next = FIRST.min(self.longest);
+        self.next = self.first;
     }
 
     /// The wait that is due; the following is longer.

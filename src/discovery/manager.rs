@@ -133,10 +133,14 @@ impl Manager {
         let mut failed = 0;
         let mut running = shared.running.lock();
         let mut before = std::mem::take(&mut *running);
+        // Before any is built, for one that comes may be counted under the names of one that goes.
+        for known in &before {
+            let still = wanted.iter().find(|(config, _)| *config == known.config);
+            shared.forget(known, |job| still.is_none_or(|(_, jobs)| !jobs.contains(job)));
+        }
         for (config, jobs) in wanted {
             if let Some(at) = before.iter().position(|known| known.config == config) {
                 let mut known = before.swap_remove(at);
-                shared.forget(&known, |job| !jobs.contains(job));
                 known.jobs = jobs;
                 running.push(known);
                 continue;
@@ -150,9 +154,6 @@ impl Manager {
                     failed += 1;
                 }
             }
-        }
-        for gone in &before {
-            shared.forget(gone, |_| true);
         }
         let gone: BTreeSet<&String> = before.iter().flat_map(|gone| &gone.jobs).collect();
         for job in gone.into_iter().filter(|job| !jobs.contains_key(*job)) {

@@ -1,5 +1,6 @@
 //! Metrics of discovery, shared by all managers.
 
+use super::kubernetes::KubernetesMetrics;
 use crate::telemetry::{Counter, Family, Gauge, Histogram, Registry, Summary};
 
 /// Metrics of discovery; make them once for all managers.
@@ -19,6 +20,7 @@ pub struct DiscoveryMetrics {
     pub(super) file_scan_duration: Summary,
     pub(super) file_mtime: Family<Gauge>,
     pub(super) http_failures: Counter,
+    pub(super) kubernetes: KubernetesMetrics,
 }
 
 /// The quantiles of every summary here.
@@ -97,6 +99,7 @@ impl DiscoveryMetrics {
                 "prometheus_sd_http_failures_total",
                 "Number of HTTP service discovery refresh failures.",
             ),
+            kubernetes: KubernetesMetrics::new(registry),
         }
     }
 

@@ -7,7 +7,7 @@
 //! ```text
 //! static_configs ─┐
 //! file_sd_configs ├─ provider ─ groups by source ─┐
-//! http_sd_configs ┘                               ├─ manager ─ job → groups ─ scrape | notifier
+//! http, ec2, …    ┘                               ├─ manager ─ job → groups ─ scrape | notifier
 //!                   provider ─ groups by source ─┘
 //! ```
 //!
@@ -15,10 +15,12 @@
 
 mod backoff;
 mod collect;
+mod ec2;
 mod file;
 mod fixed;
 mod group;
 mod http;
+mod kubernetes;
 mod manager;
 mod metrics;
 mod provider;

@@ -5,9 +5,11 @@ use std::pin::Pin;
 
 use tokio::sync::mpsc;
 
+use super::ec2::Ec2Provider;
 use super::file::FileProvider;
 use super::fixed::FixedProvider;
 use super::http::HttpProvider;
+use super::kubernetes::KubernetesProvider;
 use super::{DiscoveryMetrics, TargetGroup};
 use crate::config::{DiscoveryConfigs, SdConfig, StaticGroup};
 
@@ -70,8 +72,10 @@ impl ProviderConfig {
             Self::Mechanism(config) => config,
         };
         Ok(match config {
+            SdConfig::Ec2(config) => Box::new(Ec2Provider::new(config, job, metrics)?),
             SdConfig::File(config) => Box::new(FileProvider::new(config, metrics)),
             SdConfig::Http(config) => Box::new(HttpProvider::new(config, job, metrics)?),
+            SdConfig::Kubernetes(config) => Box::new(KubernetesProvider::new(config, &metrics.kubernetes)?),
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use bytes::Buf;
+use bytes::{Buf, Bytes};
 use flate2::read::MultiGzDecoder;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
@@ -36,6 +36,20 @@ pub(super) async fn read(
         }
     }
     Ok(())
+}
+
+/// The next piece of the body, `None` at its end.
+///
+/// # Errors
+/// When the connection breaks.
+pub(super) async fn next_piece(body: &mut Incoming) -> Result<Option<Bytes>, HttpError> {
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| HttpError::text(broken_text(&error)))?;
+        if let Ok(data) = frame.into_data() {
+            return Ok(Some(data));
+        }
+    }
+    Ok(None)
 }
 
 /// Go's words for a body that breaks off.

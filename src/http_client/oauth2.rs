@@ -13,15 +13,15 @@ use std::time::{Duration, SystemTime};
 
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde_json::Value as Json;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 use url::Url;
 
 use super::assertion;
-use super::auth::{basic, hidden, text_or_file};
+use super::auth::{basic, text_or_file};
 use super::body::gunzip;
 use super::error::HttpError;
+use super::token::{Answer, Token, read_form, read_json, refusal};
 use super::{HttpClient, Request, Response};
 use crate::config::http_client::HttpClientConfig;
 use crate::config::oauth2::{JWT_BEARER, OAuth2};
@@ -30,9 +30,6 @@ use crate::config::url::redacted;
 
 /// How much of an answer is read.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
-
-/// How long before its end a token is left: clocks differ and requests take time.
-const EARLY: Duration = Duration::from_secs(10);
 
 /// The request that waits has a time limit of its own, far below this one.
 const FETCH_MAX: Duration = Duration::from_secs(600);
@@ -58,27 +55,6 @@ struct State {
 enum Proof {
     InHeader,
     InBody,
-}
-
-#[derive(Debug)]
-struct Token {
-    header: HeaderValue,
-    /// `None` never ends.
-    ends: Option<Instant>,
-}
-
-impl Token {
-    fn is_fresh(&self, now: Instant) -> bool {
-        self.ends.is_none_or(|end| now + EARLY <= end)
-    }
-}
-
-/// What a giver of tokens says.
-struct Answer {
-    access_token: String,
-    token_type: String,
-    /// 0 is never.
-    lasts_s: i64,
 }
 
 impl TokenSource {
@@ -272,29 +248,6 @@ impl TokenSource {
     }
 }
 
-impl Answer {
-    fn token(self, now: Instant) -> Result<Token, HttpError> {
-        let kinds = ["Bearer", "MAC", "Basic"];
-        let kind = kinds
-            .into_iter()
-            .find(|kind| kind.eq_ignore_ascii_case(&self.token_type));
-        let kind = match (kind, self.token_type.as_str()) {
-            (Some(kind), _) => kind,
-            (None, "") => "Bearer",
-            (None, other) => other,
-        };
-        let ends = match u64::try_from(self.lasts_s) {
-            Ok(0) => None,
-            // One that ended in the past serves this request and no other.
-            lasts => now.checked_add(Duration::from_secs(lasts.unwrap_or(0))),
-        };
-        Ok(Token {
-            header: hidden(&format!("{kind} {}", self.access_token))?,
-            ends,
-        })
-    }
-}
-
 fn missing() -> HttpError {
     HttpError::text("oauth2: server response missing access_token")
 }
@@ -341,75 +294,4 @@ async fn read(response: Response) -> Result<Vec<u8>, HttpError> {
     let mut unpacked = Vec::new();
     gunzip(&body, ANSWER_BYTES_MAX, &mut unpacked).map_err(failed)?;
     Ok(unpacked)
-}
-
-/// What stands in an answer, and the error that it tells of.
-type Parsed = (Answer, Option<String>);
-
-fn read_form(body: &[u8]) -> Parsed {
-    let pairs: BTreeMap<_, _> = url::form_urlencoded::parse(body).into_owned().collect();
-    let text = |name: &str| pairs.get(name).cloned().unwrap_or_default();
-    let answer = Answer {
-        access_token: text("access_token"),
-        token_type: text("token_type"),
-        lasts_s: text("expires_in").parse().unwrap_or(0),
-    };
-    let problem = problem(&text("error"), &text("error_description"), &text("error_uri"));
-    (answer, problem)
-}
-
-fn read_json(body: &[u8], doing: &str) -> Result<Parsed, String> {
-    let refuse = |words: String| format!("oauth2: cannot {doing}: {words}");
-    let json: Json = serde_json::from_slice(body).map_err(|error| refuse(json_words(body, &error)))?;
-    let text = |name: &str| match &json[name] {
-        Json::Null => Ok(String::new()),
-        Json::String(text) => Ok(text.clone()),
-        _ => Err(refuse(format!("json: {name} is not a string"))),
-    };
-    let lasts_s = match &json["expires_in"] {
-        Json::Null => Some(0),
-        Json::String(text) => text.parse().ok(),
-        other => other.as_i64(),
-    };
-    let answer = Answer {
-        access_token: text("access_token")?,
-        token_type: text("token_type")?,
-        lasts_s: lasts_s.ok_or_else(|| refuse("json: expires_in is not a number of seconds".to_owned()))?,
-    };
-    let problem = problem(&text("error")?, &text("error_description")?, &text("error_uri")?);
-    Ok((answer, problem))
-}
-
-/// Go's words for the usual cases: nothing at all, and a page of HTML.
-fn json_words(body: &[u8], error: &serde_json::Error) -> String {
-    if error.is_eof() {
-        return "unexpected end of JSON input".to_owned();
-    }
-    match body.iter().find(|byte| !byte.is_ascii_whitespace()) {
-        Some(first) if !b"{[\"-0123456789tfn".contains(first) => {
-            format!(
-                "invalid character '{}' looking for beginning of value",
-                char::from(*first)
-            )
-        }
-        _ => error.to_string(),
-    }
-}
-
-fn problem(code: &str, description: &str, uri: &str) -> Option<String> {
-    if code.is_empty() {
-        return None;
-    }
-    let mut words = format!("oauth2: {}", quoted(code));
-    for more in [description, uri] {
-        if !more.is_empty() {
-            words.push_str(&format!(" {}", quoted(more)));
-        }
-    }
-    Some(words)
-}
-
-fn refusal(status_line: &str, body: &[u8]) -> String {
-    let body = String::from_utf8_lossy(body);
-    format!("oauth2: cannot fetch token: {status_line}\nResponse: {body}")
 }

@@ -8,6 +8,7 @@ use tokio::net::TcpListener;
 
 use super::*;
 use crate::config::http_client::{Authorization, BasicAuth, HttpHeader};
+use crate::config::oauth2::OAuth2;
 use crate::config::secret::Secret;
 use crate::config::tls::{TlsConfig, TlsVersion};
 
@@ -324,4 +325,203 @@ async fn a_unix_socket_serves_any_host() {
         client.send(request).await.unwrap().read(0).await.unwrap(),
         b"local"
     );
+}
+
+#[tokio::test]
+async fn a_token_is_fetched_once_for_all_and_anew_with_another_secret() {
+    let (url, seen) = server(ok("x")).await;
+    let token = r#"{"access_token": "t", "expires_in": 3600}"#;
+    let (giver, asked) = server(ok(token)).await;
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("secret");
+    std::fs::write(&file, "first\n").unwrap();
+    let config = HttpClientConfig {
+        oauth2: Some(Box::new(OAuth2 {
+            client_id: "id".into(),
+            client_secret_file: Some(file.clone()),
+            token_url: giver.to_string(),
+            ..OAuth2::default()
+        })),
+        ..HttpClientConfig::default()
+    };
+    let client = HttpClient::new(&config).unwrap();
+    let get = || client.send(Request::get(url.clone(), Duration::from_secs(5)));
+    let (a, b, c) = tokio::join!(get(), get(), get());
+    assert!(a.is_ok() && b.is_ok() && c.is_ok());
+    assert_eq!(asked.lock().unwrap().len(), 1);
+    std::fs::write(&file, "second\n").unwrap();
+    get().await.unwrap();
+    let asked = asked.lock().unwrap();
+    assert_eq!(asked.len(), 2);
+    // id:second
+    assert!(
+        asked[1].contains("Authorization: Basic aWQ6c2Vjb25k\r\n"),
+        "{}",
+        asked[1]
+    );
+    assert!(seen.lock().unwrap()[3].contains("Authorization: Bearer t\r\n"));
+}
+
+#[tokio::test]
+async fn an_assertion_is_sent_in_place_of_a_secret() {
+    let (url, _) = server(ok("x")).await;
+    let (giver, asked) = server(ok(r#"{"access_token": "t", "expires_in": 3600}"#)).await;
+    let config = HttpClientConfig {
+        oauth2: Some(Box::new(OAuth2 {
+            client_id: "id".into(),
+            client_certificate_key: Secret::new(include_str!("../../testdata/http_client/rsa.pem")),
+            grant_type: crate::config::oauth2::JWT_BEARER.into(),
+            token_url: giver.to_string(),
+            ..OAuth2::default()
+        })),
+        ..HttpClientConfig::default()
+    };
+    assert_eq!(get(&config, &url).await.unwrap(), "200 OK: x");
+    let asked = asked.lock().unwrap();
+    let grant = "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer";
+    assert!(
+        asked[0].contains(grant) && asked[0].contains("assertion=ey"),
+        "{}",
+        asked[0]
+    );
+}
+
+#[tokio::test]
+async fn a_giver_that_repeats_the_secret_does_not_make_us_show_it() {
+    let (url, _) = server(ok("x")).await;
+    let body = "no client_secret=hunter2";
+    let answer = format!(
+        "HTTP/1.1 400 Bad Request\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let (giver, _) = server(answer).await;
+    let config = HttpClientConfig {
+        oauth2: Some(Box::new(OAuth2 {
+            client_id: "id".into(),
+            client_secret: Secret::new("hunter2"),
+            token_url: giver.to_string(),
+            ..OAuth2::default()
+        })),
+        ..HttpClientConfig::default()
+    };
+    let error = get(&config, &url).await.unwrap_err();
+    assert_eq!(
+        error,
+        format!(
+            "Get \"{url}\": oauth2: cannot fetch token: 400 Bad Request\nResponse: no client_secret=<secret>"
+        )
+    );
+}
+
+#[tokio::test]
+async fn a_renamed_file_is_noticed_even_with_the_same_size_and_time() {
+    let server = tls_server(ok("secret")).await;
+    let url = Url::parse(&format!("https://{}/", server.address)).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let (file, fresh) = (directory.path().join("ca.pem"), directory.path().join("new.pem"));
+    let other = rcgen::generate_simple_self_signed(vec!["other.example".to_owned()]).unwrap();
+    let size = server.cert_pem.len().max(other.cert.pem().len());
+    let padded = |text: &str| format!("{text}{}", "\n".repeat(size - text.len()));
+    let past = std::time::SystemTime::now() - Duration::from_secs(3600);
+    for (path, text) in [(&file, other.cert.pem()), (&fresh, server.cert_pem.clone())] {
+        std::fs::write(path, padded(&text)).unwrap();
+        std::fs::File::options()
+            .write(true)
+            .open(path)
+            .unwrap()
+            .set_modified(past)
+            .unwrap();
+    }
+    let client = HttpClient::new(&with_tls(TlsConfig {
+        ca_file: Some(file.clone()),
+        server_name: "metrics.example".into(),
+        ..TlsConfig::default()
+    }))
+    .unwrap();
+    let request = Request::get(url, Duration::from_secs(5));
+    assert!(client.send(request.clone()).await.is_err());
+    std::fs::rename(&fresh, &file).unwrap();
+    assert!(client.send(request.clone()).await.is_ok());
+    std::fs::remove_file(&file).unwrap();
+    let error = client.send(request).await.unwrap_err().to_string();
+    let shown = file.display();
+    let lost = format!(
+        "unable to read CA cert: unable to read file {shown}: open {shown}: no such file or directory"
+    );
+    assert!(error.ends_with(&lost), "{error}");
+}
+
+#[tokio::test]
+async fn headers_go_to_another_host_but_for_those_that_may_identify() {
+    let (other, other_seen) = server(ok("there")).await;
+    let elsewhere = other.as_str().replace("127.0.0.1", "localhost");
+    let (url, _) = server(format!(
+        "HTTP/1.1 302 Found\r\nLocation: {elsewhere}\r\nContent-Length: 0\r\n\r\n"
+    ))
+    .await;
+    let header = |value: &str| HttpHeader {
+        values: vec![value.into()],
+        ..HttpHeader::default()
+    };
+    let config = HttpClientConfig {
+        basic_auth: Some(BasicAuth {
+            username: "user".into(),
+            ..BasicAuth::default()
+        }),
+        http_headers: BTreeMap::from([
+            ("Cookie".to_owned(), header("c")),
+            ("X-Scope-OrgID".to_owned(), header("tenant")),
+        ]),
+        ..HttpClientConfig::default()
+    };
+    assert_eq!(get(&config, &url).await.unwrap(), "200 OK: there");
+    let head = other_seen.lock().unwrap()[0].clone();
+    assert!(head.contains("tenant\r\n"), "{head}");
+    assert!(
+        !head.contains("Cookie") && !head.contains("Authorization"),
+        "{head}"
+    );
+}
+
+#[tokio::test]
+async fn http2_is_spoken_where_both_sides_want_it() {
+    let made = rcgen::generate_simple_self_signed(vec!["metrics.example".to_owned()]).unwrap();
+    let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut tls = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .unwrap();
+    tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(tls));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = Url::parse(&format!("https://{}/", listener.local_addr().unwrap())).unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move {
+                let stream = acceptor.accept(stream).await.unwrap();
+                let service = hyper::service::service_fn(|request: http::Request<Incoming>| async move {
+                    let version = format!("{:?}", request.version());
+                    Ok::<_, std::convert::Infallible>(http::Response::new(Full::new(Bytes::from(version))))
+                });
+                let builder = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
+                drop(
+                    builder
+                        .serve_connection(hyper_util::rt::TokioIo::new(stream), service)
+                        .await,
+                );
+            });
+        }
+    });
+    let mut config = with_tls(TlsConfig {
+        ca: made.cert.pem(),
+        server_name: "metrics.example".into(),
+        ..TlsConfig::default()
+    });
+    assert_eq!(get(&config, &url).await.unwrap(), "200 OK: HTTP/2.0");
+    config.enable_http2 = false;
+    assert_eq!(get(&config, &url).await.unwrap(), "200 OK: HTTP/1.1");
 }

@@ -9,11 +9,12 @@ use std::sync::Arc;
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, InconsistentKeys, SupportedProtocolVersion};
+use rustls::{ClientConfig, SupportedProtocolVersion};
 
 use super::auth::read_file;
 use super::error::HttpError;
 use super::verify::{AnyCertificate, Trusted};
+use crate::config::key_pair;
 use crate::config::tls::{TlsConfig, TlsVersion};
 
 /// What identifies the state of the files that a TLS configuration reads.
@@ -63,7 +64,7 @@ impl TlsSetup {
         let mut client = match Identity::read(config)? {
             Some(identity) => builder
                 .with_client_auth_cert(identity.chain, identity.key)
-                .map_err(|error| unusable(config, &mismatch_words(&error)))?,
+                .map_err(|error| unusable(config, &error.to_string()))?,
             None => builder.with_no_client_auth(),
         };
         if http2 {
@@ -135,20 +136,11 @@ impl Identity {
             Some(path) => read(path, "specified client key")?,
             None => config.key.expose().to_owned(),
         };
-        let chain: Vec<_> = CertificateDer::pem_slice_iter(cert.as_bytes())
-            .collect::<Result<_, _>>()
-            .map_err(|error| unusable(config, &error.to_string()))?;
-        if chain.is_empty() {
-            let words = "tls: failed to find any PEM data in certificate input";
-            return Err(unusable(config, words));
-        }
-        let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|error| match error {
-            rustls::pki_types::pem::Error::NoItemsFound => {
-                unusable(config, "tls: failed to find any PEM data in key input")
-            }
-            // Its text would not show the key, but nothing of it is of use either.
-            _ => unusable(config, "tls: failed to parse private key"),
-        })?;
+        key_pair::check(&cert, &key).map_err(|words| unusable(config, &words))?;
+        let chain = CertificateDer::pem_slice_iter(cert.as_bytes()).collect::<Result<Vec<_>, _>>();
+        let chain = chain.map_err(|error| unusable(config, &error.to_string()))?;
+        let key = PrivateKeyDer::from_pem_slice(key.as_bytes());
+        let key = key.map_err(|error| unusable(config, &error.to_string()))?;
         Ok(Some(Self { chain, key }))
     }
 }
@@ -159,15 +151,6 @@ fn unusable(config: &TlsConfig, problem: &str) -> HttpError {
     HttpError::text(format!(
         "unable to use specified client cert ({cert}) & key ({key}): {problem}"
     ))
-}
-
-fn mismatch_words(error: &rustls::Error) -> String {
-    match error {
-        rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
-            "tls: private key does not match public key".to_owned()
-        }
-        other => other.to_string(),
-    }
 }
 
 fn source(path: Option<&Path>) -> String {

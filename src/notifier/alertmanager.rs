@@ -12,7 +12,8 @@ use tsdb::model::{Labels, LabelsBuilder};
 use super::metrics::NotifierMetrics;
 use super::send::{SendLoop, Sender};
 use super::{Alert, Options};
-use crate::config::{AlertmanagerConfig, RelabelConfig};
+use crate::aws::{Environment, SigV4Signer};
+use crate::config::{AlertmanagerConfig, HttpClientConfig, RelabelConfig};
 use crate::discovery::TargetGroup;
 use crate::http_client::HttpClient;
 use crate::relabel::relabel;
@@ -44,7 +45,7 @@ impl AlertmanagerSet {
     /// A set that waits to hear who belongs to it.
     pub(super) fn new(config: &AlertmanagerConfig) -> Result<Self, String> {
         let timeout = Duration::from_millis(u64::try_from(config.timeout_ms).unwrap_or(0));
-        let client = HttpClient::new(&config.http_client).map_err(|error| error.to_string())?;
+        let client = client(config)?;
         Ok(Self {
             config: config.clone(),
             sender: Sender { client, timeout },
@@ -108,6 +109,22 @@ impl AlertmanagerSet {
             .map(SendLoop::stop)
             .collect()
     }
+}
+
+/// The client of a section, which signs if the section says so.
+fn client(config: &AlertmanagerConfig) -> Result<HttpClient, String> {
+    let options = &config.http_client;
+    let client = match &config.sigv4 {
+        None => HttpClient::new(options),
+        Some(sigv4) => {
+            // Options of the section are for its Alertmanagers, not for AWS.
+            let aws = HttpClient::new(&HttpClientConfig::default()).map_err(|error| error.to_string())?;
+            let signer = SigV4Signer::new(sigv4, aws, Environment::of_process());
+            let signer = signer.map_err(|error| error.to_string())?;
+            HttpClient::signed(options, Arc::new(signer))
+        }
+    };
+    client.map_err(|error| error.to_string())
 }
 
 /// Alerts with external labels where they have none of that name, then relabelled; dropped ones are left out.

@@ -157,17 +157,16 @@ fn check_file(
 ) -> Result<Found, Refusal> {
     terminal.print_line(format_args!("Checking {file}"));
     let path = Path::new(file);
-    let config = load(path, is_syntax_only, options).map_err(|errors| refusal(path, &errors))?;
+    let mut config = load(path, is_syntax_only, options).map_err(|errors| refusal(path, &errors))?;
     for warning in &config.warnings {
         terminal.complain_line(format_args!("  WARNING: {warning}"));
     }
-    let mut found = Found {
-        jobs: config.jobs().map(Arc::clone).collect(),
-        ..Found::default()
-    };
+    let mut found = Found::default();
     if !is_syntax_only {
         found.rule_files = rule_files(&config)?;
+        config.import(options).map_err(|errors| refusal(path, &errors))?;
     }
+    found.jobs = config.jobs().map(Arc::clone).collect();
     for job in &found.jobs {
         check_job(job, is_syntax_only, terminal)?;
     }
@@ -186,7 +185,7 @@ fn check_file(
 
 fn load(path: &Path, is_syntax_only: bool, options: &LoadOptions<'_>) -> Result<Config, ConfigErrors> {
     if !is_syntax_only {
-        return Config::load(path, options);
+        return Config::load_alone(path, options);
     }
     let bytes = std::fs::read(path).map_err(|error| ConfigErrors::unreadable(path, &error))?;
     Config::parse(&String::from_utf8_lossy(&bytes), path, options)

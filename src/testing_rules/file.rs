@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::config::errors::open_error;
 use crate::config::path;
-use crate::config::yaml::decode::Mistake;
+use crate::config::yaml::mistake::Mistake;
 use crate::config::yaml::{self, Decoder, Node};
 use crate::template;
 

@@ -4,21 +4,21 @@
 //! connection or request: the line, then the headers in small letters and sorted. Begin with [`World::start`].
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+use super::keys::Keys;
+use super::proxies::{proxy, socks};
 
 /// A page of a good exporter.
-const PAGE: &str = "a 1\n";
+pub(super) const PAGE: &str = "a 1\n";
 
 /// Everything that was noted, in the order of its arrival.
 type Notes = Arc<Mutex<Vec<String>>>;
 
-trait Wire: Read + Write + Send {}
+pub(super) trait Wire: Read + Write + Send {}
 impl<T: Read + Write + Send> Wire for T {}
 
 pub(super) struct World {
@@ -128,7 +128,7 @@ fn mentions(note: &str, job: &str) -> bool {
 type Serve = Box<dyn Fn(&mut dyn Wire, &mut Note<'_>) + Send + Sync>;
 
 /// Notes what arrives at a place.
-struct Note<'n> {
+pub(super) struct Note<'n> {
     place: &'static str,
     /// The name that TLS was begun with.
     name: String,
@@ -136,7 +136,7 @@ struct Note<'n> {
 }
 
 impl Note<'_> {
-    fn add(&self, text: &str) {
+    pub(super) fn add(&self, text: &str) {
         let mut notes = self.notes.lock().expect("notes");
         notes.push(format!("{}{}: {text}", self.place, self.name));
     }
@@ -185,8 +185,8 @@ fn secured(
 }
 
 /// The head of a request.
-struct Head {
-    line: String,
+pub(super) struct Head {
+    pub(super) line: String,
     headers: Vec<(String, String)>,
 }
 
@@ -196,12 +196,12 @@ impl Head {
         found.map_or("", |(_, value)| value)
     }
 
-    fn path(&self) -> &str {
+    pub(super) fn path(&self) -> &str {
         self.line.split(' ').nth(1).unwrap_or("")
     }
 
     /// What of it must be the same for both servers: not our versions, nor what a scrape accepts.
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         let mut lines: Vec<String> = self
             .headers
             .iter()
@@ -218,7 +218,7 @@ impl Head {
     }
 }
 
-fn read_head(reader: &mut impl BufRead) -> Option<Head> {
+pub(super) fn read_head(reader: &mut impl BufRead) -> Option<Head> {
     let mut line = String::new();
     if reader.read_line(&mut line).ok()? == 0 {
         return None;
@@ -242,7 +242,7 @@ fn read_head(reader: &mut impl BufRead) -> Option<Head> {
 }
 
 /// Reads and writes one wire, reading ahead.
-struct Both<'w>(&'w mut dyn Wire);
+pub(super) struct Both<'w>(pub(super) &'w mut dyn Wire);
 
 impl Read for Both<'_> {
     fn read(&mut self, bytes: &mut [u8]) -> std::io::Result<usize> {
@@ -250,7 +250,7 @@ impl Read for Both<'_> {
     }
 }
 
-fn answer(wire: &mut dyn Wire, status: &str, headers: &str, body: &str) -> bool {
+pub(super) fn answer(wire: &mut dyn Wire, status: &str, headers: &str, body: &str) -> bool {
     let length = body.len();
     let text = format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {length}\r\n\r\n{body}");
     wire.write_all(text.as_bytes())
@@ -259,7 +259,7 @@ fn answer(wire: &mut dyn Wire, status: &str, headers: &str, body: &str) -> bool 
 }
 
 /// What happens is the first part of the path, the job the second.
-fn exporter(wire: &mut dyn Wire, note: &mut Note<'_>) {
+pub(super) fn exporter(wire: &mut dyn Wire, note: &mut Note<'_>) {
     let mut served = 0;
     let mut reader = BufReader::new(Both(wire));
     while let Some(head) = read_head(&mut reader) {
@@ -371,225 +371,5 @@ fn giver(wire: &mut dyn Wire, note: &mut Note<'_>) {
         if !goes_on {
             return;
         }
-    }
-}
-
-/// A proxy that answers for everybody, and whose tunnels all lead to `tls`. Hosts that begin with `refused`
-/// are refused.
-fn proxy(wire: &mut dyn Wire, note: &mut Note<'_>, tls: &str) {
-    let mut reader = BufReader::new(Both(wire));
-    while let Some(head) = read_head(&mut reader) {
-        note.add(&head.text());
-        let wire = &mut *reader.get_mut().0;
-        if !head.line.starts_with("CONNECT ") {
-            let refuses = head.path().contains("refused");
-            let (status, body) = if refuses {
-                ("502 Bad Gateway", "no")
-            } else {
-                ("200 OK", PAGE)
-            };
-            if !answer(wire, status, "Content-Type: text/plain\r\n", body) {
-                return;
-            }
-            continue;
-        }
-        match head.path().split('-').next().unwrap_or("") {
-            "refused" => {
-                drop(wire.write_all(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n"));
-            }
-            "silenced" => {}
-            "greeted" => drop(wire.write_all(b"HELLO\r\n\r\n")),
-            _ => {
-                drop(wire.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n"));
-                drop(wire.flush());
-                pass_on(wire, tls);
-            }
-        }
-        return;
-    }
-}
-
-/// Turn by turn, which is how one request after the other goes.
-fn pass_on(wire: &mut dyn Wire, to: &str) {
-    let Ok(mut far) = TcpStream::connect(to) else {
-        return;
-    };
-    let pause = std::time::Duration::from_millis(60);
-    drop(far.set_read_timeout(Some(pause)));
-    let mut piece = [0; 16384];
-    loop {
-        match wire.read(&mut piece) {
-            Ok(0) | Err(_) => return,
-            Ok(length) => drop(far.write_all(&piece[..length])),
-        }
-        loop {
-            match far.read(&mut piece) {
-                Ok(0) => return,
-                Ok(length) => drop(wire.write_all(&piece[..length]).and_then(|()| wire.flush())),
-                Err(_) => break,
-            }
-        }
-    }
-}
-
-/// SOCKS5 with the user `user` and the password `right`, or none. Port 443 leads to `tls`; a proxy of its own
-/// answers the rest.
-fn socks(wire: &mut dyn Wire, note: &mut Note<'_>, tls: &str) {
-    drop(serve_socks(wire, note, tls));
-}
-
-fn serve_socks(wire: &mut dyn Wire, note: &mut Note<'_>, tls: &str) -> std::io::Result<()> {
-    let mut two = [0; 2];
-    wire.read_exact(&mut two)?;
-    let mut methods = vec![0; usize::from(two[1])];
-    wire.read_exact(&mut methods)?;
-    let mut said = format!("methods {methods:?}");
-    if methods.contains(&2) {
-        wire.write_all(&[5, 2])?;
-        let mut piece = [0; 512];
-        let length = wire.read(&mut piece)?;
-        let words = String::from_utf8_lossy(&piece[1..length]).into_owned();
-        let is_right = words.ends_with("right");
-        said.push_str(&format!(" user {words:?}"));
-        wire.write_all(&[1, u8::from(!is_right)])?;
-    } else {
-        wire.write_all(&[5, 0])?;
-    }
-    let mut piece = [0; 512];
-    let length = wire.read(&mut piece)?;
-    let request = &piece[..length];
-    let host = match request.get(3) {
-        Some(3) => String::from_utf8_lossy(&request[5..length - 2]).into_owned(),
-        _ => format!("{:?}", &request[4.min(length)..length.saturating_sub(2)]),
-    };
-    let port = request.last_chunk().map_or(0, |bytes| u16::from_be_bytes(*bytes));
-    note.add(&format!("{said} host {host} port {port}"));
-    if host.starts_with("refused") {
-        return wire.write_all(&[5, 4, 0, 1, 0, 0, 0, 0, 0, 0]);
-    }
-    wire.write_all(&[5, 0, 0, 1, 127, 0, 0, 1, 0, 80])?;
-    wire.flush()?;
-    match port {
-        443 => pass_on(wire, tls),
-        _ => exporter(wire, note),
-    }
-    Ok(())
-}
-
-/// Certificates and their keys.
-struct Keys {
-    ca: String,
-    ca_der: CertificateDer<'static>,
-    good: Pair,
-    expired: Pair,
-    /// For itself: an authority that serves, as `openssl req -x509` makes it.
-    listed: Pair,
-    client: Pair,
-}
-
-struct Pair {
-    cert: String,
-    der: CertificateDer<'static>,
-    key: KeyPair,
-}
-
-impl Keys {
-    fn make() -> Self {
-        let ca_key = KeyPair::generate().expect("a key");
-        let mut ca = CertificateParams::new(Vec::new()).expect("parameters");
-        ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        ca.distinguished_name.push(DnType::CommonName, "the authority");
-        let ca_cert = ca.self_signed(&ca_key).expect("an authority");
-        let issuer = Issuer::new(ca, ca_key);
-        let signed = |change: &dyn Fn(&mut CertificateParams)| {
-            let names = ["metrics.example", "*.test", "127.0.0.1"];
-            let mut params = CertificateParams::new(names.map(str::to_owned)).expect("parameters");
-            change(&mut params);
-            let key = KeyPair::generate().expect("a key");
-            let cert = params.signed_by(&key, &issuer).expect("a certificate");
-            Pair {
-                cert: cert.pem(),
-                der: cert.der().clone(),
-                key,
-            }
-        };
-        let listed_key = KeyPair::generate().expect("a key");
-        let mut listed = CertificateParams::new(vec!["127.0.0.1".to_owned()]).expect("parameters");
-        listed.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        listed.distinguished_name.push(DnType::CommonName, "myself");
-        let listed_cert = listed.self_signed(&listed_key).expect("a certificate");
-        Self {
-            ca: ca_cert.pem(),
-            ca_der: ca_cert.der().clone(),
-            good: signed(&|_| {}),
-            expired: signed(&|params| {
-                params.not_before = rcgen::date_time_ymd(2019, 1, 1);
-                params.not_after = rcgen::date_time_ymd(2020, 1, 1);
-            }),
-            client: signed(&|_| {}),
-            listed: Pair {
-                cert: listed_cert.pem(),
-                der: listed_cert.der().clone(),
-                key: listed_key,
-            },
-        }
-    }
-
-    fn roots(&self) -> RootCertStore {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.ca_der.clone()).expect("a root");
-        roots
-    }
-
-    fn server(&self, pair: &Pair, clients: Option<Arc<RootCertStore>>) -> ServerConfig {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
-            .with_safe_default_protocol_versions()
-            .expect("versions");
-        let builder = match clients {
-            Some(roots) => {
-                let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider).build();
-                builder.with_client_cert_verifier(verifier.expect("a verifier"))
-            }
-            None => builder.with_no_client_auth(),
-        };
-        let key = PrivateKeyDer::try_from(pair.key.serialize_der()).expect("a key");
-        builder
-            .with_single_cert(vec![pair.der.clone()], key)
-            .expect("a server")
-    }
-
-    fn server_of(&self, versions: &[&'static rustls::SupportedProtocolVersion]) -> ServerConfig {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let builder = ServerConfig::builder_with_provider(provider)
-            .with_protocol_versions(versions)
-            .expect("versions");
-        let key = PrivateKeyDer::try_from(self.good.key.serialize_der()).expect("a key");
-        let chain = vec![self.good.der.clone()];
-        builder
-            .with_no_client_auth()
-            .with_single_cert(chain, key)
-            .expect("a server")
-    }
-
-    fn files(&self) -> Vec<(&'static str, String)> {
-        let other = KeyPair::generate().expect("a key");
-        let mut listed = CertificateParams::new(Vec::new()).expect("parameters");
-        listed.distinguished_name.push(DnType::CommonName, "a stranger");
-        vec![
-            ("ca.pem", self.ca.clone()),
-            ("listed.pem", self.listed.cert.clone()),
-            (
-                "stranger.pem",
-                listed.self_signed(&other).expect("a certificate").pem(),
-            ),
-            ("client.pem", self.client.cert.clone()),
-            ("client.key", self.client.key.serialize_pem()),
-            ("other.key", other.serialize_pem()),
-            ("empty", String::new()),
-            ("user", " user\n".to_owned()),
-            ("token", "right\n".to_owned()),
-            ("secret", "hunter2\n".to_owned()),
-        ]
     }
 }

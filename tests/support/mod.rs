@@ -3,6 +3,9 @@
 pub(crate) mod differences;
 pub(crate) mod exporter;
 pub(crate) mod http;
+// Shared with the tests of the discovery itself, which use other parts of it.
+#[allow(dead_code, reason = "each of its two users needs a part of it")]
+pub(crate) mod kubernetes;
 pub(crate) mod peers;
 pub(crate) mod samples;
 pub(crate) mod server;

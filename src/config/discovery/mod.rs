@@ -4,15 +4,19 @@
 //! checked and refused by its name (see [`unbuilt`]). A new one is a file here with a [`Mechanism`] and a line
 //! in the table.
 
+mod ec2;
 mod file;
 mod http;
+mod kubernetes;
 mod statics;
 mod unbuilt;
 
 use std::path::{Path, PathBuf};
 
+pub use ec2::{Ec2Filter, Ec2SdConfig};
 pub use file::FileSdConfig;
 pub use http::HttpSdConfig;
+pub use kubernetes::{AttachMetadata, KubernetesRole, KubernetesSdConfig, KubernetesSelector};
 pub use statics::StaticGroup;
 
 use super::http_client::HttpClientConfig;
@@ -86,10 +90,14 @@ macro_rules! mechanisms {
 }
 
 mechanisms! {
+    /// Instances of AWS.
+    Ec2(Ec2SdConfig), "ec2", "[]*aws.EC2SDConfig";
     /// Files that are watched.
     File(FileSdConfig), "file", "[]*file.SDConfig";
     /// A list on an HTTP server.
     Http(HttpSdConfig), "http", "[]*http.SDConfig";
+    /// Objects of a Kubernetes cluster.
+    Kubernetes(KubernetesSdConfig), "kubernetes", "[]*kubernetes.SDConfig";
 }
 
 /// The discoveries of one scrape job or Alertmanager section.

@@ -19,7 +19,8 @@ pub use duplicates::{DuplicateRule, duplicate_rules};
 
 use super::errors::open_error;
 use super::expand::expand_tree;
-use super::yaml::decode::{Dialect, Mistake};
+use super::yaml::decode::Dialect;
+use super::yaml::mistake::Mistake;
 use super::yaml::{self, Decoder, Mark, Node, tell};
 
 /// A rule file, valid.

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::config::errors::open_error;
+use crate::config::key_pair;
 use crate::config::path;
 use crate::config::secret::Secret;
 use crate::config::tls::TlsVersion;
@@ -171,22 +172,27 @@ impl WebTlsConfig {
         }
     }
 
-    /// Whether its files can be read.
+    /// Whether its files can be read and hold a certificate and its key.
     pub(super) fn check_files(&self) -> Result<(), String> {
-        for (key, file) in [
-            ("cert_file", &self.cert_file),
-            ("key_file", &self.key_file),
-            ("client_ca_file", &self.client_ca_file),
-        ] {
-            if let Some(file) = file
-                && let Err(error) = std::fs::read(file)
-            {
-                let text = open_error(file, &error);
-                return Err(format!("failed to read {key} ({}): {text}", file.display()));
-            }
+        let cert = text_or_file(&self.cert, self.cert_file.as_deref(), "cert_file")?;
+        let key = text_or_file(self.key.expose(), self.key_file.as_deref(), "key_file")?;
+        key_pair::check(&cert, &key).map_err(|words| format!("failed to load X509KeyPair: {words}"))?;
+        match &self.client_ca_file {
+            Some(file) => std::fs::read(file).map_or_else(|error| Err(open_error(file, &error)), |_| Ok(())),
+            None => Ok(()),
         }
-        Ok(())
     }
+}
+
+fn text_or_file(text: &str, file: Option<&Path>, key: &str) -> Result<String, String> {
+    let Some(file) = file else {
+        return Ok(text.to_owned());
+    };
+    let bytes = std::fs::read(file).map_err(|error| {
+        let text = open_error(file, &error);
+        format!("failed to read {key} ({}): {text}", file.display())
+    })?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 impl ClientAuth {

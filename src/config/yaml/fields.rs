@@ -39,10 +39,13 @@ impl<'n> Fields<'n> {
         entry.map_or(self.mark, |entry| entry.key_mark)
     }
 
-    /// Whether `key` is there with a value other than null. Ask before taking.
-    pub fn has(&self, key: &str) -> bool {
-        let mut entries = self.entries.iter();
-        entries.any(|entry| entry.key == key && !entry.value.is_null())
+    /// Whether `key` is there with a value other than null and the empty text. Ask before taking.
+    pub fn says(&self, key: &str) -> bool {
+        let entry = self.entries.iter().find(|entry| entry.key == key);
+        entry.is_some_and(|entry| {
+            let is_empty = entry.value.scalar().is_some_and(|scalar| scalar.text.is_empty());
+            !is_empty && !entry.value.is_null()
+        })
     }
 
     /// Whether `key` is there with a list that is not empty. Ask before taking.

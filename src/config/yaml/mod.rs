@@ -11,6 +11,7 @@
 pub mod decode;
 pub mod fields;
 pub mod load;
+pub mod mistake;
 pub mod scalar;
 pub mod tell;
 pub mod tree;

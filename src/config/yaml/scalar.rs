@@ -99,7 +99,8 @@ pub fn binary(node: &Node) -> Option<Result<String, String>> {
     if node.tag.as_deref()?.strip_prefix(TAG_PREFIX)? != "binary" {
         return None;
     }
-    let packed: String = scalar.text.split_whitespace().collect();
+    // Go reads on over the ends of lines, and over nothing else.
+    let packed: String = scalar.text.split(['\r', '\n']).collect();
     let Ok(bytes) = base64::engine::general_purpose::STANDARD.decode(packed) else {
         return Some(Err("!!binary value contains invalid base64 data".into()));
     };

@@ -2,13 +2,18 @@
 
 use std::cmp::Reverse;
 
-use super::decode::Mistake;
+use super::mistake::Mistake;
 
 /// The beginnings of what go-yaml gathers.
 const SHAPES: [&str; 4] = ["field ", "cannot unmarshal", "mapping key", "key "];
 
 /// The beginnings of what go-yaml says itself and ends with.
-const ENDS: [&str; 3] = ["map merge requires", "!!binary value", "invalid map key"];
+const ENDS: [&str; 4] = [
+    "map merge requires",
+    "!!binary value",
+    "invalid map key",
+    "cannot decode ",
+];
 
 /// Whether go-yaml would go on after the mistake.
 pub fn is_shape(text: &str) -> bool {

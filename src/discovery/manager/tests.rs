@@ -189,3 +189,20 @@ async fn a_files_targets_are_published_with_its_name() {
     std::fs::write(&path, r#"[{"targets":["f:2"]}]"#).unwrap();
     harness.check(&[("a", &["f:2"])]).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_takes_the_place_of_another_is_counted_under_its_names() {
+    let harness = Harness::start();
+    let http = |url: &str| DiscoveryConfigs {
+        mechanisms: vec![SdConfig::Http(Box::new(crate::config::HttpSdConfig {
+            url: url.to_owned(),
+            refresh_interval_ms: 60_000,
+            http_client: crate::config::HttpClientConfig::default(),
+        }))],
+        ..DiscoveryConfigs::default()
+    };
+    for url in ["http://127.0.0.1:1/one", "http://127.0.0.1:1/two"] {
+        harness.manager.apply(&jobs(&[("a", http(url))]));
+        harness.check_metric("prometheus_sd_refresh_failures_total{config=\"a\",mechanism=\"http\"} 0");
+    }
+}

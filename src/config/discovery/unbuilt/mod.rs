@@ -97,7 +97,7 @@ impl Table {
             return;
         };
         let (mark, span) = (fields.mark, fields.span);
-        let client_keys = CLIENT_AUTHENTICATION.into_iter().filter(|key| fields.has(key));
+        let client_keys = CLIENT_AUTHENTICATION.into_iter().filter(|key| fields.says(key));
         let before = decoder.mistakes.len();
         let mut values = Values {
             client_keys: client_keys.collect(),
