@@ -2,16 +2,16 @@
 //!
 //! | function | algorithm |
 //! |---|---|
-//! | [`exp`] | Shibata's Taylor series with fused multiply-add, as Go's assembly has it |
-//! | [`log`] | FreeBSD's msun, as Go's assembly has it: what it gets wrong for subnormal numbers included |
+//! | [`exp()`] | Shibata's Taylor series with fused multiply-add, as Go's assembly has it |
+//! | [`log()`] | FreeBSD's msun, as Go's assembly has it: what it gets wrong for subnormal numbers included |
 //! | [`exp2`], [`log1p`] | FreeBSD's msun |
-//! | [`log2`], [`log10`] | by way of [`log`] |
-//! | [`pow`] | repeated squaring of the fraction, its exponent apart |
+//! | [`log2`], [`log10`] | by way of [`log()`] |
+//! | [`pow()`] | repeated squaring of the fraction, its exponent apart |
 //! | [`sin`], [`cos`], [`tan`], [`atan`] and relatives | Cephes; Payne and Hanek's reduction for large arguments |
 //! | [`sinh`] | Hart and Cheney's polynomials near zero |
 //!
 //! What rounds exactly in every language (`sqrt`, `floor`, `%`) is not here. The operations are in Go's
-//! order and must stay in it: even `a * 0.5` for `a / 2.0` is fine, but `a * b * c` for `a * (b * c)` is not.
+//! order and must stay in it: `a * 0.5` for `a / 2.0` is fine, `a * b * c` for `a * (b * c)` is not.
 
 #![expect(
     clippy::excessive_precision,
