@@ -15,13 +15,14 @@
 //! | `DEUCALION_INGEST_WARMUP_S` | before the measurement | 10 |
 //! | `DEUCALION_INGEST_SECONDS` | how long is measured | 30 |
 //! | `DEUCALION_INGEST_PAGES` | directory of recorded pages (`*.gz`, text format) instead of made ones | |
+//! | `DEUCALION_INGEST_REMOTE` | to how many destinations (in this process) everything is sent by remote write; what it costs is the difference to 0 | 0 |
 //! | `DEUCALION_INGEST_FLAGS` | further flags for every server | |
 //!
 //! Samples and series are counted as the server counts them: `scrape_samples_scraped` of its targets and
 //! `prometheus_tsdb_head_series`.
 
 use std::error::Error;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -72,6 +73,7 @@ struct Settings {
     interval_ms: u64,
     warmup_s: u64,
     seconds: u64,
+    destinations: u64,
     pages: Option<PathBuf>,
     flags: Vec<String>,
 }
@@ -89,6 +91,7 @@ impl Settings {
             interval_ms: number("INTERVAL_MS", 1000)?,
             warmup_s: number("WARMUP_S", 10)?,
             seconds: number("SECONDS", 30)?,
+            destinations: number("REMOTE", 0)?,
             pages: text("PAGES").map(PathBuf::from),
             flags: flags.split_whitespace().map(str::to_owned).collect(),
         })
@@ -220,6 +223,39 @@ fn answer_all(mut stream: TcpStream, pages: &Pages) {
     }
 }
 
+/// A destination that takes everything and keeps nothing.
+fn swallow() -> Result<u16> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let port = listener.local_addr()?.port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            // A sender that goes away is no failure of ours.
+            std::thread::spawn(move || drop(swallow_all(stream)));
+        }
+    });
+    Ok(port)
+}
+
+fn swallow_all(stream: TcpStream) -> std::io::Result<()> {
+    let (mut input, mut output) = (BufReader::new(stream.try_clone()?), stream);
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        if input.read_line(&mut line)? == 0 {
+            return Ok(());
+        }
+        if let Some((name, value)) = line.split_once(':')
+            && name.eq_ignore_ascii_case("content-length")
+        {
+            length = value.trim().parse().unwrap_or(0);
+        }
+        if line.trim_end().is_empty() {
+            std::io::copy(&mut (&mut input).take(length), &mut std::io::sink())?;
+            output.write_all(b"HTTP/1.1 204 No Content\r\n\r\n")?;
+        }
+    }
+}
+
 struct Measured {
     samples: u64,
     cpu_s: f64,
@@ -244,7 +280,15 @@ fn measure(binary: &Path, settings: &Settings, pages: &Arc<Pages>) -> Result<Mea
     let directory = std::env::temp_dir().join(format!("deucalion-ingest-{}-{port}", std::process::id()));
     std::fs::create_dir_all(&directory)?;
     let config = directory.join("prometheus.yml");
-    std::fs::write(&config, configuration(settings, port))?;
+    let mut text = configuration(settings, port);
+    if settings.destinations > 0 {
+        let port = swallow()?;
+        text += "remote_write:\n";
+        for number in 0..settings.destinations {
+            text += &format!("- url: http://127.0.0.1:{port}/{number}\n");
+        }
+    }
+    std::fs::write(&config, text)?;
     let own_port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
     let child = Command::new(binary)
         .arg(format!("--config.file={}", config.display()))

@@ -1,62 +1,19 @@
 //! Alerts on their whole way: real exporters scraped, a real Alertmanager told, restarts in between.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use serde_json::Value;
 
+use crate::support::alertmanager::Alertmanager;
+use crate::support::process::Process;
 use crate::support::server::{Server, Start, deucalion};
 use crate::support::{free_port, http, peers, wait_for};
-
-/// A peer's process; dropping ends it.
-struct Process(Child);
-
-impl Process {
-    fn start(binary: &Path, dir: &Path, args: &[String]) -> Self {
-        let child = Command::new(binary)
-            .current_dir(dir)
-            .args(args)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap_or_else(|e| panic!("start {}: {e}", binary.display()));
-        Self(child)
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        if self.0.kill().is_ok() {
-            drop(self.0.wait());
-        }
-    }
-}
 
 fn node_exporter(binary: &Path, dir: &Path, port: u16) -> Process {
     let process = Process::start(binary, dir, &[format!("--web.listen-address=127.0.0.1:{port}")]);
     let url = format!("http://127.0.0.1:{port}/metrics");
     wait_for("node_exporter", 20, || {
-        http::get(&url).ok().filter(|answer| answer.status == 200)
-    });
-    process
-}
-
-fn alertmanager(binary: &Path, dir: &Path, port: u16) -> Process {
-    std::fs::write(
-        dir.join("alertmanager.yml"),
-        "route: {receiver: none}\nreceivers: [{name: none}]\n",
-    )
-    .expect("write");
-    let args = [
-        "--config.file=alertmanager.yml".to_owned(),
-        format!("--storage.path={}", dir.join("alertmanager").display()),
-        format!("--web.listen-address=127.0.0.1:{port}"),
-        "--cluster.listen-address=".to_owned(),
-    ];
-    let process = Process::start(binary, dir, &args);
-    let url = format!("http://127.0.0.1:{port}/-/ready");
-    wait_for("Alertmanager", 20, || {
         http::get(&url).ok().filter(|answer| answer.status == 200)
     });
     process
@@ -91,7 +48,7 @@ fn a_target_that_dies_is_told_to_a_real_alertmanager_and_taken_back_when_it_retu
     let dir = tempfile::tempdir().expect("a directory");
     let (node_port, manager_port) = (free_port(), free_port());
     let node = node_exporter(&exporter, dir.path(), node_port);
-    let _manager = alertmanager(&manager, dir.path(), manager_port);
+    let _manager = Alertmanager::start(&manager, dir.path(), &format!("127.0.0.1:{manager_port}"));
     let peer_dir = dir.path().join("peer");
     std::fs::create_dir_all(&peer_dir).expect("make a directory");
     std::fs::write(peer_dir.join("prometheus.yml"), "").expect("write");

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Brings the real counterparts (Prometheus, promtool, Alertmanager, node_exporter, VictoriaMetrics) for the
+# Brings the real counterparts (Prometheus, promtool, Alertmanager, node_exporter, VictoriaMetrics, dnsmasq) for the
 # side-by-side tests and benches, unpacked from Debian packages, and moto, which stands in for AWS, from PyPI;
 # of the machine only a link for Alertmanager's templates changes.
 #
@@ -42,8 +42,33 @@ if [ ${#missing[@]} -gt 0 ]; then
     rm -rf "$work"
   done
 fi
+
+# dnsmasq is linked with libraries, so it comes from the machine's own suite, with those that machines lack.
+own=$dir/unpacked/own
+if [ ! -e "$own" ]; then
+  apt=(-o "Dir::State::Lists=$dir/apt/own" -o "Dir::Cache=$dir/apt/cache" -o APT::Sandbox::User=root)
+  mkdir -p "$dir/apt/own/partial"
+  work=$(mktemp -d "$dir/apt/XXXXXX")
+  if apt-get "${apt[@]}" -qq update && (cd "$work" && apt-get "${apt[@]}" -qq download dnsmasq-base); then
+    for library in libnetfilter-conntrack3 libnfnetlink0 libmnl0 libnftables1 libnftnl11 libxtables12 libjansson4; do
+      (cd "$work" && apt-get "${apt[@]}" -qq download "$library") ||
+        echo "peers: there is no $library here, dnsmasq may not start" >&2
+    done
+    for package in "$work"/*.deb; do dpkg -x "$package" "$work/root"; done
+    mv "$work/root" "$own"
+  else
+    echo "peers: there is no dnsmasq here" >&2
+  fi
+  rm -rf "$work"
+fi
+if [ -e "$own/usr/sbin/dnsmasq" ]; then
+  libraries=$(find "$own" -name '*.so.*' -printf '%h\n' | sort -u | paste -sd :)
+  rm -f "$dir/bin/dnsmasq"
+  printf '#!/bin/sh\nLD_LIBRARY_PATH=%s exec %s "$@"\n' "$libraries" "$own/usr/sbin/dnsmasq" >"$dir/bin/dnsmasq"
+  chmod +x "$dir/bin/dnsmasq"
+fi
 for binary in "$dir"/unpacked/*/usr/bin/* "$dir"/unpacked/*/usr/sbin/*; do
-  [ -f "$binary" ] && ln -sf "$binary" "$dir/bin/$(basename "$binary")"
+  [ -f "$binary" ] && [ "${binary#"$own"}" = "$binary" ] && ln -sf "$binary" "$dir/bin/$(basename "$binary")"
 done
 # Debian's Alertmanager reads its templates from a fixed place, wherever its binary lies: they are linked there,
 # if that place is free and may be written.

@@ -11,6 +11,7 @@ use crate::config::load::{Defaults, LoadOptions, RETENTION_MS_DEFAULT};
 use crate::config::{Config, DiscoveryConfigs, ExpandEnv, RetentionConfig, ScrapeConfig, path};
 use crate::http_client::HttpClient;
 use crate::notifier::NotifierManager;
+use crate::remote;
 use crate::rules::{self, GroupSpec};
 
 /// How configurations are read; what flags say about it.
@@ -147,7 +148,7 @@ fn rule_files(config: &Config) -> Result<Vec<PathBuf>, String> {
     Ok(files)
 }
 
-/// HTTP clients are made once for the test, so that a certificate that cannot be read is found before
+/// Clients are made once for the test, so that a certificate that cannot be read is found before
 /// anything has changed.
 fn check_clients(config: &Config, jobs: &[Arc<ScrapeConfig>]) -> Result<(), String> {
     for job in jobs {
@@ -158,6 +159,7 @@ fn check_clients(config: &Config, jobs: &[Arc<ScrapeConfig>]) -> Result<(), Stri
         HttpClient::new(&section.http_client)
             .map_err(|error| format!("error creating HTTP client for alertmanagers {name}: {error}"))?;
     }
+    remote::write::check(&config.remote_write)?;
     Ok(())
 }
 

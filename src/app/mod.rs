@@ -52,15 +52,17 @@ fn leave(exit: &CliExit) -> ExitCode {
 fn live(mut plan: Plan) -> ExitCode {
     let options = plan.db_options();
     plan.show_retention(&options);
-    let (runtime, web_runtime) = match (runtime("io"), runtime("web")) {
-        (Ok(runtime), Ok(web_runtime)) => (runtime, web_runtime),
-        (Err(error), _) | (_, Err(error)) => {
-            error!(%error, "The runtime cannot be started");
-            return ExitCode::FAILURE;
-        }
+    let runtimes = ["io", "web", "remote"].map(runtime);
+    let [Ok(runtime), Ok(web_runtime), Ok(remote_runtime)] = runtimes else {
+        let error = runtimes.into_iter().find_map(Result::err);
+        let error = error.map(|error| error.to_string());
+        error!(error, "The runtime cannot be started");
+        return ExitCode::FAILURE;
     };
-    let outcome = runtime.block_on(serve(plan, options, web_runtime.handle().clone()));
+    let (web, remote) = (web_runtime.handle().clone(), remote_runtime.handle().clone());
+    let outcome = runtime.block_on(serve(plan, options, web, remote));
     web_runtime.shutdown_timeout(Duration::from_secs(1));
+    remote_runtime.shutdown_timeout(Duration::from_secs(1));
     runtime.shutdown_timeout(Duration::from_secs(1));
     match outcome {
         Ok(()) => {
@@ -76,8 +78,8 @@ fn live(mut plan: Plan) -> ExitCode {
 
 /// A runtime of one thread: it waits for the network, the work is done elsewhere.
 ///
-/// Scraping has one to itself and the web another, so that a large answer delays no scrape; a second thread
-/// in either would only be woken to find that there is nothing to do.
+/// Scraping, the web and remote write have one each, so that neither a large answer nor a large request
+/// delays a scrape; a second thread in any would only be woken to find that there is nothing to do.
 fn runtime(name: &'static str) -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)

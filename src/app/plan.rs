@@ -16,6 +16,7 @@ use crate::cli::{CliExit, Flags};
 use crate::config::OwnConfig;
 use crate::discovery;
 use crate::notifier;
+use crate::remote;
 use crate::scrape::Outside;
 use crate::web::WebOptions;
 
@@ -228,6 +229,19 @@ pub(super) fn notifier_options(flags: &Flags) -> notifier::Options {
         queue_capacity: size("alertmanager.notification-queue-capacity"),
         batch_size: size("alertmanager.notification-batch-size"),
         drain_on_shutdown: flags.bool("alertmanager.drain-notification-queue-on-shutdown"),
+    }
+}
+
+pub(super) fn remote_options(
+    flags: &Flags,
+    runtime: tokio::runtime::Handle,
+    metadata: Arc<dyn remote::write::MetadataSource>,
+) -> remote::write::Options {
+    let deadline_ms = flags.duration_ms("storage.remote.flush-deadline");
+    remote::write::Options {
+        flush_deadline: Duration::from_millis(deadline_ms.unsigned_abs()),
+        runtime,
+        metadata,
     }
 }
 

@@ -13,6 +13,7 @@ use super::views::Current;
 use crate::discovery;
 use crate::notifier::NotifierManager;
 use crate::queries::Queries;
+use crate::remote::write::RemoteWrite;
 use crate::rules;
 use crate::scrape::ScrapeManager;
 
@@ -24,6 +25,7 @@ pub(super) struct Followers {
     pub(super) notifier: NotifierManager,
     pub(super) rules: Arc<rules::Manager>,
     pub(super) scrape: Arc<ScrapeManager>,
+    pub(super) remote: RemoteWrite,
     pub(super) scrape_discovery: discovery::Manager,
     pub(super) notify_discovery: discovery::Manager,
 }
@@ -146,6 +148,10 @@ impl Reloader {
             .apply(&loaded.jobs, external_labels)
             .await
             .map_err(|error| error.to_string())?;
+        followers
+            .remote
+            .apply(&config.remote_write, external_labels)
+            .await?;
         followers
             .engine
             .set_no_step_subquery_interval_ms(config.global.evaluation_interval_ms);

@@ -8,9 +8,11 @@ use promql::engine::Engine;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
-use tsdb::db::DbOptions;
+use tsdb::batch::Appendable;
+use tsdb::db::{Db, DbOptions};
 use tsdb::query::{Cancel, CancelReason};
 
+use super::late_storage::LateStorage;
 use super::plan::{self, Plan};
 use super::reload::{Followers, Reloader};
 use super::reload_state::ReloadState;
@@ -22,6 +24,7 @@ use crate::discovery::{self, DiscoveryMetrics};
 use crate::notifier::NotifierManager;
 use crate::queries::{Queries, QueriesOptions};
 use crate::remote::receive::Receiver;
+use crate::remote::write::{RemoteWrite, Tracked};
 use crate::rules::{self, EngineEvaluate};
 use crate::scrape::{ScrapeManager, SystemClock};
 use crate::telemetry::{self, Registry};
@@ -46,6 +49,7 @@ pub(super) async fn serve(
     plan: Plan,
     db_options: DbOptions,
     web_runtime: tokio::runtime::Handle,
+    remote_runtime: tokio::runtime::Handle,
 ) -> Result<(), String> {
     let registry = Registry::new();
     telemetry::process::register(&registry);
@@ -53,20 +57,29 @@ pub(super) async fn serve(
     let storage = Arc::new(Storage::new(db_options, &registry));
     let engine = plan::engine(&plan);
     let queries = queries(&plan, &engine, &storage, &registry)?;
+    let scraped = Arc::new(sink::ScrapedMetadata::default());
+    let remote = RemoteWrite::new(
+        plan::remote_options(&plan.flags, remote_runtime, Arc::clone(&scraped) as _),
+        &registry,
+        clock::now_ms,
+    );
+    let appendable = Arc::new(Tracked::new(storage.late.clone(), remote.clone()));
     let notifier = NotifierManager::new(plan::notifier_options(&plan.flags), &registry);
     let cancel_rules = Cancel::new();
     let rules = Arc::new(rules::Manager::new(rule_options(
         &plan,
         &engine,
         &storage,
+        Arc::clone(&appendable) as _,
         &notifier,
         &registry,
         &cancel_rules,
     )));
-    let scrape = ScrapeManager::new(Arc::new(storage.late.clone()), &registry, Arc::new(SystemClock))
+    let scrape = ScrapeManager::new(Arc::clone(&appendable) as _, &registry, Arc::new(SystemClock))
         .map_err(|error| error.to_string())?;
     scrape.set_outside(plan::outside(&plan));
     let scrape = Arc::new(scrape);
+    scraped.set(scrape.targets());
     let discovery_metrics = DiscoveryMetrics::new(&registry);
     let (scrape_discovery, found_targets) =
         discovery::Manager::start(plan::discovery_options("scrape", &plan.flags), &discovery_metrics);
@@ -80,6 +93,7 @@ pub(super) async fn serve(
         notifier: notifier.clone(),
         rules: Arc::clone(&rules),
         scrape: Arc::clone(&scrape),
+        remote: remote.clone(),
         scrape_discovery,
         notify_discovery,
     };
@@ -110,7 +124,7 @@ pub(super) async fn serve(
             runtime: tokio::runtime::Handle::current(),
             quit,
         }),
-        receiver: receiver(&plan, &storage, &registry),
+        receiver: receiver(&plan, &appendable, &registry),
     };
     let (options, web_queries, web_registry) =
         (plan::web_options(&plan), Arc::clone(&queries), registry.clone());
@@ -152,6 +166,8 @@ pub(super) async fn serve(
     if web.await.is_err() {
         error!("The web server ended in a panic");
     }
+    // Nobody stores any more: what is stored is sent.
+    followers.remote.shutdown().await;
     let closing = Arc::clone(&storage);
     if tokio::task::spawn_blocking(move || closing.close())
         .await
@@ -163,16 +179,20 @@ pub(super) async fn serve(
 }
 
 /// Takes remote-write requests, if they are allowed.
-fn receiver(plan: &Plan, storage: &Storage, registry: &Registry) -> Option<Arc<dyn WriteReceiver>> {
+fn receiver(
+    plan: &Plan,
+    storage: &Arc<Tracked<LateStorage<Db>>>,
+    registry: &Registry,
+) -> Option<Arc<dyn WriteReceiver>> {
     let is_enabled = plan.flags.bool("web.enable-remote-write-receiver");
-    let late = Arc::new(storage.late.clone());
-    is_enabled.then(|| Arc::new(Written(Receiver::new(late, registry))) as _)
+    is_enabled.then(|| Arc::new(Written(Receiver::new(Arc::clone(storage) as _, registry))) as _)
 }
 
 fn rule_options(
     plan: &Plan,
     engine: &Arc<Engine>,
     storage: &Storage,
+    appendable: Arc<dyn Appendable>,
     notifier: &NotifierManager,
     registry: &Registry,
     cancel: &Cancel,
@@ -189,7 +209,7 @@ fn rule_options(
     let limit = usize::try_from(flags.int("rules.max-concurrent-evals")).unwrap_or(0);
     rules::Options {
         evaluate: Arc::new(evaluate),
-        appendable: Arc::new(storage.late.clone()),
+        appendable,
         sink: Arc::new(sink::NotifierSink(notifier.clone())),
         external_url: Some(urls::text(&plan.external_url)),
         outage_tolerance_ms: flags.duration_ms("rules.alert.for-outage-tolerance"),
@@ -235,10 +255,11 @@ async fn open_and_begin(
         min_block_ms,
     );
     let (opening, dir) = (Arc::clone(storage), plan.data_dir.clone());
-    let opened = tokio::task::spawn_blocking(move || opening.open(&dir, every).map(|_| ())).await;
-    opened
+    let opened = tokio::task::spawn_blocking(move || opening.open(&dir, every)).await;
+    let db = opened
         .unwrap_or_else(|_| Err("opening ended in a panic".to_owned()))
         .map_err(|e| format!("opening storage failed: {e}"))?;
+    reloader.followers().remote.open(db);
     reloader.begin(plan.loaded.clone()).await
 }
 

@@ -230,7 +230,7 @@ pub static FLAGS: &[FlagSpec] = &[
     agent("storage.agent.checkpoint-from-in-memory-series", Kind::Bool, &["false"], "Write checkpoints from memory.").unbuilt(),
     agent("storage.agent.checkpoint-batch-size", Kind::Int, &["1000"], "How many series a checkpoint writes at once.").unbuilt(),
     agent("storage.agent.no-lockfile", Kind::Bool, &["false"], "Put no lock file into the data directory.").unbuilt(),
-    any("storage.remote.flush-deadline", Kind::Duration, &["1m"], "How long a shutdown waits for samples on their way to remote storage.").shown_as("<duration>").inert(),
+    any("storage.remote.flush-deadline", Kind::Duration, &["1m"], "How long a shutdown waits for samples on their way to remote storage.").shown_as("<duration>"),
     server("storage.remote.read-sample-limit", Kind::Int, &["5e7"], "Most samples of an answer to a remote read that is not streamed, 0 for any.").inert(),
     server("storage.remote.read-concurrent-limit", Kind::Int, &["10"], "Most remote reads at once, 0 for any.").inert(),
     server("storage.remote.read-max-bytes-in-frame", Kind::Int, &["1048576"], "Largest frame of a streamed remote read.").inert(),

@@ -5,7 +5,6 @@ use std::path::Path;
 use super::discovery::DiscoveryConfigs;
 use super::duration::format_ms;
 use super::http_client::HttpClientConfig;
-use super::refuse;
 use super::relabel::{RelabelConfig, WrittenRules, rules_to_out};
 use super::scrape::ValidationScheme;
 use super::sigv4::SigV4Config;
@@ -169,7 +168,7 @@ impl AlertmanagerConfig {
             relabel_configs: relabel.resolve(scheme, decoder),
             alert_relabel_configs: alert_relabel.resolve(scheme, decoder),
         };
-        decoder.finish(fields, &[refuse::DISCOVERY]);
+        decoder.finish(fields, &[]);
         Some(config)
     }
 

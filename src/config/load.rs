@@ -10,8 +10,8 @@ use super::errors::ConfigErrors;
 use super::global::GlobalConfig;
 use super::otlp::OtlpConfig;
 use super::path;
-use super::refuse;
 use super::remote_read;
+use super::remote_write;
 use super::runtime::{GOGC_DEFAULT, RuntimeConfig};
 use super::scrape::{ScrapeConfig, WrittenScrape};
 use super::storage::{RetentionConfig, StorageConfig};
@@ -172,11 +172,14 @@ impl Config {
         let jobs = take("scrape_configs").map_or_else(Vec::new, |node| decode_jobs(node, decoder));
         let scrape_configs = resolve_jobs(jobs, &global, decoder);
         let alerting = take("alerting").map(|node| AlertingConfig::decode(node, scheme, decoder));
+        let remote_write = take("remote_write").map_or_else(Vec::new, |node| {
+            remote_write::decode(node, scheme, options.reading.environment, decoder)
+        });
         let remote_read = take("remote_read").map(|node| remote_read::decode_all(node, decoder));
         let tracing = take("tracing").and_then(|node| TracingConfig::decode(node, decoder));
         let otlp = take("otlp").map(|node| OtlpConfig::decode(node, scheme, decoder));
         if let Some(fields) = fields {
-            decoder.finish(fields, &[refuse::ROOT]);
+            decoder.finish(fields, &[]);
         }
         let reads = remote_read.as_ref().is_some_and(|all| !all.is_empty());
         for (is_written, mark, key) in [
@@ -199,6 +202,7 @@ impl Config {
             tracing,
             remote_read: remote_read.unwrap_or_default(),
             otlp: otlp.unwrap_or_default(),
+            remote_write: remote_write.into_iter().map(Arc::new).collect(),
             warnings,
         }
     }
@@ -217,6 +221,9 @@ impl Config {
         }
         for job in &mut self.scrape_configs {
             Arc::make_mut(job).set_directory(directory);
+        }
+        for one in &mut self.remote_write {
+            Arc::make_mut(one).set_directory(directory);
         }
     }
 

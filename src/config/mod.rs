@@ -33,6 +33,7 @@ pub mod refuse;
 pub mod relabel;
 pub mod remote_auth;
 pub mod remote_read;
+pub mod remote_write;
 pub mod rule_file;
 pub mod runtime;
 pub mod scrape;
@@ -57,8 +58,9 @@ use std::sync::Arc;
 
 pub use alerting::{AlertingConfig, AlertmanagerConfig};
 pub use discovery::{
-    AttachMetadata, DiscoveryConfigs, Ec2Filter, Ec2SdConfig, FileSdConfig, HttpSdConfig, KubernetesRole,
-    KubernetesSdConfig, KubernetesSelector, SdConfig, StaticGroup,
+    AttachMetadata, ConsulSdConfig, DiscoveryConfigs, DnsRecordType, DnsSdConfig, DockerFilter,
+    DockerSdConfig, DockerSwarmRole, DockerSwarmSdConfig, Ec2Filter, Ec2SdConfig, FileSdConfig, HttpSdConfig,
+    KubernetesRole, KubernetesSdConfig, KubernetesSelector, SdConfig, StaticGroup,
 };
 pub use errors::{ConfigError, ConfigErrors};
 pub use expand::ExpandEnv;
@@ -71,6 +73,7 @@ pub use own_file::OwnConfig;
 pub use proxy::ProxyConfig;
 pub use relabel::{RelabelAction, RelabelConfig};
 pub use remote_read::RemoteReadConfig;
+pub use remote_write::{MetadataConfig, QueueConfig, RemoteWriteConfig};
 pub use rule_file::{Rule, RuleFile, RuleFileError, RuleGroup};
 pub use runtime::RuntimeConfig;
 pub use scrape::{EscapingScheme, ScrapeConfig, ScrapeProtocol, ValidationScheme};
@@ -109,6 +112,8 @@ pub struct Config {
     pub remote_read: Vec<RemoteReadConfig>,
     /// `otlp`.
     pub otlp: OtlpConfig,
+    /// `remote_write`
+    pub remote_write: Vec<Arc<RemoteWriteConfig>>,
     /// What deserves a line in the log.
     pub warnings: Vec<String>,
 }
@@ -130,6 +135,7 @@ impl Config {
             Out::List(files.iter().map(|file| path::text(Some(file)).into()).collect())
         };
         let jobs = self.scrape_configs.iter().map(|job| job.to_out()).collect();
+        let remote_write = self.remote_write.iter().map(|one| one.to_out()).collect();
         let readers = self.remote_read.iter().map(|reader| reader.to_out()).collect();
         let tracing = self.tracing.as_ref().map_or(Out::Null, TracingConfig::to_out);
         let mut map = OutMap::new();
@@ -141,6 +147,7 @@ impl Config {
             .put_unless_zero("scrape_configs", Out::List(jobs))
             .put("storage", self.storage.to_out())
             .put_unless_zero("tracing", tracing)
+            .put_unless_zero("remote_write", Out::List(remote_write))
             .put_unless_zero("remote_read", Out::List(readers))
             .put_unless_zero("otlp", self.otlp.to_out());
         yaml::write::write(&map.into())

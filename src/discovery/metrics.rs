@@ -21,6 +21,11 @@ pub struct DiscoveryMetrics {
     pub(super) file_mtime: Family<Gauge>,
     pub(super) http_failures: Counter,
     pub(super) kubernetes: KubernetesMetrics,
+    pub(super) dns_lookups: Counter,
+    pub(super) dns_lookup_failures: Counter,
+    pub(super) consul_failures: Counter,
+    /// By `call` and `endpoint`.
+    pub(super) consul_duration: Family<Summary>,
 }
 
 /// The quantiles of every summary here.
@@ -29,6 +34,16 @@ const QUANTILES: &[f64] = &[0.5, 0.9, 0.99];
 impl DiscoveryMetrics {
     /// Registers them.
     pub fn new(registry: &Registry) -> Self {
+        let consul_duration = registry.summaries(
+            "prometheus_sd_consul_rpc_duration_seconds",
+            "The duration of a Consul RPC call in seconds.",
+            &["call", "endpoint"],
+            QUANTILES,
+        );
+        for call in ["services", "service"] {
+            // Made now, so that they are seen before anything is asked.
+            consul_duration.with(&[call, "catalog"]);
+        }
         Self {
             failed_configs: registry.gauges(
                 "prometheus_sd_failed_configs",
@@ -100,6 +115,16 @@ impl DiscoveryMetrics {
                 "Number of HTTP service discovery refresh failures.",
             ),
             kubernetes: KubernetesMetrics::new(registry),
+            dns_lookups: registry.counter("prometheus_sd_dns_lookups_total", "The number of DNS-SD lookups."),
+            dns_lookup_failures: registry.counter(
+                "prometheus_sd_dns_lookup_failures_total",
+                "The number of DNS-SD lookup failures.",
+            ),
+            consul_failures: registry.counter(
+                "prometheus_sd_consul_rpc_failures_total",
+                "The number of Consul RPC call failures.",
+            ),
+            consul_duration,
         }
     }
 

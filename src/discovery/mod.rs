@@ -7,7 +7,7 @@
 //! ```text
 //! static_configs ─┐
 //! file_sd_configs ├─ provider ─ groups by source ─┐
-//! http, ec2, …    ┘                               ├─ manager ─ job → groups ─ scrape | notifier
+//! http, dns, …    ┘                               ├─ manager ─ job → groups ─ scrape | notifier
 //!                   provider ─ groups by source ─┘
 //! ```
 //!
@@ -15,16 +15,28 @@
 
 mod backoff;
 mod collect;
+mod consul;
+mod dns;
 mod ec2;
 mod file;
 mod fixed;
 mod group;
 mod http;
+mod json;
 mod kubernetes;
+mod label;
 mod manager;
 mod metrics;
+mod moby;
 mod provider;
 mod refresh;
+
+#[cfg(test)]
+#[path = "../../tests/support/fake_api.rs"]
+mod fake_api;
+#[cfg(test)]
+#[path = "../../tests/support/fake_consul.rs"]
+mod fake_consul;
 
 pub use collect::collect;
 pub use group::TargetGroup;

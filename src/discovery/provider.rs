@@ -5,11 +5,14 @@ use std::pin::Pin;
 
 use tokio::sync::mpsc;
 
+use super::consul::ConsulProvider;
+use super::dns::DnsProvider;
 use super::ec2::Ec2Provider;
 use super::file::FileProvider;
 use super::fixed::FixedProvider;
 use super::http::HttpProvider;
 use super::kubernetes::KubernetesProvider;
+use super::moby::MobyProvider;
 use super::{DiscoveryMetrics, TargetGroup};
 use crate::config::{DiscoveryConfigs, SdConfig, StaticGroup};
 
@@ -72,6 +75,10 @@ impl ProviderConfig {
             Self::Mechanism(config) => config,
         };
         Ok(match config {
+            SdConfig::Consul(config) => Box::new(ConsulProvider::new(config, metrics)?),
+            SdConfig::Dns(config) => Box::new(DnsProvider::new(config, job, metrics)),
+            SdConfig::Docker(config) => Box::new(MobyProvider::docker(config, job, metrics)?),
+            SdConfig::DockerSwarm(config) => Box::new(MobyProvider::swarm(config, job, metrics)?),
             SdConfig::Ec2(config) => Box::new(Ec2Provider::new(config, job, metrics)?),
             SdConfig::File(config) => Box::new(FileProvider::new(config, metrics)),
             SdConfig::Http(config) => Box::new(HttpProvider::new(config, job, metrics)?),

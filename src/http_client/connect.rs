@@ -4,7 +4,9 @@
 //! not the host that is dialled, and because errors name what was dialled as Go's do.
 
 use std::future::Future;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -30,6 +32,17 @@ use super::tunnel::{self, Wire};
 /// How long a TLS handshake may take, as Go's transport has it for Prometheus.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 
+/// Which way a host is reached.
+#[derive(Clone, Debug)]
+pub(super) enum Route {
+    /// By the first of its addresses that answers.
+    FirstAddress,
+    /// By any one of its addresses, another one for each connection.
+    AnyAddress,
+    /// Through a unix socket, whatever its name.
+    UnixSocket(PathBuf),
+}
+
 /// How to connect. Cloning is cheap.
 #[derive(Clone)]
 pub(super) struct Connector {
@@ -42,11 +55,11 @@ struct Inner {
     proxy_tls: TlsConnector,
     server_name: Option<ServerName<'static>>,
     proxies: Arc<Proxies>,
-    unix_socket: Option<PathBuf>,
+    route: Route,
 }
 
 impl Connector {
-    pub(super) fn new(setup: TlsSetup, proxies: Arc<Proxies>, unix_socket: Option<PathBuf>) -> Self {
+    pub(super) fn new(setup: TlsSetup, proxies: Arc<Proxies>, route: Route) -> Self {
         let mut proxy_tls = setup.config.clone();
         proxy_tls.alpn_protocols = Vec::new();
         let inner = Inner {
@@ -54,7 +67,7 @@ impl Connector {
             proxy_tls: TlsConnector::from(Arc::new(proxy_tls)),
             server_name: setup.server_name,
             proxies,
-            unix_socket,
+            route,
         };
         Self {
             inner: Arc::new(inner),
@@ -106,7 +119,7 @@ impl Inner {
     async fn connect(&self, uri: &Uri) -> io::Result<Stream> {
         let goal = Goal::of(uri);
         let mut takes_requests = false;
-        let wire: Box<dyn Wire> = if let Some(path) = &self.unix_socket {
+        let wire: Box<dyn Wire> = if let Route::UnixSocket(path) = &self.route {
             let connected = UnixStream::connect(path).await;
             let failed = |error| dial_error("unix", &path.display().to_string(), &error);
             Box::new(connected.map_err(failed)?)
@@ -117,7 +130,7 @@ impl Inner {
                     takes_requests = proxy.takes_requests() && !goal.is_https;
                     self.connect_through(proxy, &goal).await?
                 }
-                None => Box::new(dial(goal.host, goal.port).await?),
+                None => Box::new(dial(goal.host, goal.port, &self.route).await?),
             }
         };
         if !goal.is_https {
@@ -130,7 +143,9 @@ impl Inner {
 
     /// A wire to the goal, or to a proxy that takes requests for it.
     async fn connect_through(&self, proxy: &Proxy, goal: &Goal<'_>) -> io::Result<Box<dyn Wire>> {
-        let stream = dial(&proxy.host, proxy.port).await.map_err(proxy_error)?;
+        let stream = dial(&proxy.host, proxy.port, &self.route)
+            .await
+            .map_err(proxy_error)?;
         let via = stream.peer_addr()?.to_string();
         let mut wire: Box<dyn Wire> = match proxy.kind {
             ProxyKind::Http | ProxyKind::Socks5 => Box::new(stream),
@@ -175,10 +190,14 @@ impl Inner {
     }
 }
 
-/// Connects to the first address of `host` that answers.
-async fn dial(host: &str, port: u16) -> io::Result<TcpStream> {
+/// Connects to an address of `host`.
+async fn dial(host: &str, port: u16, route: &Route) -> io::Result<TcpStream> {
     let addresses = tokio::net::lookup_host((host, port)).await;
-    let addresses = addresses.map_err(|_| lookup_error(host))?;
+    let mut addresses: Vec<SocketAddr> = addresses.map_err(|_| lookup_error(host))?.collect();
+    if matches!(route, Route::AnyAddress) && !addresses.is_empty() {
+        let chosen = addresses[any_below(addresses.len())];
+        addresses = vec![chosen];
+    }
     let mut failure = lookup_error(host);
     for address in addresses {
         match TcpStream::connect(address).await {
@@ -190,6 +209,13 @@ async fn dial(host: &str, port: u16) -> io::Result<TcpStream> {
         }
     }
     Err(failure)
+}
+
+/// Any number below `bound`, which is not 0: the seeds of hash maps differ each time.
+fn any_below(bound: usize) -> usize {
+    let seed = RandomState::new().build_hasher().finish();
+    // Below a usize.
+    (seed % bound as u64) as usize
 }
 
 /// How many requests a connection has answered.

@@ -46,7 +46,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
-use self::connect::{Connector, Uses};
+use self::connect::{Connector, Route, Uses};
 pub use self::error::HttpError;
 pub use self::message::{Request, Response};
 use self::oauth2::TokenSource;
@@ -81,7 +81,7 @@ pub struct HttpClient {
 
 struct Inner {
     config: HttpClientConfig,
-    unix_socket: Option<PathBuf>,
+    route: Route,
     tls_files: Vec<PathBuf>,
     proxies: Arc<Proxies>,
     tokens: Option<TokenSource>,
@@ -109,7 +109,7 @@ impl HttpClient {
     /// # Errors
     /// When the TLS settings cannot be followed.
     pub fn new(config: &HttpClientConfig) -> Result<Self, HttpError> {
-        Self::build(config, None, None)
+        Self::build(config, Route::FirstAddress, None)
     }
 
     /// A client whose requests are signed, each one when it is sent.
@@ -117,7 +117,7 @@ impl HttpClient {
     /// # Errors
     /// As [`HttpClient::new`].
     pub fn signed(config: &HttpClientConfig, signer: Arc<dyn Sign>) -> Result<Self, HttpError> {
-        Self::build(config, None, Some(signer))
+        Self::build(config, Route::FirstAddress, Some(signer))
     }
 
     /// A client that reaches every host through a unix socket.
@@ -125,21 +125,37 @@ impl HttpClient {
     /// # Errors
     /// As [`HttpClient::new`].
     pub fn through_unix_socket(config: &HttpClientConfig, path: PathBuf) -> Result<Self, HttpError> {
-        Self::build(config, Some(path), None)
+        Self::build(config, Route::UnixSocket(path), None)
+    }
+
+    /// A client for remote write; with `at_random` each connection goes to any one of the host's addresses.
+    ///
+    /// # Errors
+    /// As [`HttpClient::new`].
+    pub fn for_writing(
+        config: &HttpClientConfig,
+        at_random: bool,
+        signer: Option<Arc<dyn Sign>>,
+    ) -> Result<Self, HttpError> {
+        let route = match at_random {
+            true => Route::AnyAddress,
+            false => Route::FirstAddress,
+        };
+        Self::build(config, route, signer)
     }
 
     fn build(
         config: &HttpClientConfig,
-        unix_socket: Option<PathBuf>,
+        route: Route,
         signer: Option<Arc<dyn Sign>>,
     ) -> Result<Self, HttpError> {
         let tls_files = tls::files(&config.tls_config);
         let proxies = Arc::new(Proxies::new(&config.proxy)?);
-        let pool = Pool::new(config, &proxies, unix_socket.clone(), &tls_files)?;
+        let pool = Pool::new(config, &proxies, route.clone(), &tls_files)?;
         let oauth2 = config.oauth2.as_deref().cloned();
         let inner = Inner {
             config: config.clone(),
-            unix_socket,
+            route,
             tls_files,
             proxies,
             tokens: oauth2.map(TokenSource::new),
@@ -281,7 +297,7 @@ impl HttpClient {
             }
             auth::add_credentials(&inner.config, &mut headers)?;
         }
-        if inner.unix_socket.is_none() && url.scheme() == "http" {
+        if !matches!(inner.route, Route::UnixSocket(_)) && url.scheme() == "http" {
             let (host, port) = (url.host_str().unwrap_or(""), url.port().unwrap_or(80));
             let chosen = inner.proxies.choose(false, host.trim_matches(['[', ']']), port);
             let proxy = chosen.map_err(HttpError::text)?;
@@ -300,8 +316,8 @@ impl HttpClient {
             return Ok(pool);
         }
         let inner = &self.inner;
-        let unix_socket = inner.unix_socket.clone();
-        let fresh = Pool::new(&inner.config, &inner.proxies, unix_socket, &inner.tls_files)?;
+        let route = inner.route.clone();
+        let fresh = Pool::new(&inner.config, &inner.proxies, route, &inner.tls_files)?;
         let fresh = Arc::new(fresh);
         inner.pool.store(Arc::clone(&fresh));
         Ok(fresh)
@@ -312,7 +328,7 @@ impl Pool {
     fn new(
         config: &HttpClientConfig,
         proxies: &Arc<Proxies>,
-        unix_socket: Option<PathBuf>,
+        route: Route,
         tls_files: &[PathBuf],
     ) -> Result<Self, HttpError> {
         let stamps = tls::stamps(tls_files);
@@ -326,7 +342,7 @@ impl Pool {
             .http2_keep_alive_interval(PING_INTERVAL)
             .http2_keep_alive_timeout(PING_MAX)
             .http2_keep_alive_while_idle(true)
-            .build(Connector::new(setup, Arc::clone(proxies), unix_socket));
+            .build(Connector::new(setup, Arc::clone(proxies), route));
         Ok(Self { client, stamps })
     }
 }

@@ -1,6 +1,6 @@
 //! What others may see of all pools while scraping goes on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use parking_lot::RwLock;
@@ -58,6 +58,25 @@ impl Targets {
             (vec![job.clone()], sizes.sum::<usize>() as f64)
         };
         pools.iter().map(of_pool).collect()
+    }
+}
+
+impl Targets {
+    /// What all targets say of their metrics; what several say alike is there once.
+    pub fn families(&self) -> Vec<(String, Metadata)> {
+        let pools = self.pools.read();
+        let mut seen = HashSet::new();
+        let mut all = Vec::new();
+        for watched in pools.values().flat_map(|pool| &pool.active) {
+            let families = watched.families();
+            for family in families.lock().iter().flatten() {
+                // Targets share what they say alike, so that the place tells.
+                if seen.insert(Arc::as_ptr(family)) {
+                    all.push((family.name.clone(), family.said.clone()));
+                }
+            }
+        }
+        all
     }
 }
 

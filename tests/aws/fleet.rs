@@ -1,6 +1,6 @@
 //! Instances in moto: of many kinds, in a network of two subnets.
 
-use super::moto::{Moto, text_of};
+use crate::support::moto::{Moto, text_of};
 
 /// A region of moto with a network.
 pub(super) struct Fleet<'a> {

@@ -3,7 +3,6 @@
 
 mod endpoint;
 mod fleet;
-mod moto;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,11 +10,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Map, Value};
 
+use crate::support::moto::{Moto, text_of};
 use crate::support::server::{Server, Start, deucalion};
 use crate::support::{differences, peers, wait_for};
 use endpoint::{Endpoint, described};
 use fleet::Fleet;
-use moto::{Moto, text_of};
 
 /// Never shown, wherever it was configured.
 const SECRET: &str = "hunter2/secret+key";

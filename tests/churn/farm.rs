@@ -34,7 +34,7 @@ impl Farm {
     }
 
     pub(super) fn port(&self) -> u16 {
-        self.web.port
+        self.web.address.port()
     }
 
     /// By how much the latest scrape missed its target's own beat.

@@ -1,15 +1,23 @@
 //! What tests from outside need: the real binaries on free ports, requests, directories, peers.
 
+pub(crate) mod alertmanager;
 pub(crate) mod differences;
 pub(crate) mod exporter;
+pub(crate) mod fake_api;
+pub(crate) mod fake_consul;
 pub(crate) mod http;
 // Shared with the tests of the discovery itself, which use other parts of it.
 #[allow(dead_code, reason = "each of its two users needs a part of it")]
 pub(crate) mod kubernetes;
+pub(crate) mod moto;
 pub(crate) mod peers;
+pub(crate) mod process;
 pub(crate) mod samples;
 pub(crate) mod server;
+pub(crate) mod tls;
 pub(crate) mod web;
+pub(crate) mod world;
+pub(crate) mod write_request;
 
 use std::path::PathBuf;
 

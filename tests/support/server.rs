@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use base64::Engine as _;
 use serde_json::Value;
 
 use super::http::{self, Answer};
@@ -26,6 +27,7 @@ pub(crate) struct Server {
     pub(crate) url: String,
     pub(crate) port: u16,
     log: PathBuf,
+    authorization: Option<String>,
 }
 
 /// How a server is started.
@@ -36,7 +38,8 @@ pub(crate) struct Start {
     port: u16,
     args: Vec<String>,
     variables: Vec<(String, String)>,
-    scheme: &'static str,
+    /// Sent with each request of the test, if the server asks for a password.
+    authorization: Option<String>,
 }
 
 impl Start {
@@ -48,7 +51,7 @@ impl Start {
             port: free_port(),
             args: Vec::new(),
             variables: Vec::new(),
-            scheme: "http",
+            authorization: None,
         }
     }
 
@@ -66,6 +69,13 @@ impl Start {
     /// Sets a variable of the environment.
     pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Asks with this user and password.
+    pub(crate) fn user(mut self, name: &str, password: &str) -> Self {
+        let encoded = base64::engine::general_purpose::STANDARD.encode(format!("{name}:{password}"));
+        self.authorization = Some(format!("Basic {encoded}"));
         self
     }
 
@@ -98,9 +108,10 @@ impl Start {
             .unwrap_or_else(|e| panic!("start {}: {e}", self.binary.display()));
         Server {
             child,
-            url: format!("{}://127.0.0.1:{}", self.scheme, self.port),
+            url: format!("http://127.0.0.1:{}", self.port),
             port: self.port,
             log,
+            authorization: self.authorization.clone(),
         }
     }
 
@@ -122,8 +133,17 @@ impl Server {
             if let Ok(Some(status)) = self.child.try_wait() {
                 panic!("the server ended with {status}:\n{}", self.log());
             }
-            http::get(&url).ok().filter(|answer| answer.status == 200)
+            self.ask(&url).ok().filter(|answer| answer.status == 200)
         });
+    }
+
+    fn ask(&self, url: &str) -> Result<Answer, String> {
+        let headers: Vec<(&str, &str)> = self
+            .authorization
+            .iter()
+            .map(|value| ("authorization", value.as_str()))
+            .collect();
+        http::request("GET", url, &headers, None)
     }
 
     /// What it has logged.
@@ -143,7 +163,8 @@ impl Server {
             [] => format!("{}{path}", self.url),
             params => format!("{}{path}?{}", self.url, http::encode(params)),
         };
-        http::get(&url).unwrap_or_else(|e| panic!("GET {url}: {e}\n{}", self.log()))
+        self.ask(&url)
+            .unwrap_or_else(|e| panic!("GET {url}: {e}\n{}", self.log()))
     }
 
     /// `data` of an instant query's answer.

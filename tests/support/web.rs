@@ -1,7 +1,7 @@
 //! A web server inside the test: what it answers is a function of what it is asked.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -88,7 +88,7 @@ type Answering = dyn Fn(&Asked) -> Page + Send + Sync;
 
 /// Dropping ends it.
 pub(crate) struct Web {
-    pub(crate) port: u16,
+    pub(crate) address: SocketAddr,
     shared: Arc<Shared>,
 }
 
@@ -99,8 +99,17 @@ struct Shared {
 
 impl Web {
     pub(crate) fn start(answering: impl Fn(&Asked) -> Page + Send + Sync + 'static) -> Self {
-        let socket = TcpListener::bind("127.0.0.1:0").expect("bind a port of the system's choice");
-        let port = socket.local_addr().expect("a bound socket has an address").port();
+        Self::start_at("127.0.0.1:0", answering)
+    }
+
+    /// Listens at an address of the test's choice.
+    #[track_caller]
+    pub(crate) fn start_at(
+        address: &str,
+        answering: impl Fn(&Asked) -> Page + Send + Sync + 'static,
+    ) -> Self {
+        let socket = TcpListener::bind(address).unwrap_or_else(|e| panic!("bind {address}: {e}"));
+        let address = socket.local_addr().expect("a bound socket has an address");
         let shared = Arc::new(Shared {
             answering: Box::new(answering),
             is_over: AtomicBool::new(false),
@@ -116,11 +125,11 @@ impl Web {
                 std::thread::spawn(move || drop(serving.serve(connection)));
             }
         });
-        Self { port, shared }
+        Self { address, shared }
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        format!("http://{}", self.address)
     }
 }
 
@@ -142,6 +151,6 @@ impl Drop for Web {
     fn drop(&mut self) {
         self.shared.is_over.store(true, Ordering::Relaxed);
         // Wakes the listener, so that it sees that it is over.
-        drop(TcpStream::connect(("127.0.0.1", self.port)));
+        drop(TcpStream::connect(self.address));
     }
 }

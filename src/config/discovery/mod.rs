@@ -4,6 +4,10 @@
 //! checked and refused by its name (see [`unbuilt`]). A new one is a file here with a [`Mechanism`] and a line
 //! in the table.
 
+mod consul;
+mod dns;
+mod docker;
+mod dockerswarm;
 mod ec2;
 mod file;
 mod http;
@@ -13,6 +17,10 @@ mod unbuilt;
 
 use std::path::{Path, PathBuf};
 
+pub use consul::ConsulSdConfig;
+pub use dns::{DnsRecordType, DnsSdConfig};
+pub use docker::{DockerFilter, DockerSdConfig};
+pub use dockerswarm::{DockerSwarmRole, DockerSwarmSdConfig};
 pub use ec2::{Ec2Filter, Ec2SdConfig};
 pub use file::FileSdConfig;
 pub use http::HttpSdConfig;
@@ -90,6 +98,14 @@ macro_rules! mechanisms {
 }
 
 mechanisms! {
+    /// The services of a Consul catalog.
+    Consul(ConsulSdConfig), "consul", "[]*consul.SDConfig";
+    /// Records of DNS names.
+    Dns(DnsSdConfig), "dns", "[]*dns.SDConfig";
+    /// The containers of a Docker daemon.
+    Docker(DockerSdConfig), "docker", "[]*moby.DockerSDConfig";
+    /// The services, tasks or nodes of a Docker swarm.
+    DockerSwarm(DockerSwarmSdConfig), "dockerswarm", "[]*moby.DockerSwarmSDConfig";
     /// Instances of AWS.
     Ec2(Ec2SdConfig), "ec2", "[]*aws.EC2SDConfig";
     /// Files that are watched.

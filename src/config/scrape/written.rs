@@ -8,7 +8,6 @@ use crate::config::discovery::DiscoveryConfigs;
 use crate::config::global::GlobalConfig;
 use crate::config::http_client::HttpClientConfig;
 use crate::config::quote::quoted;
-use crate::config::refuse;
 use crate::config::relabel::WrittenRules;
 use crate::config::yaml::{Decoder, Fields, Mark, Node};
 
@@ -87,7 +86,7 @@ impl WrittenScrape {
             http_client,
             ..decode_job(&mut fields, job_name.unwrap_or_default(), decoder)
         };
-        decoder.finish(fields, &[refuse::DISCOVERY]);
+        decoder.finish(fields, &[]);
         Some(Self {
             mark: job_mark,
             job,

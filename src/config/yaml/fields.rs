@@ -72,6 +72,14 @@ impl Decoder {
             .unwrap_or_default()
     }
 
+    /// A text that is `default` unless written.
+    pub fn text_or(&mut self, fields: &mut Fields<'_>, key: &str, default: &str) -> String {
+        match fields.take(key) {
+            Some(node) => self.string(node).unwrap_or_default(),
+            None => default.to_owned(),
+        }
+    }
+
     /// A secret, empty unless written.
     pub fn secret_of(&mut self, fields: &mut Fields<'_>, key: &str) -> Secret {
         let node = fields.take(key);
@@ -135,6 +143,14 @@ impl Decoder {
             .take(key)
             .and_then(|node| self.uint(node, "uint"))
             .unwrap_or_default()
+    }
+
+    /// A number.
+    pub fn int_of(&mut self, fields: &mut Fields<'_>, key: &str, default: i64) -> i64 {
+        match fields.take(key) {
+            Some(node) => self.int(node, "int").unwrap_or(default),
+            None => default,
+        }
     }
 
     /// A size in bytes, 0 unless written; below 0 counts as none.

@@ -22,6 +22,7 @@ mod reload;
 mod snapshot;
 mod stats;
 mod truncate;
+mod watch;
 
 use std::fmt;
 use std::io;

@@ -59,6 +59,11 @@ impl WalError {
         matches!(self.kind, WalErrorKind::Corrupt(_))
     }
 
+    /// Whether a file is not there: it went after it was found.
+    pub fn is_missing(&self) -> bool {
+        matches!(&self.kind, WalErrorKind::Io(error) if error.kind() == io::ErrorKind::NotFound)
+    }
+
     /// Whether the bytes are right but hold what this version cannot carry.
     pub fn is_foreign(&self) -> bool {
         matches!(self.kind, WalErrorKind::Foreign(_))

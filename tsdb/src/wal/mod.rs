@@ -21,10 +21,12 @@ pub mod reader;
 pub mod record;
 pub mod repair;
 pub mod segment;
+pub mod watch;
 pub mod writer;
 
 pub use compression::{Compressed, Compression, Compressor};
 pub use error::WalError;
 pub use reader::SegmentReader;
 pub use record::Kind;
+pub use watch::{Position, Seen, Watcher};
 pub use writer::{Sync, Writer};

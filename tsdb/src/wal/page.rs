@@ -59,6 +59,47 @@ impl Fragment {
     }
 }
 
+/// A fragment as it stands in a page.
+#[derive(Clone, Copy, Debug)]
+pub struct Found<'a> {
+    /// Which part of a record it is.
+    pub kind: Fragment,
+    /// The header's first byte.
+    pub flags: u8,
+    /// The payload; for [`Fragment::PageEnd`] all that is left of the page.
+    pub payload: &'a [u8],
+}
+
+/// The fragment at the beginning of `rest`, what is left of a page, checked.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn read_fragment(rest: &[u8]) -> Result<Found<'_>, String> {
+    let flags = rest.first().copied().unwrap_or(0);
+    match Fragment::of(flags) {
+        Some(Fragment::PageEnd) if rest.iter().all(|&b| b == 0) => Ok(Found {
+            kind: Fragment::PageEnd,
+            flags,
+            payload: rest,
+        }),
+        Some(Fragment::PageEnd) => Err("unexpected non-zero byte in padded page".to_owned()),
+        Some(kind) if rest.len() >= HEADER_BYTES => {
+            let len = usize::from(u16::from_be_bytes([rest[1], rest[2]]));
+            let stored = u32::from_be_bytes([rest[3], rest[4], rest[5], rest[6]]);
+            if len > PAYLOAD_BYTES_MAX || HEADER_BYTES + len > rest.len() {
+                return Err(format!("invalid record size {len}"));
+            }
+            let payload = &rest[HEADER_BYTES..HEADER_BYTES + len];
+            let computed = crc32c(payload);
+            if stored != computed {
+                return Err(format!("unexpected checksum {computed:x}, expected {stored:x}"));
+            }
+            Ok(Found { kind, flags, payload })
+        }
+        _ => Err(format!("unexpected record type {flags}")),
+    }
+}
+
 /// Appends `record` as fragments to `into`, where the current page already holds `page_used` bytes.
 /// Returns how many bytes the last page holds afterwards.
 pub fn write_record(record: &[u8], flags: u8, mut page_used: usize, into: &mut Vec<u8>) -> usize {

@@ -2,9 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::page::{Fragment, HEADER_BYTES, PAGE_BYTES, PAYLOAD_BYTES_MAX, SNAPPY, ZSTD};
+use super::page::{Fragment, HEADER_BYTES, PAGE_BYTES, SNAPPY, ZSTD, read_fragment};
 use super::{WalError, compression};
-use crate::encoding::crc32c;
 use crate::fs::{Mapped, Vfs};
 
 /// Reads one segment from its beginning.
@@ -153,37 +152,25 @@ impl SegmentReader {
         }
         let page_end = (self.at / PAGE_BYTES + 1) * PAGE_BYTES;
         let rest = slice(&self.bytes, &self.tail, self.at, page_end - self.at);
-        match Fragment::of(rest[0]) {
-            Some(Fragment::PageEnd) if rest.iter().all(|&b| b == 0) => {
+        match read_fragment(rest) {
+            Ok(found) if found.kind == Fragment::PageEnd => {
                 self.at = page_end;
                 Ok(Step::Zeros)
             }
-            Some(Fragment::PageEnd) => Err(self.corrupt("unexpected non-zero byte in padded page")),
-            Some(kind) if rest.len() >= HEADER_BYTES => {
-                let flags = rest[0];
-                let payload = usize::from(u16::from_be_bytes([rest[1], rest[2]]));
-                let stored = u32::from_be_bytes([rest[3], rest[4], rest[5], rest[6]]);
-                if payload > PAYLOAD_BYTES_MAX || HEADER_BYTES + payload > rest.len() {
-                    return Err(self.corrupt(format!("invalid record size {payload}")));
-                }
-                let computed = crc32c(&rest[HEADER_BYTES..HEADER_BYTES + payload]);
-                if stored != computed {
-                    return Err(
-                        self.corrupt(format!("unexpected checksum {computed:x}, expected {stored:x}"))
-                    );
-                }
+            Ok(found) => {
+                let (kind, flags, len) = (found.kind, found.flags, found.payload.len());
                 let from = self.at + HEADER_BYTES;
-                self.at = from + payload;
+                self.at = from + len;
                 // A page's last bytes, too few for a header, are zeros that a header byte of 0 would
                 // announce; skipping them here or there comes to the same.
                 Ok(Step::Fragment {
                     kind,
                     flags,
                     from,
-                    len: payload,
+                    len,
                 })
             }
-            _ => Err(self.corrupt(format!("unexpected record type {}", rest[0]))),
+            Err(reason) => Err(self.corrupt(reason)),
         }
     }
 

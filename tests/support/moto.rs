@@ -3,18 +3,18 @@
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use crate::support::http::{self, Answer};
-use crate::support::{free_port, peers, wait_for};
+use super::http::{self, Answer};
+use super::{free_port, peers, wait_for};
 
 /// A running moto. Dropping kills it.
-pub(super) struct Moto {
+pub(crate) struct Moto {
     child: Child,
-    pub(super) url: String,
+    pub(crate) url: String,
 }
 
 impl Moto {
     /// Starts it, if it is there. It answers everyone until [`Moto::check_signatures`].
-    pub(super) fn start(dir: &Path, skipped: &str) -> Option<Self> {
+    pub(crate) fn start(dir: &Path, skipped: &str) -> Option<Self> {
         let binary = peers::find("moto_server", skipped)?;
         let port = free_port();
         let log = std::fs::File::create(dir.join("moto.log")).expect("make the log");
@@ -37,8 +37,14 @@ impl Moto {
         Some(moto)
     }
 
+    /// Where it listens.
+    pub(crate) fn address(&self) -> std::net::SocketAddr {
+        let address = self.url.trim_start_matches("http://");
+        address.parse().expect("an address")
+    }
+
     /// From now on only requests are answered whose signature is that of a user who may.
-    pub(super) fn check_signatures(&self) {
+    pub(crate) fn check_signatures(&self) {
         let url = format!("{}/moto-api/reset-auth", self.url);
         let answer = http::request("POST", &url, &[], Some(("text/plain", "0"))).expect("reset-auth");
         assert_eq!(answer.status, 200, "{}", answer.body);
@@ -46,7 +52,7 @@ impl Moto {
 
     /// Calls a service in a region as nobody.
     #[track_caller]
-    pub(super) fn call(&self, service: &str, region: &str, action: &str, form: &[(&str, &str)]) -> String {
+    pub(crate) fn call(&self, service: &str, region: &str, action: &str, form: &[(&str, &str)]) -> String {
         let version = match service {
             "ec2" => "2016-11-15",
             _ => "2010-05-08",
@@ -77,7 +83,7 @@ impl Drop for Moto {
 
 /// The text of the first element of this name.
 #[track_caller]
-pub(super) fn text_of<'a>(xml: &'a str, name: &str) -> &'a str {
+pub(crate) fn text_of<'a>(xml: &'a str, name: &str) -> &'a str {
     let (open, close) = (format!("<{name}>"), format!("</{name}>"));
     let after = xml.split_once(&open).map(|(_, after)| after);
     let text = after
