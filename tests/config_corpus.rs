@@ -28,9 +28,7 @@ impl Verdict {
 
     /// Whether the file is refused for one of these keys, which the peer does not know.
     fn misses_one_of(&self, keys: &[String]) -> bool {
-        let mut misses = keys
-            .iter()
-            .map(|key| format!("field {key} not found in type "));
+        let mut misses = keys.iter().map(|key| format!("field {key} not found in type "));
         misses.any(|text| self.refusal.contains(&text))
     }
 }

@@ -222,6 +222,7 @@ pub(super) fn engine(plan: &Plan) -> Arc<Engine> {
         no_step_subquery_interval_ms: plan.loaded.config.global.evaluation_interval_ms,
         parser: parser_options(flags),
         delayed_name_removal: flags.features.has("promql-delayed-name-removal"),
+        per_step_stats: flags.features.has("promql-per-step-stats"),
         ..EngineOptions::default()
     }))
 }

@@ -35,7 +35,7 @@ pub const FEATURES: &[(&str, Verdict, &str)] = &[
     ("promql-duration-expr", Verdict::Settled, PERMANENT),
     ("promql-experimental-functions", Verdict::Built, ""),
     ("promql-extended-range-selectors", Verdict::Built, ""),
-    ("promql-per-step-stats", Verdict::Unbuilt, ""),
+    ("promql-per-step-stats", Verdict::Built, ""),
     ("search-api", Verdict::Unbuilt, ""),
     ("st-storage", Verdict::Unbuilt, ""),
     ("st-synthesis", Verdict::Unbuilt, ""),

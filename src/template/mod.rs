@@ -23,7 +23,6 @@ mod escape;
 mod eval;
 mod fields;
 mod functions;
-mod histogram;
 mod host;
 mod humanize;
 mod layout;
@@ -49,9 +48,9 @@ use tsdb::model::Labels;
 
 pub use error::TemplateError;
 pub(crate) use escape::table_link;
-pub(crate) use histogram::text as histogram_text;
 pub(crate) use number::parse_float as parse_go_float;
 pub(crate) use print::quoted;
+pub(crate) use promql::histogram::text as histogram_text;
 pub use value::{AlertData, Value};
 
 /// Answers the `query` function: an instant query at the evaluation's time.

@@ -6,7 +6,7 @@ use super::print::{quoted, quoted_raw};
 use super::show_number::{push_int, push_number};
 use super::time::{MONTHS, WEEKDAYS};
 use super::value::{AlertData, Held, IntKind, Sample, Value};
-use super::{duration, histogram};
+use super::{duration, histogram_text};
 
 /// Flags, width and precision of one directive.
 #[derive(Clone, Copy, Debug, Default)]
@@ -109,7 +109,7 @@ fn own_text(value: &Value) -> Option<String> {
         Value::Duration(ns, _) => Some(duration::text(*ns)),
         Value::Int(IntKind::Month, n) => named(&MONTHS, n - 1),
         Value::Int(IntKind::Weekday, n) => named(&WEEKDAYS, *n),
-        Value::Histogram(histogram) => Some(histogram::text(histogram)),
+        Value::Histogram(histogram) => Some(histogram_text(histogram)),
         _ => None,
     }
 }

@@ -2,7 +2,7 @@
 
 use promql::format::general;
 use tsdb::model::FloatHistogram;
-use tsdb::model::histogram::{CUSTOM_BUCKETS_SCHEMA, ResetHint, Span};
+use tsdb::model::histogram::{ResetHint, Span};
 
 /// The notation; what is zero is left out.
 pub(super) fn notation(histogram: &FloatHistogram) -> String {
@@ -16,11 +16,12 @@ pub(super) fn notation(histogram: &FloatHistogram) -> String {
         ("z_bucket", histogram.zero_count),
         ("z_bucket_w", histogram.zero_threshold),
     ] {
-        if value != 0.0 {
+        let is_unused = name.starts_with('z') && histogram.uses_custom_buckets();
+        if value != 0.0 && !is_unused {
             parts.push(format!("{name}:{}", general(value)));
         }
     }
-    if histogram.schema == CUSTOM_BUCKETS_SCHEMA {
+    if histogram.uses_custom_buckets() {
         parts.push(format!("custom_values:[{}]", joined(&histogram.custom_bounds)));
     }
     match histogram.reset_hint {

@@ -7,3 +7,4 @@ mod api;
 mod compare;
 mod data;
 mod queries;
+mod random;

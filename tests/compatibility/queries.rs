@@ -22,7 +22,7 @@ fn essence(answer: &Answer, ordered: bool) -> Value {
 }
 
 /// Whether the order of an instant vector is part of the answer.
-fn is_ordered(query: &str) -> bool {
+pub(super) fn is_ordered(query: &str) -> bool {
     ["sort", "topk", "bottomk"]
         .iter()
         .any(|word| query.starts_with(word))
@@ -35,10 +35,17 @@ fn compare(ours: &Server, theirs: &Server, path: &str, params: &[(&str, &str)]) 
 }
 
 /// An empty configuration, and the directory's copy.
-fn start(binary: &std::path::Path, data: &std::path::Path, dir: &std::path::Path) -> Server {
+pub(super) fn start_with(
+    binary: &std::path::Path,
+    data: &std::path::Path,
+    dir: &std::path::Path,
+    flags: &[&str],
+) -> Server {
     data::copy(data, &dir.join("data"));
     std::fs::write(dir.join("prometheus.yml"), "global: {evaluation_interval: 1m}\n").expect("write");
-    Start::new(binary, dir)
+    flags
+        .iter()
+        .fold(Start::new(binary, dir), |start, flag| start.arg(*flag))
         .arg("--storage.tsdb.retention.time=100y")
         .ready()
 }
@@ -51,8 +58,8 @@ fn queries_over_one_directory_are_answered_as_prometheus_answers_them() {
     };
     let dir = tempfile::tempdir().expect("a directory");
     let data = data::make(&promtool, dir.path());
-    let theirs = start(&prometheus, &data, &dir.path().join("theirs"));
-    let ours = start(&deucalion(), &data, &dir.path().join("ours"));
+    let theirs = start_with(&prometheus, &data, &dir.path().join("theirs"), &[]);
+    let ours = start_with(&deucalion(), &data, &dir.path().join("ours"), &[]);
 
     let queries =
         std::fs::read_to_string(root().join("testdata/compatibility/queries.txt")).expect("read queries");

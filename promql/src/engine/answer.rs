@@ -47,7 +47,7 @@ pub(super) fn answer(
     let mut eval = Eval::new(&read, dict, cancel, settings, limits);
     eval.samples = SampleCount {
         total: 0,
-        per_step: options.per_step_stats.then(|| vec![0; plan.grid.len()]),
+        per_step: (options.per_step_stats && engine.options.per_step_stats).then(|| vec![0; plan.grid.len()]),
     };
     match value(&mut eval, &plan, expr.value_type(), period) {
         Ok(value) => Ok(Answer {

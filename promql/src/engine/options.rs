@@ -30,6 +30,8 @@ pub struct EngineOptions {
     pub type_and_unit_labels: bool,
     /// `use-start-timestamps`: rates use the time since when a counter counts.
     pub use_start_timestamps: bool,
+    /// `promql-per-step-stats`: queries that ask for it count samples step by step.
+    pub per_step_stats: bool,
 }
 
 impl Default for EngineOptions {
@@ -42,6 +44,7 @@ impl Default for EngineOptions {
             delayed_name_removal: false,
             type_and_unit_labels: false,
             use_start_timestamps: false,
+            per_step_stats: false,
         }
     }
 }
@@ -51,6 +54,6 @@ impl Default for EngineOptions {
 pub struct QueryOptions {
     /// Replaces [`EngineOptions::lookback_ms`].
     pub lookback_ms: Option<i64>,
-    /// Count samples step by step (`stats=all`).
+    /// Count samples step by step (`stats=all`), if the engine does.
     pub per_step_stats: bool,
 }

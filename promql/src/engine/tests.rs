@@ -137,6 +137,10 @@ fn samples_are_counted_once_a_step_and_window() {
             per_step_stats: true,
             ..QueryOptions::default()
         },
+        options: EngineOptions {
+            per_step_stats: true,
+            ..EngineOptions::default()
+        },
         ..Around::default()
     };
     assert_eq!(around.range("x").unwrap().stats.total_samples, 600);

@@ -164,6 +164,24 @@ impl<'r> Eval<'r> {
         }
     }
 
+    /// The values of `node`, which stands after `earlier` in the query but is needed before it. If it fails,
+    /// the error is that of `earlier` where that fails too: the first one counts.
+    pub(crate) fn scalar_after(
+        &mut self,
+        earlier: &Node,
+        node: &Node,
+        grid: Grid,
+    ) -> Result<Scalar, QueryError> {
+        let found = self.scalar(node, grid);
+        if found.is_err() {
+            match earlier {
+                Node::Range(range) => drop(self.range_vector(range, grid)?),
+                earlier => self.each(earlier, grid, &mut |_, _| Ok(()))?,
+            }
+        }
+        found
+    }
+
     fn each_invariant(
         &mut self,
         node: &Node,
@@ -203,7 +221,9 @@ impl<'r> Eval<'r> {
             for v in series.v.iter_mut().filter(|v| !is_absent(**v)) {
                 *v = -*v;
             }
-            functions::histogram::negate(&mut series.h)?;
+            for (_, h) in &mut series.h {
+                std::sync::Arc::make_mut(h).multiply(-1.0);
+            }
             Ok(true)
         })
     }

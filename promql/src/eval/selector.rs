@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use tsdb::model::{FloatHistogram, Histogram, is_stale};
+use tsdb::model::{FloatHistogram, Histogram, ResetHint, is_stale};
 use tsdb::query::Columns;
 
 use super::series::{HistogramSteps, Series, is_absent};
 use super::{Eval, Sink};
 use crate::engine::QueryError;
 use crate::parser::ast::RangeExtension;
-use crate::plan::node::{Grid, Selector};
+use crate::plan::node::{Grid, Selector, Shift};
 
 /// What of a sample becomes the value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,9 +64,12 @@ impl<'r> Eval<'r> {
                 continue;
             }
             scratch.set(0, columns.held_bytes() + steps * size_of::<f64>())?;
+            if selector.skips_buckets {
+                drop_buckets(&mut columns);
+            }
             let mut v = self.column(steps);
             let mut h = HistogramSteps::new();
-            let times = (grid, selector.shift, lookback_ms);
+            let times = (grid, looked_at(selector, take), lookback_ms);
             pick(&columns, times, take, &mut v, &mut h);
             let present = self.count_present(&v, &h);
             if present == 0 {
@@ -101,19 +104,29 @@ impl<'r> Eval<'r> {
         }
         for (step, histogram) in h {
             present += 1;
-            self.samples.add(
-                *step as usize,
-                crate::functions::histogram::size_in_samples(histogram),
-            );
+            self.samples
+                .add(*step as usize, crate::histogram::size_in_samples(histogram));
         }
         present
+    }
+}
+
+/// The time at which a selector is looked at. With `@`, `timestamp` looks at that very time, as in
+/// Prometheus: `offset` then only limits what was read.
+fn looked_at(selector: &Selector, take: Take) -> Shift {
+    match take {
+        Take::Time | Take::Start if selector.shift.at_ms.is_some() => Shift {
+            offset_ms: 0,
+            ..selector.shift
+        },
+        _ => selector.shift,
     }
 }
 
 /// Fills a column with the newest sample within the lookback of each step.
 fn pick(
     columns: &Columns,
-    (grid, shift, lookback_ms): (Grid, crate::plan::node::Shift, i64),
+    (grid, shift, lookback_ms): (Grid, Shift, i64),
     take: Take,
     v: &mut [f64],
     h: &mut HistogramSteps,
@@ -136,7 +149,7 @@ fn pick(
         if !columns.is_float_only() {
             while histograms.next_if(|(at, _)| (*at as usize) < row).is_some() {}
             if let Some((_, histogram)) = histograms.peek().filter(|(at, _)| *at as usize == row) {
-                let histogram = float_histogram(histogram);
+                let histogram = histogram.to_float();
                 if !is_stale(histogram.sum) {
                     match taken(columns, row, take) {
                         // Info series are floats; who asks for them is to see that this is none.
@@ -165,33 +178,29 @@ fn taken(columns: &Columns, row: usize, take: Take) -> Option<f64> {
     }
 }
 
-/// A histogram in the form that PromQL computes with.
-pub(crate) fn float_histogram(histogram: &Histogram) -> FloatHistogram {
-    let int = match histogram {
-        Histogram::Float(float) => return float.clone(),
-        Histogram::Integer(int) => int,
-    };
-    let absolute = |deltas: &[i64]| {
-        let mut count = 0i64;
-        deltas
-            .iter()
-            .map(|delta| {
-                count = count.wrapping_add(*delta);
-                count as f64
-            })
-            .collect()
-    };
-    FloatHistogram {
-        reset_hint: int.reset_hint,
-        schema: int.schema,
-        zero_threshold: int.zero_threshold,
-        zero_count: int.zero_count as f64,
-        count: int.count as f64,
-        sum: int.sum,
-        positive_spans: int.positive_spans.clone(),
-        negative_spans: int.negative_spans.clone(),
-        positive_buckets: absolute(&int.positive_deltas),
-        negative_buckets: absolute(&int.negative_deltas),
-        custom_bounds: int.custom_bounds.clone(),
+/// Keeps of histograms what `histogram_count` and its like look at. With the buckets goes the possibility to
+/// find resets, so the hints are made to say what the buckets show.
+pub(super) fn drop_buckets(columns: &mut Columns) {
+    let mut previous: Option<FloatHistogram> = None;
+    for (_, histogram) in &mut columns.histograms {
+        let whole = histogram.to_float();
+        let mut kept = FloatHistogram {
+            reset_hint: whole.reset_hint,
+            schema: whole.schema,
+            count: whole.count,
+            sum: whole.sum,
+            ..FloatHistogram::default()
+        };
+        if !is_stale(whole.sum) {
+            if let (ResetHint::Unknown, Some(previous)) = (whole.reset_hint, &previous) {
+                kept.reset_hint = if whole.is_reset_since(previous) {
+                    ResetHint::Reset
+                } else {
+                    ResetHint::NotReset
+                };
+            }
+            previous = Some(whole);
+        }
+        *histogram = Histogram::Float(kept);
     }
 }

@@ -14,7 +14,6 @@ use tsdb::query::Columns;
 
 use super::Eval;
 use super::dict::SetId;
-use super::selector::float_histogram;
 use super::series::{Series, is_absent};
 use crate::engine::QueryError;
 use crate::parser::ast::RangeExtension;
@@ -38,6 +37,8 @@ pub(crate) struct Samples {
 pub(crate) struct HistogramSample {
     pub(crate) t: i64,
     pub(crate) h: FloatHistogram,
+    /// Since when it counts; 0 where that is unknown or not wanted.
+    pub(crate) start: i64,
 }
 
 impl Samples {
@@ -67,9 +68,10 @@ impl Samples {
         let mut histograms = columns.histograms.iter().peekable();
         for (row, (&t, &v)) in columns.t_ms.iter().zip(&columns.v).enumerate() {
             if let Some((_, histogram)) = histograms.next_if(|(at, _)| *at as usize == row) {
-                let h = float_histogram(histogram);
+                let h = histogram.to_float();
                 if !is_stale(h.sum) {
-                    self.h.push(HistogramSample { t, h });
+                    let start = if starts { columns.start_ms[row] } else { 0 };
+                    self.h.push(HistogramSample { t, h, start });
                 }
             } else if !is_stale(v) {
                 self.t.push(t);
@@ -97,6 +99,7 @@ impl Samples {
             self.h.push(HistogramSample {
                 t: grid.at_ms(*step as usize),
                 h,
+                start: 0,
             });
         }
     }
@@ -230,6 +233,9 @@ impl<'r> Eval<'r> {
                     self.cancel.check()?;
                     cursor.read(selector.selection, index, from_ms, through_ms, &mut columns)?;
                     held.set(0, columns.held_bytes() + grid.len() * size_of::<f64>())?;
+                    if selector.skips_buckets {
+                        super::selector::drop_buckets(&mut columns);
+                    }
                     samples.take(&mut columns, want_starts);
                     if samples.is_empty() {
                         continue;

@@ -28,13 +28,13 @@ pub(crate) fn each<'r>(
     match function {
         Function::Clamp => {
             let (low, high) = (
-                eval.scalar(&call.args[1], grid)?,
-                eval.scalar(&call.args[2], grid)?,
+                eval.scalar_after(&call.args[0], &call.args[1], grid)?,
+                eval.scalar_after(&call.args[0], &call.args[2], grid)?,
             );
             each_clamped(eval, &call.args[0], grid, sink, &low, &high)
         }
         Function::ClampMax => {
-            let high = eval.scalar(&call.args[1], grid)?;
+            let high = eval.scalar_after(&call.args[0], &call.args[1], grid)?;
             each_clamped(
                 eval,
                 &call.args[0],
@@ -45,7 +45,7 @@ pub(crate) fn each<'r>(
             )
         }
         Function::ClampMin => {
-            let low = eval.scalar(&call.args[1], grid)?;
+            let low = eval.scalar_after(&call.args[0], &call.args[1], grid)?;
             each_clamped(
                 eval,
                 &call.args[0],
@@ -57,7 +57,7 @@ pub(crate) fn each<'r>(
         }
         Function::Round => {
             let to_nearest = match call.args.get(1) {
-                Some(arg) => eval.scalar(arg, grid)?,
+                Some(arg) => eval.scalar_after(&call.args[0], arg, grid)?,
                 None => Scalar::Const(1.0),
             };
             each_number(eval, &call.args[0], grid, sink, |step, v| {

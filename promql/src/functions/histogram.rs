@@ -1,9 +1,6 @@
 //! Functions of histograms: `histogram_quantile` and its like over classic buckets, statistics of native ones.
 
-use std::sync::Arc;
-
 use hashbrown::HashMap;
-use tsdb::model::FloatHistogram;
 use tsdb::query::Sym;
 
 use super::call::text_arg;
@@ -14,38 +11,13 @@ use crate::eval::dict::SetId;
 use crate::eval::merge::Merger;
 use crate::eval::series::{HistogramSteps, Scalar, Series, is_absent};
 use crate::eval::{Eval, Sink};
+use crate::histogram;
 use crate::parser::Span;
 use crate::plan::node::{Call, Grid};
 use crate::quantile::{Bucket, bucket_fraction, bucket_quantile};
 
 /// The label of a classic bucket's upper bound.
 const BUCKET_LABEL: &str = "le";
-
-/// The answer where native histograms would have to be computed with.
-pub(crate) fn unsupported(what: &str) -> QueryError {
-    QueryError::execution(format!("native histograms are not supported in {what} yet"))
-}
-
-/// How many samples a histogram counts for, as Prometheus counts: its size over that of a float sample.
-pub(crate) fn size_in_samples(h: &FloatHistogram) -> u64 {
-    // 168 bytes of fixed fields in Prometheus' memory, 8 a span or bucket, and 16 bytes a float sample.
-    let spans = h.positive_spans.len() + h.negative_spans.len();
-    let buckets = h.positive_buckets.len() + h.negative_buckets.len() + h.custom_bounds.len();
-    ((168 + 8 * (spans + buckets) + 8) / 16) as u64
-}
-
-/// `-histogram`
-pub(crate) fn negate(histograms: &mut HistogramSteps) -> Result<(), QueryError> {
-    for (_, h) in histograms {
-        let h = Arc::make_mut(h);
-        for v in h.positive_buckets.iter_mut().chain(&mut h.negative_buckets) {
-            *v = -*v;
-        }
-        (h.zero_count, h.count, h.sum) = (-h.zero_count, -h.count, -h.sum);
-        h.reset_hint = tsdb::model::ResetHint::Gauge;
-    }
-    Ok(())
-}
 
 /// `histogram_count` and its like; floats are left out.
 pub(super) fn each_statistic<'r>(
@@ -62,24 +34,31 @@ pub(super) fn each_statistic<'r>(
                 Function::HistogramCount => h.count,
                 Function::HistogramSum => h.sum,
                 Function::HistogramAvg => h.sum / h.count,
-                other => return Err(unsupported(&format!("{}()", other.name()))),
+                Function::HistogramStddev => histogram::variance(&h).sqrt(),
+                _ => histogram::variance(&h),
             };
         }
         Ok(true)
     })
 }
 
-/// The buckets of one classic histogram.
+/// What there is of one histogram.
 struct Group {
-    /// Labels without `le`.
+    /// Its labels, those of a classic one without `le`.
     set: SetId,
     drop_name: bool,
+    /// Upper bounds and counts of a classic histogram.
     buckets: Vec<(f64, Vec<f64>)>,
+    native: HistogramSteps,
+    /// Steps at which there is both, so that neither counts.
+    conflicts: Vec<usize>,
 }
 
 /// What is asked of each histogram.
 enum Question {
-    Quantile(Scalar, Option<String>),
+    Quantile(Scalar),
+    /// Asked at some steps only, and named by a label in the answer.
+    Labelled(f64, String, Vec<bool>),
     Fraction(Scalar, Scalar),
 }
 
@@ -95,6 +74,7 @@ pub(super) fn each_of_buckets<'r>(
         Function::HistogramFraction => 2,
         _ => 0,
     };
+    let span = call.arg_spans[at];
     let questions = questions(eval, call, grid)?;
     let groups = gather(eval, call, at, grid)?;
     let mut merged = Merger::new(eval)?;
@@ -102,7 +82,14 @@ pub(super) fn each_of_buckets<'r>(
     for question in &questions {
         for group in &groups {
             eval.cancel.check()?;
-            let series = ask(eval, question, group, grid, call.arg_spans[at], &mut scratch);
+            let series = ask_native(eval, question, group, grid, span);
+            if !series.is_empty() {
+                merged.push(series)?;
+            }
+        }
+        for group in &groups {
+            eval.cancel.check()?;
+            let series = ask(eval, question, group, grid, span, &mut scratch);
             if !series.is_empty() {
                 merged.push(series)?;
             }
@@ -112,23 +99,39 @@ pub(super) fn each_of_buckets<'r>(
 }
 
 fn questions(eval: &mut Eval<'_>, call: &Call, grid: Grid) -> Result<Vec<Question>, QueryError> {
-    let (first, label) = match call.function {
-        Function::HistogramFraction => {
-            let lower = eval.scalar(&call.args[0], grid)?;
-            let upper = eval.scalar(&call.args[1], grid)?;
-            return Ok(vec![Question::Fraction(lower, upper)]);
-        }
-        Function::HistogramQuantile => (0, None),
-        _ => (2, Some(text_arg(call, 1).into_owned())),
-    };
-    let end = if label.is_some() { call.args.len() } else { 1 };
+    if call.function == Function::HistogramFraction {
+        let lower = eval.scalar(&call.args[0], grid)?;
+        let upper = eval.scalar(&call.args[1], grid)?;
+        return Ok(vec![Question::Fraction(lower, upper)]);
+    }
     let mut found = Vec::new();
-    for at in first..end {
-        let q = eval.scalar(&call.args[at], grid)?;
+    let is_labelled = call.function == Function::HistogramQuantiles;
+    let quantiles = if is_labelled { 2..call.args.len() } else { 0..1 };
+    for at in quantiles {
+        let q = if is_labelled {
+            eval.scalar_after(&call.args[0], &call.args[at], grid)?
+        } else {
+            eval.scalar(&call.args[at], grid)?
+        };
         for &q in q.values() {
             note_quantile(&mut eval.notes, q, call.arg_spans[at]);
         }
-        found.push(Question::Quantile(q, label.clone()));
+        if !is_labelled {
+            found.push(Question::Quantile(q));
+            continue;
+        }
+        let label = text_arg(call, 1).into_owned();
+        let mut different: Vec<f64> = Vec::new();
+        for &q in q.values() {
+            if !different.iter().any(|other| other.to_bits() == q.to_bits()) {
+                different.push(q);
+            }
+        }
+        for one in different {
+            let is_it = |step| q.get(step).to_bits() == one.to_bits();
+            let steps = (0..grid.len()).map(is_it).collect();
+            found.push(Question::Labelled(one, label.clone(), steps));
+        }
     }
     Ok(found)
 }
@@ -136,36 +139,68 @@ fn questions(eval: &mut Eval<'_>, call: &Call, grid: Grid) -> Result<Vec<Questio
 /// Sorts the series by the histogram they belong to.
 fn gather(eval: &mut Eval<'_>, call: &Call, at: usize, grid: Grid) -> Result<Vec<Group>, QueryError> {
     let le = eval.dict.words.intern(BUCKET_LABEL);
+    let span = call.arg_spans[at];
     let mut groups: Vec<Group> = Vec::new();
     let mut by_set: HashMap<SetId, usize, foldhash::fast::RandomState> = HashMap::default();
     let mut bounds: HashMap<Sym, Option<f64>, foldhash::fast::RandomState> = HashMap::default();
+    let mut group_of = |groups: &mut Vec<Group>, set: SetId, drop_name: bool| {
+        *by_set.entry(set).or_insert_with(|| {
+            groups.push(Group {
+                set,
+                drop_name,
+                buckets: Vec::new(),
+                native: HistogramSteps::new(),
+                conflicts: Vec::new(),
+            });
+            groups.len() - 1
+        })
+    };
     let frame = eval.all(&call.args[at], grid)?;
     let _held = frame.holding;
     for series in frame.series {
         if !series.h.is_empty() {
-            return Err(unsupported(&format!("{}()", call.function.name())));
+            let group = group_of(&mut groups, series.set, series.drop_name);
+            groups[group].native.extend(series.h.iter().cloned());
+            if series.v.iter().all(|v| is_absent(*v)) {
+                continue;
+            }
         }
         let bound = eval.dict.value(series.set, le);
         let dict = &eval.dict;
         let upper = *bounds
             .entry(bound)
-            .or_insert_with(|| dict.words.text(bound).parse().ok());
+            .or_insert_with(|| bucket_bound(dict.words.text(bound)));
         let Some(upper) = upper else {
-            note_bad_bucket(eval, &series, le, call.arg_spans[at]);
+            note_bad_bucket(eval, &series, le, span);
             continue;
         };
         let set = eval.dict.without(series.set, &[le]);
-        let group = *by_set.entry(set).or_insert_with(|| {
-            groups.push(Group {
-                set,
-                drop_name: series.drop_name,
-                buckets: Vec::new(),
-            });
-            groups.len() - 1
-        });
+        let group = group_of(&mut groups, set, series.drop_name);
         groups[group].buckets.push((upper, series.v));
     }
+    for group in &mut groups {
+        find_conflicts(eval, group, span);
+    }
     Ok(groups)
+}
+
+/// The upper bound that a `le` label gives; a number too large for a float is none.
+fn bucket_bound(le: &str) -> Option<f64> {
+    let bound: f64 = le.parse().ok()?;
+    let is_overflow = bound.is_infinite() && le.bytes().any(|b| b.is_ascii_digit());
+    (!is_overflow).then_some(bound)
+}
+
+/// Finds the steps at which there is a classic and a native histogram of the same labels.
+fn find_conflicts(eval: &mut Eval<'_>, group: &mut Group, span: Span) {
+    let is_classic = |step: usize| group.buckets.iter().any(|(_, counts)| !is_absent(counts[step]));
+    let steps = group.native.iter().map(|(step, _)| *step as usize);
+    group.conflicts = steps.filter(|step| is_classic(*step)).collect();
+    if !group.conflicts.is_empty() {
+        let mut text = "vector contains a mix of classic and native histograms".to_owned();
+        text.push_str(&for_metric(eval, group.set));
+        eval.notes.add(Level::Warning, text, Some(span));
+    }
 }
 
 fn note_bad_bucket(eval: &mut Eval<'_>, series: &Series, le: Sym, span: Span) {
@@ -195,6 +230,28 @@ fn quantile_text(q: f64) -> String {
     text
 }
 
+fn ask_native(eval: &mut Eval<'_>, question: &Question, group: &Group, grid: Grid, span: Span) -> Series {
+    let mut v = eval.column(grid.len());
+    for (step, h) in &group.native {
+        let step = *step as usize;
+        if group.conflicts.contains(&step) {
+            continue;
+        }
+        let (value, remark) = match question {
+            Question::Fraction(lower, upper) => histogram::fraction(lower.get(step), upper.get(step), h),
+            Question::Quantile(q) => histogram::quantile(q.get(step), h),
+            Question::Labelled(q, _, steps) if steps[step] => histogram::quantile(*q, h),
+            Question::Labelled(..) => continue,
+        };
+        v[step] = value;
+        if let Some(remark) = remark {
+            let text = format!("{}{}", remark.text(), for_metric(eval, group.set));
+            eval.notes.add(Level::Info, text, Some(span));
+        }
+    }
+    answer(eval, question, group, v)
+}
+
 fn ask(
     eval: &mut Eval<'_>,
     question: &Question,
@@ -203,9 +260,12 @@ fn ask(
     span: Span,
     scratch: &mut Vec<Bucket>,
 ) -> Series {
-    let steps = grid.len();
-    let mut v = eval.column(steps);
+    let mut v = eval.column(grid.len());
     for (step, value) in v.iter_mut().enumerate() {
+        let is_asked = !matches!(question, Question::Labelled(_, _, steps) if !steps[step]);
+        if !is_asked || group.conflicts.contains(&step) {
+            continue;
+        }
         scratch.clear();
         let present = group
             .buckets
@@ -218,23 +278,30 @@ fn ask(
         if scratch.is_empty() {
             continue;
         }
-        *value = match question {
-            Question::Fraction(lower, upper) => bucket_fraction(lower.get(step), upper.get(step), scratch),
-            Question::Quantile(q, _) => {
-                let (quantile, forced) = bucket_quantile(q.get(step), scratch);
-                if let Some(forced) = forced {
-                    let metric = for_metric(eval, group.set);
-                    eval.notes
-                        .add_monotonicity(&metric, span, grid.at_ms(step), forced);
-                }
-                quantile
+        let q = match question {
+            Question::Fraction(lower, upper) => {
+                *value = bucket_fraction(lower.get(step), upper.get(step), scratch);
+                continue;
             }
+            Question::Quantile(q) => q.get(step),
+            Question::Labelled(q, ..) => *q,
         };
+        let (quantile, forced) = bucket_quantile(q, scratch);
+        if let Some(forced) = forced {
+            let metric = for_metric(eval, group.set);
+            eval.notes
+                .add_monotonicity(&metric, span, grid.at_ms(step), forced);
+        }
+        *value = quantile;
     }
+    answer(eval, question, group, v)
+}
+
+fn answer(eval: &mut Eval<'_>, question: &Question, group: &Group, v: Vec<f64>) -> Series {
     let mut series = Series::floats(group.set, v);
     eval.drop_name(&mut series);
     series.drop_name |= group.drop_name;
-    if let Question::Quantile(Scalar::Const(q), Some(label)) = question {
+    if let Question::Labelled(q, label, _) = question {
         let label = eval.dict.words.intern(label);
         let text = eval.dict.words.intern(&quantile_text(*q));
         series.set = eval.dict.with(series.set, label, text);

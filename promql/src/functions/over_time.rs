@@ -116,10 +116,12 @@ fn changes(v: &[f64]) -> f64 {
 }
 
 fn resets(samples: &Samples, window: &Window) -> f64 {
+    let resets = (window.lo + 1..window.hi).filter(|&i| is_reset(samples, i - 1, i));
+    resets.count() as f64
+}
+
+/// Whether the counter was reset between two floats.
+pub(crate) fn is_reset(samples: &Samples, a: usize, b: usize) -> bool {
     let start = |i: usize| samples.start.get(i).copied().unwrap_or(0);
-    let is_reset = |i: &usize| {
-        let (a, b) = (i - 1, *i);
-        samples.v[b] < samples.v[a] || is_start_reset((start(a), samples.t[a]), (start(b), samples.t[b]))
-    };
-    (window.lo + 1..window.hi).filter(is_reset).count() as f64
+    samples.v[b] < samples.v[a] || is_start_reset((start(a), samples.t[a]), (start(b), samples.t[b]))
 }

@@ -23,9 +23,7 @@ pub(super) struct RangeCall<'c> {
     pub(super) windows: Windows,
     /// The other arguments, in order.
     pub(super) params: Vec<Scalar>,
-    /// Where annotations about the range point.
-    pub(super) span: Span,
-    /// Where those of the first argument point (`quantile_over_time` has its φ first).
+    /// Where annotations point: at the first argument (`quantile_over_time` has its φ first).
     pub(super) first_span: Span,
     pub(super) call: &'c Call,
 }
@@ -44,13 +42,16 @@ pub(super) fn each<'r>(
 ) -> Result<(), QueryError> {
     let mut found = None;
     let mut params = Vec::new();
-    for (at, arg) in call.args.iter().enumerate() {
+    for arg in &call.args {
         match arg {
-            Node::Range(range) => found = Some((at, &**range)),
-            other => params.push(eval.scalar(other, grid)?),
+            Node::Range(range) => found = Some(&**range),
+            other => params.push(match (found, call.args.first()) {
+                (Some(_), Some(earlier)) => eval.scalar_after(earlier, other, grid)?,
+                _ => eval.scalar(other, grid)?,
+            }),
         }
     }
-    let Some((at, range)) = found else {
+    let Some(range) = found else {
         return Err(QueryError::execution("expected a range vector"));
     };
     check_extension(call.function, range)?;
@@ -58,7 +59,6 @@ pub(super) fn each<'r>(
         function: call.function,
         windows: Windows::new(range, grid, eval.settings.lookback_ms),
         params,
-        span: call.arg_spans[at],
         first_span: call.arg_spans[0],
         call,
     };

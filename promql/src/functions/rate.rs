@@ -120,46 +120,106 @@ pub(crate) fn extrapolated(
             result += samples.v[at - 1];
         }
     }
-    let (first_ms, last_ms) = (t[0], t[intervals]);
-    let mut to_start_s = (first_ms - window.left_ms) as f64 / 1000.0;
-    let mut to_end_s = (window.right_ms - last_ms) as f64 / 1000.0;
-    let mut sampled_s = (last_ms - first_ms) as f64 / 1000.0;
-    let average_s = if intervals > 0 {
-        sampled_s / intervals as f64
-    } else {
-        0.0
+    let stretch = Stretch {
+        first_ms: t[0],
+        last_ms: t[intervals],
+        intervals,
+        first_start_ms: samples.start.get(window.lo).copied().unwrap_or(0),
     };
-    let threshold_s = average_s * 1.1;
-    let start_ms = samples.start.get(window.lo).copied().unwrap_or(0);
-    if kind.is_counter && start_ms != 0 && start_ms > window.left_ms && start_ms < first_ms {
-        // The counter began within the range: at zero, at that time.
-        to_start_s = 0.0;
-        sampled_s = (last_ms - start_ms) as f64 / 1000.0;
+    let factor = if kind.is_counter && stretch.begins_within(window) {
         result += v[0];
+        stretch.factor_from_start(window)
     } else if intervals == 0 {
         return None;
     } else {
-        if to_start_s >= threshold_s {
+        let to_zero = (kind.is_counter && result > 0.0 && v[0] >= 0.0).then(|| v[0] / result);
+        stretch.factor(window, to_zero)
+    };
+    Some(result * kind.per_second(factor, range_ms))
+}
+
+/// Where the samples of a window lie, and so by how much their increase is to be stretched.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stretch {
+    pub(super) first_ms: i64,
+    pub(super) last_ms: i64,
+    /// One less than there are samples.
+    pub(super) intervals: usize,
+    /// Since when the first sample counts, 0 if unknown.
+    pub(super) first_start_ms: i64,
+}
+
+impl Stretch {
+    fn average_s(&self) -> f64 {
+        if self.intervals == 0 {
+            return 0.0;
+        }
+        (self.last_ms - self.first_ms) as f64 / 1000.0 / self.intervals as f64
+    }
+
+    /// Whether the counter began within the range.
+    #[inline]
+    pub(super) fn begins_within(&self, window: &Window) -> bool {
+        self.first_start_ms != 0
+            && self.first_start_ms > window.left_ms
+            && self.first_start_ms < self.first_ms
+    }
+
+    /// The factor for a counter that began within the range: at zero, at its start time.
+    pub(super) fn factor_from_start(&self, window: &Window) -> f64 {
+        let sampled_s = (self.last_ms - self.first_start_ms) as f64 / 1000.0;
+        self.of(sampled_s, 0.0, self.end_gap_s(window))
+    }
+
+    /// The factor for anything else. `to_zero` is the first value's share of the increase: so far before the
+    /// first sample the counter would have been zero, in lengths of what was sampled.
+    #[inline]
+    pub(super) fn factor(&self, window: &Window, to_zero: Option<f64>) -> f64 {
+        let sampled_s = (self.last_ms - self.first_ms) as f64 / 1000.0;
+        let average_s = self.average_s();
+        let mut to_start_s = (self.first_ms - window.left_ms) as f64 / 1000.0;
+        if to_start_s >= average_s * 1.1 {
             to_start_s = average_s / 2.0;
         }
-        if kind.is_counter && result > 0.0 && v[0] >= 0.0 {
-            let to_zero_s = sampled_s * (v[0] / result);
+        if let Some(share) = to_zero {
+            let to_zero_s = sampled_s * share;
             if to_zero_s < to_start_s {
                 to_start_s = to_zero_s;
             }
         }
+        self.of(sampled_s, to_start_s, self.end_gap_s(window))
     }
-    if to_end_s >= threshold_s {
-        to_end_s = average_s / 2.0;
+
+    #[inline]
+    fn end_gap_s(&self, window: &Window) -> f64 {
+        let to_end_s = (window.right_ms - self.last_ms) as f64 / 1000.0;
+        let average_s = self.average_s();
+        if to_end_s >= average_s * 1.1 {
+            average_s / 2.0
+        } else {
+            to_end_s
+        }
     }
-    let mut factor = 1.0;
-    if sampled_s != 0.0 {
-        factor = (sampled_s + to_start_s + to_end_s) / sampled_s;
+
+    #[inline]
+    fn of(&self, sampled_s: f64, to_start_s: f64, to_end_s: f64) -> f64 {
+        if sampled_s == 0.0 {
+            return 1.0;
+        }
+        (sampled_s + to_start_s + to_end_s) / sampled_s
     }
-    if kind.is_rate {
-        factor /= range_ms as f64 / 1000.0;
+}
+
+impl RateKind {
+    /// The factor, for a rate divided by the range.
+    #[inline]
+    pub(super) fn per_second(self, factor: f64, range_ms: i64) -> f64 {
+        if self.is_rate {
+            factor / (range_ms as f64 / 1000.0)
+        } else {
+            factor
+        }
     }
-    Some(result * factor)
 }
 
 /// The value of `irate` or `idelta`: between the last two samples of a window.

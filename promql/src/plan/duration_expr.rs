@@ -59,7 +59,7 @@ impl Context {
                     DurationOp::Divide => left / right,
                     DurationOp::Modulo if right == 0.0 => return Err(at(*span, "modulo by zero")),
                     DurationOp::Modulo => left % right,
-                    DurationOp::Power => left.powf(right),
+                    DurationOp::Power => crate::go_math::pow(left, right),
                     DurationOp::MinOf => crate::functions::math::min(left, right),
                     DurationOp::MaxOf => crate::functions::math::max(left, right),
                 }

@@ -31,6 +31,8 @@ impl Planner {
             shift,
             extension: None,
             has_one_name: false,
+            skips_buckets: false,
+            span: call.span,
             absent_labels: Vec::new(),
         };
         Ok(Node::Info(Box::new(Info {

@@ -15,7 +15,7 @@ use tsdb::query::Selection;
 use crate::engine::{Period, QueryError};
 use crate::functions::Function;
 use crate::parser::Span;
-use crate::parser::ast::{self, AtTime, Expr, RangeExtension, TimeShift};
+use crate::parser::ast::{self, AtTime, BinaryOp, Expr, RangeExtension, TimeShift};
 use crate::value::ValueType;
 
 use duration_expr::Context;
@@ -55,6 +55,7 @@ pub(crate) fn plan(expr: &Expr, period: Period, settings: Settings) -> Result<Pl
             range_s: range_ms as f64 / 1000.0,
         },
         selections: Vec::new(),
+        around: Around::default(),
     };
     let root = planner.part(expr, grid)?;
     Ok(Plan {
@@ -69,6 +70,31 @@ struct Planner {
     settings: Settings,
     durations: Context,
     selections: Vec<Selection>,
+    around: Around,
+}
+
+/// What stands around the part that is being planned, as far as the buckets of histograms go.
+#[derive(Clone, Copy, Debug, Default)]
+struct Around {
+    /// A function that asks for count or sum alone.
+    statistic: bool,
+    /// Something that needs all buckets: quantiles, trimming, and subqueries, which may miss resets.
+    whole: bool,
+}
+
+impl Around {
+    fn within(mut self, function: Function) -> Self {
+        match function {
+            Function::HistogramCount | Function::HistogramSum | Function::HistogramAvg => {
+                self.statistic = true
+            }
+            Function::HistogramQuantile | Function::HistogramQuantiles | Function::HistogramFraction => {
+                self.whole = true;
+            }
+            _ => {}
+        }
+        self
+    }
 }
 
 impl Planner {
@@ -117,10 +143,15 @@ impl Planner {
                 None => return Err(QueryError::bad_query("binary expression without vector matching")),
             },
         };
+        let around = self.around;
+        self.around.whole |= matches!(binary.op, BinaryOp::TrimUpper | BinaryOp::TrimLower);
+        let left = self.part(&binary.left, grid)?;
+        let right = self.part(&binary.right, grid)?;
+        self.around = around;
         Ok(Node::Binary(Box::new(Binary {
             op: binary.op,
-            left: self.part(&binary.left, grid)?,
-            right: self.part(&binary.right, grid)?,
+            left,
+            right,
             sides,
             return_bool: binary.return_bool,
             span: binary.span,
@@ -155,6 +186,8 @@ impl Planner {
         if call.function == Function::Info {
             return self.info(call, grid);
         }
+        let around = self.around;
+        self.around = around.within(call.function);
         let mut args = Vec::with_capacity(call.args.len());
         let mut arg_spans = Vec::with_capacity(call.args.len());
         for arg in &call.args {
@@ -166,6 +199,7 @@ impl Planner {
             });
             args.push(node);
         }
+        self.around = around;
         Ok(Node::Call(Box::new(Call {
             function: call.function,
             args,
@@ -226,7 +260,10 @@ impl Planner {
             end_ms: shift.apply(grid.last_ms()),
             step_ms,
         };
+        let around = self.around;
+        self.around.whole = true;
         let node = Box::new(self.part(&subquery.expr, inner)?);
+        self.around = around;
         Ok(RangeArg {
             source: RangeSource::Subquery { node, grid: inner },
             range_ms,
@@ -275,6 +312,8 @@ impl Planner {
             shift,
             extension: selector.extension,
             has_one_name: selector.matchers.iter().find(is_name).is_some(),
+            span: selector.span,
+            skips_buckets: self.around.statistic && !self.around.whole,
             absent_labels: absent_labels(&selector.matchers),
         })
     }
@@ -297,9 +336,21 @@ impl Planner {
 }
 
 /// The labels that `absent` gives its answer: those that exactly one `=` matcher fixes.
+///
+/// Prometheus' storage puts matchers that only take series away after the others, in the query itself, so
+/// that is the order in which they count here.
 fn absent_labels(matchers: &[Matcher]) -> Vec<(String, String)> {
+    let takes_away = |matcher: &&Matcher| {
+        let must_be_set = matchers
+            .iter()
+            .any(|other| other.name() == matcher.name() && !other.matches_empty());
+        let is_negative = matches!(matcher.kind(), MatchKind::NotEqual | MatchKind::NotRegex);
+        !must_be_set || (is_negative && matcher.matches_empty())
+    };
+    let (last, first): (Vec<&Matcher>, Vec<&Matcher>) = matchers.iter().partition(takes_away);
+    let in_order = first.into_iter().chain(last);
     let mut fixed: Vec<(String, Option<String>)> = Vec::new();
-    for matcher in matchers.iter().filter(|m| m.name() != METRIC_NAME) {
+    for matcher in in_order.filter(|m| m.name() != METRIC_NAME) {
         let seen = fixed.iter_mut().find(|(name, _)| name == matcher.name());
         match (seen, matcher.kind()) {
             (None, MatchKind::Equal) => {

@@ -63,6 +63,10 @@ pub(crate) struct Selector {
     pub(crate) extension: Option<RangeExtension>,
     /// Its matchers fix one metric name, so that series differ in other labels.
     pub(crate) has_one_name: bool,
+    /// Where annotations about it point.
+    pub(crate) span: Span,
+    /// Of histograms only count and sum are looked at.
+    pub(crate) skips_buckets: bool,
     /// Labels fixed by `=` matchers: what `absent` answers with.
     pub(crate) absent_labels: Vec<(String, String)>,
 }

@@ -1,6 +1,6 @@
 //! What a script loads, in memory.
 
-use tsdb::model::Histogram;
+use tsdb::model::{FloatHistogram, Histogram};
 use tsdb::query::Columns;
 use tsdb::query::memory::MemoryStore;
 
@@ -20,13 +20,20 @@ pub(super) fn load(store: &MemoryStore, load: &Load) -> Result<(), String> {
 
 fn columns(series: &LoadSeries, gap_ms: i64) -> Columns {
     let mut columns = Columns::default();
+    let mut before: Option<&FloatHistogram> = None;
     for (i, value) in series.values.iter().enumerate() {
         let at_ms = gap_ms * i64::try_from(i).unwrap_or(i64::MAX);
         match value {
             SequenceValue::Omitted => continue,
-            SequenceValue::Float(v) => columns.push(at_ms, *v),
+            SequenceValue::Float(v) => {
+                columns.push(at_ms, *v);
+                before = None;
+            }
             SequenceValue::Histogram { histogram, .. } => {
-                columns.push_histogram(at_ms, Histogram::Float((**histogram).clone()));
+                let mut stored = (**histogram).clone();
+                stored.reset_hint = histogram.stored_hint(before);
+                columns.push_histogram(at_ms, Histogram::Float(stored));
+                before = Some(histogram);
             }
         }
         if !series.starts_ms.is_empty() {

@@ -112,12 +112,12 @@ fn push_samples(into: &mut String, labels: &Labels, columns: &Columns) {
 fn histogram_text(histogram: &Histogram) -> String {
     let float = histogram.to_float();
     let mut text = format!("{{count:{}, sum:{}", general(float.count), general(float.sum));
-    for bucket in float.buckets_ascending() {
-        let (open, close) = match bucket.side {
-            -1 => ('[', ')'),
-            0 => ('[', ']'),
-            _ => ('(', ']'),
-        };
+    let negative = float.negative().rev();
+    let zero = std::iter::once(float.zero_bucket());
+    let all = negative.chain(zero).chain(float.positive());
+    for bucket in all.filter(|bucket| bucket.count != 0.0) {
+        let open = if bucket.lower_inclusive { '[' } else { '(' };
+        let close = if bucket.upper_inclusive { ']' } else { ')' };
         let (lower, upper) = (general(bucket.lower), general(bucket.upper));
         let _written = write!(text, ", {open}{lower},{upper}{close}:{}", general(bucket.count));
     }

@@ -2,16 +2,18 @@
 
 use promql::format;
 use tsdb::model::FloatHistogram;
+use tsdb::model::histogram::Bucket;
 
 use super::json::push_display;
 
-/// Which ends belong to a bucket.
-#[derive(Clone, Copy)]
-#[repr(u8)]
-enum Boundary {
-    OpenLeft = 0,
-    OpenRight = 1,
-    Closed = 3,
+/// Which ends belong to a bucket, as the API numbers them.
+fn boundary(bucket: &Bucket) -> u8 {
+    match (bucket.lower_inclusive, bucket.upper_inclusive) {
+        (false, true) => 0,
+        (true, false) => 1,
+        (false, false) => 2,
+        (true, true) => 3,
+    }
 }
 
 /// Appends the JSON of one histogram.
@@ -22,27 +24,19 @@ pub(super) fn push(out: &mut String, h: &FloatHistogram) {
     format::push_json(out, h.sum);
     out.push('"');
     let mut first = true;
-    let mut bucket = |boundary: Boundary, lower: f64, upper: f64, count: f64| {
+    for bucket in h.ascending().filter(|bucket| bucket.count != 0.0) {
         out.push_str(if std::mem::take(&mut first) {
             ",\"buckets\":["
         } else {
             ","
         });
-        push_display(out, format_args!("[{},\"", boundary as u8));
-        format::push_json(out, lower);
+        push_display(out, format_args!("[{},\"", boundary(&bucket)));
+        format::push_json(out, bucket.lower);
         out.push_str("\",\"");
-        format::push_json(out, upper);
+        format::push_json(out, bucket.upper);
         out.push_str("\",\"");
-        format::push_json(out, count);
+        format::push_json(out, bucket.count);
         out.push_str("\"]");
-    };
-    for found in h.buckets_ascending() {
-        let boundary = match found.side {
-            -1 => Boundary::OpenRight,
-            0 => Boundary::Closed,
-            _ => Boundary::OpenLeft,
-        };
-        bucket(boundary, found.lower, found.upper, found.count);
     }
     out.push_str(if first { "}" } else { "]}" });
 }

@@ -7,7 +7,7 @@ use crate::engine::QueryError;
 use crate::eval::merge::Merger;
 use crate::eval::series::{ABSENT, Series, is_absent};
 use crate::eval::{Eval, Sink};
-use crate::functions::histogram::unsupported;
+use crate::histogram;
 use crate::plan::node::{Aggregate, Grid, Node};
 
 /// Bytes in quotes, those that are no text as `\xff`.
@@ -22,6 +22,10 @@ fn quoted_bytes(bytes: &[u8]) -> String {
     }
     out.push('"');
     out
+}
+
+fn count_one(count: &mut f64) {
+    *count = if is_absent(*count) { 1.0 } else { *count + 1.0 };
 }
 
 pub(super) fn each<'r>(
@@ -47,8 +51,15 @@ pub(super) fn each<'r>(
     let mut held = eval.limits.holding()?;
     let mut texts = HashMap::<u64, _, foldhash::fast::RandomState>::default();
     eval.each(&aggregate.node, grid, &mut |eval, series| {
-        if !series.h.is_empty() {
-            return Err(unsupported("count_values()"));
+        for (step, h) in &series.h {
+            let text = eval.dict.words.intern(&histogram::text(h));
+            let set = eval.dict.with(series.set, label, text);
+            let group = grouping.of(&mut eval.dict, set);
+            if group == counts.len() {
+                held.add_series(grid.len(), 1)?;
+                counts.push(Series::floats(grouping.sets[group], vec![ABSENT; grid.len()]));
+            }
+            count_one(&mut counts[group].v[*step as usize]);
         }
         let mut last = None;
         for (step, &v) in series.v.iter().enumerate().filter(|(_, v)| !is_absent(**v)) {
@@ -70,8 +81,7 @@ pub(super) fn each<'r>(
                     group
                 }
             };
-            let count = &mut counts[group].v[step];
-            *count = if is_absent(*count) { 1.0 } else { *count + 1.0 };
+            count_one(&mut counts[group].v[step]);
         }
         eval.recycle(series.v);
         Ok(())

@@ -3,11 +3,11 @@
 //! Series are folded in roster order and sums are compensated, so that digits are Prometheus'.
 
 use super::group::{DropName, Grouping};
+use super::histograms::HistogramGroup;
 use crate::annotations::Level;
 use crate::engine::QueryError;
 use crate::eval::series::{ABSENT, Series, is_absent};
 use crate::eval::{Eval, Sink};
-use crate::functions::histogram::unsupported;
 use crate::kahan;
 use crate::parser::ast::AggregateOp;
 use crate::plan::node::{Aggregate, Grid};
@@ -23,6 +23,8 @@ struct Accumulator {
     count: Vec<f64>,
     /// Steps at which a sum overflowed, so that a mean is kept in `value` instead.
     is_mean: Vec<bool>,
+    /// Sums of histograms, if there are any.
+    histograms: Option<Box<HistogramGroup>>,
 }
 
 pub(super) fn each<'r>(
@@ -51,9 +53,13 @@ pub(super) fn each<'r>(
         eval.recycle(series.v);
         Ok(())
     })?;
-    for (group, &set) in groups.into_iter().zip(&grouping.sets) {
+    for (mut group, &set) in groups.into_iter().zip(&grouping.sets) {
         let drop_name = group.drop_name.get();
+        let histograms = group.histograms.take();
         let mut series = Series::floats(set, group.finish(op));
+        if let Some(histograms) = histograms {
+            series.h = histograms.finish(&mut series.v, aggregate, &mut eval.notes);
+        }
         series.drop_name = drop_name;
         if !series.is_empty() {
             sink(eval, series)?;
@@ -78,7 +84,12 @@ fn fold_histograms(
             group.fold(aggregate.op, &stand_in);
             Ok(())
         }
-        AggregateOp::Sum | AggregateOp::Avg => Err(unsupported(&format!("{}()", aggregate.op.as_str()))),
+        AggregateOp::Sum | AggregateOp::Avg => {
+            let name = eval.dict.metric_name(series.set);
+            let all = group.histograms.get_or_insert_default();
+            all.fold(series, aggregate, &group.value, name, &mut eval.notes);
+            Ok(())
+        }
         op => {
             let text = format!("ignored histogram in {} aggregation", op.as_str());
             eval.notes.add(Level::Info, text, Some(aggregate.node_span));
@@ -100,6 +111,7 @@ impl Accumulator {
             second: vec![0.0; if has_second { steps } else { 0 }],
             count: vec![0.0; if has_count { steps } else { 0 }],
             is_mean: Vec::new(),
+            histograms: None,
         }
     }
 

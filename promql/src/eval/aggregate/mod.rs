@@ -5,6 +5,7 @@ mod choose;
 mod count_values;
 mod fold;
 mod group;
+mod histograms;
 mod quantile;
 
 use super::{Eval, Sink};

@@ -1,12 +1,8 @@
 //! The operators themselves.
 
-use std::sync::Arc;
-
 use super::{changes_meaning, is_float_mismatch};
-use crate::annotations::Level;
-use crate::engine::QueryError;
-use crate::eval::Eval;
-use crate::eval::series::{ABSENT, Scalar, Series, is_absent};
+use crate::eval::series::{ABSENT, Scalar, is_absent};
+use crate::go_math;
 use crate::parser::ast::BinaryOp;
 use crate::plan::node::Binary;
 
@@ -19,8 +15,8 @@ pub(super) fn floats(op: BinaryOp, left: f64, right: f64) -> (f64, bool) {
         BinaryOp::Multiply => (left * right, true),
         BinaryOp::Divide => (left / right, true),
         BinaryOp::Modulo => (left % right, true),
-        BinaryOp::Power => (left.powf(right), true),
-        BinaryOp::Atan2 => (left.atan2(right), true),
+        BinaryOp::Power => (go_math::pow(left, right), true),
+        BinaryOp::Atan2 => (go_math::atan2(left, right), true),
         BinaryOp::Equal => (left, left == right),
         BinaryOp::NotEqual => (left, left != right),
         BinaryOp::Greater => (left, left > right),
@@ -100,57 +96,6 @@ fn with_scalar_of(
         Scalar::Const(scalar) => v.iter_mut().for_each(|v| apply(v, *scalar)),
         Scalar::Steps(scalars) => v.iter_mut().zip(scalars).for_each(|(v, s)| apply(v, *s)),
     }
-}
-
-/// Changes a vector's histograms by a scalar.
-pub(super) fn histogram_with_scalar(
-    eval: &mut Eval<'_>,
-    binary: &Binary,
-    series: &mut Series,
-    scalar: &Scalar,
-    swapped: bool,
-) -> Result<(), QueryError> {
-    match (binary.op, swapped) {
-        (BinaryOp::Multiply, _) | (BinaryOp::Divide, false) => {}
-        (BinaryOp::TrimUpper | BinaryOp::TrimLower, false) => {
-            return Err(crate::functions::histogram::unsupported("trim operators"));
-        }
-        _ => {
-            let (left, right) = if swapped {
-                ("float", "histogram")
-            } else {
-                ("histogram", "float")
-            };
-            note_mismatch(eval, binary, left, right);
-            series.h.clear();
-            return Ok(());
-        }
-    }
-    let divides = binary.op == BinaryOp::Divide;
-    for (step, h) in &mut series.h {
-        let by = scalar.get(*step as usize);
-        let h = Arc::make_mut(h);
-        let change = |v: &mut f64| if divides { *v /= by } else { *v *= by };
-        h.positive_buckets
-            .iter_mut()
-            .chain(&mut h.negative_buckets)
-            .for_each(change);
-        change(&mut h.zero_count);
-        change(&mut h.count);
-        change(&mut h.sum);
-        if by < 0.0 {
-            h.reset_hint = tsdb::model::ResetHint::Gauge;
-        }
-    }
-    Ok(())
-}
-
-/// Notes that an operator cannot work on such values.
-pub(super) fn note_mismatch(eval: &mut Eval<'_>, binary: &Binary, left: &str, right: &str) {
-    let op = binary.op.as_str();
-    let text =
-        format!("incompatible sample types encountered for binary operator \"{op}\": {left} {op} {right}");
-    eval.notes.add(Level::Info, text, Some(binary.span));
 }
 
 impl Binary {

@@ -2,16 +2,19 @@
 //!
 //! What is refused here is refused for the first step at which it occurs, as Prometheus would.
 
-use hashbrown::{HashMap, HashSet};
+use std::sync::Arc;
 
-use super::arithmetic::{self, note_mismatch};
+use hashbrown::{HashMap, HashSet};
+use tsdb::model::FloatHistogram;
+
+use super::arithmetic;
+use super::histograms::{Note, Operand, compute};
 use super::matching::{Merged, Results, Sides};
 use crate::engine::QueryError;
 use crate::eval::Eval;
 use crate::eval::dict::{Dict, SetId};
-use crate::eval::series::{ABSENT, Series, is_absent};
-use crate::functions::histogram::unsupported;
-use crate::parser::ast::{BinaryOp, Cardinality, VectorMatching};
+use crate::eval::series::{ABSENT, Series};
+use crate::parser::ast::{Cardinality, VectorMatching};
 use crate::plan::node::{Binary, Grid};
 
 type Map<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
@@ -79,9 +82,13 @@ pub(super) fn each(
             output: &mut output,
             grid,
             step,
+            last_note: None,
         };
         matcher.each_many(eval, &mut state)?;
         matcher.each_unmatched(eval, &mut state)?;
+        if let Some(note) = matcher.last_note {
+            note.write(eval, binary);
+        }
     }
     let mut merged = Merged::new(eval, grid)?;
     for series in output.series.into_iter().chain(output.extra) {
@@ -148,6 +155,8 @@ struct Matcher<'m> {
     output: &'m mut Output,
     grid: Grid,
     step: usize,
+    /// Prometheus keeps but the last of a step.
+    last_note: Option<Note>,
 }
 
 /// One side of a meeting: a series at the step, or what fills in for one.
@@ -165,10 +174,14 @@ impl Party<'_> {
         }
     }
 
-    fn float(&self, step: usize) -> f64 {
+    /// Its value at the step.
+    fn operand(&self, step: usize) -> Operand<'_> {
         match self {
-            Self::Series(series) => series.v[step],
-            Self::Fill(_, v) => *v,
+            Self::Series(series) => match series.histogram(step) {
+                Some(h) => Operand::Histogram(h),
+                None => Operand::Float(series.v[step]),
+            },
+            Self::Fill(_, v) => Operand::Float(*v),
         }
     }
 }
@@ -229,18 +242,9 @@ impl Matcher<'_> {
         } else {
             (many, one)
         };
-        let (a, b) = (left.float(self.step), right.float(self.step));
-        if is_absent(a) || is_absent(b) {
-            return self.meet_histograms(eval, is_absent(a), is_absent(b));
-        }
-        if super::is_float_mismatch(self.binary.op) {
-            note_mismatch(eval, self.binary, "float", "float");
+        let Some((value, keep)) = self.value(left.operand(self.step), right.operand(self.step)) else {
             return Ok(());
-        }
-        let (mut value, keep) = arithmetic::floats(self.binary.op, a, b);
-        if self.binary.return_bool {
-            value = f64::from(u8::from(keep));
-        }
+        };
         let set = self.results.labels(&mut eval.dict, many.set(), one.set());
         if self.matching.cardinality == Cardinality::OneToOne {
             if !state.matched.insert(signature) {
@@ -262,31 +266,44 @@ impl Matcher<'_> {
         Ok(())
     }
 
-    /// Histograms on one side or both: most operators have no answer.
-    fn meet_histograms(&self, eval: &mut Eval<'_>, left: bool, right: bool) -> Result<(), QueryError> {
-        let op = self.binary.op;
-        let computes = match (left, right) {
-            (true, true) => matches!(
-                op,
-                BinaryOp::Add | BinaryOp::Subtract | BinaryOp::Equal | BinaryOp::NotEqual
-            ),
-            (true, false) => matches!(
-                op,
-                BinaryOp::Multiply | BinaryOp::Divide | BinaryOp::TrimUpper | BinaryOp::TrimLower
-            ),
-            _ => op == BinaryOp::Multiply,
+    /// What two values make, and whether a comparison holds; nothing, and a note, where there is no answer.
+    fn value(&mut self, left: Operand<'_>, right: Operand<'_>) -> Option<(Value, bool)> {
+        let as_bool = |keep| Value::Float(f64::from(u8::from(keep)));
+        let (value, keep) = match (left, right) {
+            (Operand::Float(_), Operand::Float(_)) if super::is_float_mismatch(self.binary.op) => {
+                self.last_note = Some(Note::Types("float", "float"));
+                return None;
+            }
+            (Operand::Float(a), Operand::Float(b)) => {
+                let (value, keep) = arithmetic::floats(self.binary.op, a, b);
+                (Value::Float(value), keep)
+            }
+            _ => match compute(self.binary.op, left, right) {
+                Ok(computed) => {
+                    self.last_note = computed.note.or(self.last_note);
+                    (Value::Histogram(computed.h), computed.keep)
+                }
+                Err(note) => {
+                    self.last_note = Some(note);
+                    return None;
+                }
+            },
         };
-        if computes {
-            return Err(unsupported("operations between vectors"));
+        if self.binary.return_bool {
+            return Some((as_bool(keep), keep));
         }
-        let word = |is_histogram| if is_histogram { "histogram" } else { "float" };
-        note_mismatch(eval, self.binary, word(left), word(right));
-        Ok(())
+        Some((value, keep))
     }
 }
 
+/// What came out of a meeting.
+enum Value {
+    Float(f64),
+    Histogram(Arc<FloatHistogram>),
+}
+
 impl Output {
-    fn put(&mut self, set: SetId, step: usize, value: f64, steps: usize) {
+    fn put(&mut self, set: SetId, step: usize, value: Value, steps: usize) {
         let next = self.series.len();
         let at = *self.at.entry(set).or_insert(next);
         if at == next {
@@ -296,11 +313,20 @@ impl Output {
         if self.last[at] == step {
             // Told apart when the results are merged.
             let mut twice = Series::floats(set, vec![ABSENT; steps]);
-            twice.v[step] = value;
+            value.write(&mut twice, step);
             self.extra.push(twice);
             return;
         }
         self.last[at] = step;
-        self.series[at].v[step] = value;
+        value.write(&mut self.series[at], step);
+    }
+}
+
+impl Value {
+    fn write(self, series: &mut Series, step: usize) {
+        match self {
+            Self::Float(v) => series.v[step] = v,
+            Self::Histogram(h) => series.h.push((u32::try_from(step).unwrap_or(u32::MAX), h)),
+        }
     }
 }

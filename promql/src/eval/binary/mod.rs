@@ -2,6 +2,7 @@
 
 mod arithmetic;
 mod general;
+mod histograms;
 mod matching;
 mod set;
 
@@ -13,6 +14,7 @@ use crate::parser::ast::BinaryOp;
 use crate::plan::node::{Binary, Grid, Node, Sides};
 
 pub(super) use arithmetic::scalars;
+use histograms::{LastNotes, Note};
 
 impl<'r> Eval<'r> {
     pub(super) fn each_binary(
@@ -29,7 +31,7 @@ impl<'r> Eval<'r> {
                 sink(self, Series::floats(SetId::EMPTY, v))
             }
             Sides::VectorScalar => {
-                let scalar = self.scalar(&binary.right, grid)?;
+                let scalar = self.scalar_after(&binary.left, &binary.right, grid)?;
                 self.each_with_scalar(binary, &binary.left, &scalar, false, grid, sink)
             }
             Sides::ScalarVector => {
@@ -51,27 +53,33 @@ impl<'r> Eval<'r> {
         grid: Grid,
         sink: Sink<'_, 'r>,
     ) -> Result<(), QueryError> {
-        let change = |eval: &mut Eval<'r>, series: &mut Series| {
+        let mut notes = LastNotes::default();
+        let mut change = |series: &mut Series| {
+            if is_float_mismatch(binary.op) {
+                notes.set_for_floats(&series.v, Note::Types("float", "float"));
+            }
             if !series.h.is_empty() {
-                arithmetic::histogram_with_scalar(eval, binary, series, scalar, swapped)?;
+                histograms::with_scalar(binary.op, series, scalar, swapped, &mut notes);
             }
             arithmetic::with_scalar(binary, &mut series.v, scalar, swapped);
-            Ok(true)
         };
-        if is_float_mismatch(binary.op) {
-            arithmetic::note_mismatch(self, binary, "float", "float");
-        }
         if drops_name(binary) {
-            return self.each_renamed(node, grid, sink, change);
+            self.each_renamed(node, grid, sink, |_, series| {
+                change(series);
+                Ok(true)
+            })?;
+        } else {
+            self.each(node, grid, &mut |eval, mut series| {
+                change(&mut series);
+                if series.is_empty() {
+                    eval.recycle(series.v);
+                    return Ok(());
+                }
+                sink(eval, series)
+            })?;
         }
-        self.each(node, grid, &mut |eval, mut series| {
-            change(eval, &mut series)?;
-            if series.is_empty() {
-                eval.recycle(series.v);
-                return Ok(());
-            }
-            sink(eval, series)
-        })
+        notes.write(self, binary);
+        Ok(())
     }
 }
 

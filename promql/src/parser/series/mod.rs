@@ -12,7 +12,6 @@
 //!
 //! A description is a label set, then samples; `metric{a="b"} 1+2x10 _ stale`. Start with [`parse_series`].
 
-mod combine;
 mod histogram;
 mod labels;
 
@@ -21,7 +20,6 @@ use tsdb::model::{FloatHistogram, Labels, stale_marker};
 use super::ParseErrors;
 use super::grammar::{Parsed, Parser};
 use super::token::{Kind, Token};
-use combine::Sign;
 
 /// One place in a sequence of samples.
 #[derive(Clone, Debug, PartialEq)]
@@ -181,13 +179,9 @@ impl Parser<'_> {
 
     fn histograms(&mut self, values: &mut Vec<SequenceValue>) -> Parsed<()> {
         let (mut base, mut is_hint_given) = self.histogram()?;
-        let sign = match self.peek()?.kind {
-            Kind::Add => Some(Sign::Plus),
-            Kind::Subtract => Some(Sign::Minus),
-            _ => None,
-        };
+        let sign = self.peek()?.kind;
         let mut step = None;
-        if let Some(sign) = sign {
+        if matches!(sign, Kind::Add | Kind::Subtract) {
             self.take()?;
             if self.peek()?.kind != Kind::OpenHistogram {
                 return self.unexpected("series values", "");
@@ -195,7 +189,7 @@ impl Parser<'_> {
             let (histogram, hint) = self.histogram()?;
             // The hint of the increment decides for all, as in Prometheus.
             is_hint_given = hint;
-            step = Some((histogram, sign));
+            step = Some((histogram, sign == Kind::Subtract));
         }
         let times = self.take_if(Kind::Times)?;
         let count = match (times, &step) {
@@ -205,13 +199,10 @@ impl Parser<'_> {
         };
         self.room(values, count)?;
         for i in 0..=count {
-            if let Some((step, sign)) = &step
+            if let Some((step, is_falling)) = &step
                 && i > 0
             {
-                base = match combine::combine(&base, step, *sign) {
-                    Ok(sum) => sum,
-                    Err(text) => return self.fail_at_last(text),
-                };
+                self.add_step(&mut base, step, *is_falling)?;
             }
             values.push(SequenceValue::Histogram {
                 histogram: Box::new(base.clone()),
@@ -219,6 +210,25 @@ impl Parser<'_> {
             });
         }
         Ok(())
+    }
+
+    /// Adds the step to a histogram, or takes it away.
+    fn add_step(&self, base: &mut FloatHistogram, step: &FloatHistogram, is_falling: bool) -> Parsed<()> {
+        if base.schema > step.schema {
+            return self.fail_at_last(format!(
+                "error combining histograms: cannot merge from schema {} to {}",
+                step.schema, base.schema
+            ));
+        }
+        let met = if is_falling {
+            base.subtract(step)
+        } else {
+            base.add(step)
+        };
+        match met {
+            Ok(_) => Ok(()),
+            Err(error) => self.fail_at_last(error.to_string()),
+        }
     }
 
     fn room(&self, values: &[SequenceValue], more: usize) -> Parsed<()> {

@@ -5,17 +5,24 @@
 //!
 //! Whether one can be stored says `check`, whether two are one sample says `same`.
 
+mod bounds;
 mod buckets;
+mod change;
 mod check;
+mod float;
+mod reset;
 mod resolution;
 mod same;
+mod sum;
 
 use std::ops::RangeInclusive;
 
 use super::{is_stale, stale_marker};
 
-pub use buckets::Bucket;
+pub use bounds::{exponential_bound, upper_bound};
+pub use buckets::{Bucket, unpack};
 pub use check::HistogramError;
+pub use sum::{HistogramSum, IncompatibleBuckets, Met};
 
 /// What is known about a counter reset between this histogram and the one before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
