@@ -15,10 +15,11 @@ use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tracing::{error, info, warn};
 use tsdb::encoding::DecodeError;
-use tsdb::wal::record::{Kind, samples, series};
+use tsdb::wal::record::{Kind, exemplars, samples, series};
 use tsdb::wal::watch::series_of;
 use tsdb::wal::{Position, Seen, WalError, Watcher};
 
+use super::encode;
 use super::manager::Log;
 use super::metrics::{Reason, WatchMetrics};
 use super::pick::{LeftOut, Picker};
@@ -243,12 +244,28 @@ impl Follower {
                 self.series.store(id, labels, seen.segment);
             }),
             Some(Kind::Samples) if seen.is_live => self.take_samples(seen.record, after_ms),
+            Some(Kind::Exemplars) if seen.is_live && self.core.config.send_exemplars => {
+                self.take_exemplars(seen.record)
+            }
             Some(_) => Ok(()),
             None => {
                 self.metrics.decode_failures.inc();
                 Ok(())
             }
         }
+    }
+
+    /// Exemplars of any time: they may be older than the samples beside them.
+    fn take_exemplars(&mut self, record: &[u8]) -> Result<(), DecodeError> {
+        let mut picker = Picker::new(&self.series, &mut self.pending, self.core.oldest_ms());
+        let decoded = exemplars::decode(record, |id, exemplar| {
+            let own_labels = encode::labels(exemplar.labels.iter());
+            let at_ms = exemplar.at_ms.unwrap_or_default();
+            picker.put(id, at_ms, exemplar.value.to_bits(), Some(own_labels));
+        });
+        let left_out = picker.left_out;
+        self.note_left_out(&left_out);
+        decoded
     }
 
     fn take_samples(&mut self, record: &[u8], after_ms: i64) -> Result<(), DecodeError> {
