@@ -8,6 +8,9 @@ use crate::support::samples::{self, Samples};
 use crate::support::server::{Server, Start, deucalion};
 use crate::support::{http, now_ms, peers, wait_for};
 
+/// All series of floats.
+const FLOATS: &str = "{__name__!='',__name__!~'nh|fh|bad'}";
+
 const ENABLE: &str = "--web.enable-remote-write-receiver";
 
 fn field(number: u8, wire_type: u8, bytes: &[u8]) -> Vec<u8> {
@@ -33,6 +36,75 @@ fn series(labels: &[(&str, &str)], samples: &[(i64, f64)]) -> Vec<u8> {
         out.extend(field(2, 2, &sample));
     }
     field(1, 2, &out)
+}
+
+fn zigzag(number: i64) -> Vec<u8> {
+    let mut out = Vec::new();
+    tsdb::encoding::varint::put_varint(&mut out, number);
+    out
+}
+
+fn varint(number: u64) -> Vec<u8> {
+    let mut out = Vec::new();
+    tsdb::encoding::varint::put_uvarint(&mut out, number);
+    out
+}
+
+/// A series with one integer histogram: three buckets from the first on, of which the deltas are packed.
+fn histogram(name: &str, at_ms: i64, count: u64, schema: i64, deltas: [i64; 3]) -> Vec<u8> {
+    let span = [field(1, 0, &zigzag(0)), field(2, 0, &varint(3))].concat();
+    let packed: Vec<u8> = deltas.into_iter().flat_map(zigzag).collect();
+    let histogram = [
+        field(1, 0, &varint(count)),
+        field(3, 1, &18.5_f64.to_le_bytes()),
+        field(4, 0, &zigzag(schema)),
+        field(5, 1, &0.001_f64.to_le_bytes()),
+        field(6, 0, &varint(1)),
+        field(11, 2, &span),
+        field(12, 2, &packed),
+        field(15, 0, &varint(at_ms.cast_unsigned())),
+    ]
+    .concat();
+    let label = [field(1, 2, b"__name__"), field(2, 2, name.as_bytes())].concat();
+    field(1, 2, &[field(1, 2, &label), field(4, 2, &histogram)].concat())
+}
+
+/// A series with one float histogram of two buckets.
+fn float_histogram(name: &str, at_ms: i64, counts: [f64; 2]) -> Vec<u8> {
+    let span = [field(1, 0, &zigzag(-1)), field(2, 0, &varint(2))].concat();
+    let packed: Vec<u8> = counts.into_iter().flat_map(f64::to_le_bytes).collect();
+    let histogram = [
+        field(2, 1, &(counts[0] + counts[1]).to_le_bytes()),
+        field(3, 1, &4.5_f64.to_le_bytes()),
+        field(4, 0, &zigzag(0)),
+        field(8, 2, &span),
+        field(10, 2, &packed),
+        field(14, 0, &varint(3)),
+        field(15, 0, &varint(at_ms.cast_unsigned())),
+    ]
+    .concat();
+    let label = [field(1, 2, b"__name__"), field(2, 2, name.as_bytes())].concat();
+    field(1, 2, &[field(1, 2, &label), field(4, 2, &histogram)].concat())
+}
+
+/// A series with one sample and an exemplar of it.
+fn with_exemplar(name: &str, at_ms: i64, trace: &str) -> Vec<u8> {
+    let pair =
+        |name: &str, value: &str| [field(1, 2, name.as_bytes()), field(2, 2, value.as_bytes())].concat();
+    let time = varint(at_ms.cast_unsigned());
+    let sample = [field(1, 1, &1.5_f64.to_le_bytes()), field(2, 0, &time)].concat();
+    let exemplar = [
+        field(1, 2, &pair("trace", trace)),
+        field(2, 1, &0.25_f64.to_le_bytes()),
+        field(3, 0, &time),
+    ]
+    .concat();
+    let series = [
+        field(1, 2, &pair("__name__", name)),
+        field(2, 2, &sample),
+        field(3, 2, &exemplar),
+    ];
+    field(1, 2, &series.concat())
 }
 
 /// A request as it is sent.
@@ -124,6 +196,34 @@ fn requests(now_ms: i64) -> Vec<Sent> {
             "twice within",
             &[series(&[("__name__", "i")], &[(at(90), 1.0), (at(90), 2.0)])],
         ),
+        Sent::new("a histogram", &[histogram("nh", at(900), 6, 0, [1, 1, 0])]),
+        Sent::new("the same histogram", &[histogram("nh", at(900), 6, 0, [1, 1, 0])]),
+        Sent::new("a later histogram", &[histogram("nh", at(800), 9, 0, [2, 1, 0])]),
+        Sent::new("an older histogram", &[histogram("nh", at(850), 6, 0, [1, 1, 0])]),
+        Sent::new(
+            "another histogram at once",
+            &[histogram("nh", at(800), 7, 0, [2, 0, 0])],
+        ),
+        Sent::new(
+            "buckets that do not add up",
+            &[histogram("bad", at(900), 70, 0, [1, 1, 0])],
+        ),
+        Sent::new(
+            "a bucket below nothing",
+            &[histogram("bad", at(900), 7, 0, [1, -4, 0])],
+        ),
+        Sent::new(
+            "a resolution that nobody has",
+            &[histogram("bad", at(900), 6, 60, [1, 1, 0])],
+        ),
+        Sent::new("a float histogram", &[float_histogram("fh", at(900), [2.5, 0.5])]),
+        Sent::new(
+            "exemplars",
+            &[
+                with_exemplar("ex", at(900), "a"),
+                with_exemplar("ex", at(800), "b"),
+            ],
+        ),
         broken,
         unpacked,
         good().typed("application/json"),
@@ -138,7 +238,8 @@ fn start(binary: &Path, dir: &Path, name: &str) -> Server {
     let dir = dir.join(name);
     std::fs::create_dir_all(&dir).expect("make a directory");
     std::fs::write(dir.join("prometheus.yml"), "").expect("write");
-    Start::new(binary, &dir).arg(ENABLE).ready()
+    let features = "--enable-feature=native-histograms,exemplar-storage";
+    Start::new(binary, &dir).arg(ENABLE).arg(features).ready()
 }
 
 /// Everything that a server holds of `matcher`.
@@ -171,7 +272,21 @@ fn requests_are_answered_and_stored_as_by_the_real_receiver() {
         }
     }
     assert!(different.is_empty(), "{}", different.join("\n"));
-    let (ours, theirs) = (held(&ours, "{__name__!=''}"), held(&theirs, "{__name__!=''}"));
+    for query in ["nh[1h]", "fh[1h]"] {
+        assert_eq!(ours.query(query, ""), theirs.query(query, ""), "{query}");
+    }
+    let now_s = (now_ms() / 1000 + 1).to_string();
+    let exemplars = [&ours, &theirs].map(|server| {
+        let asked = [("query", "ex"), ("start", "0"), ("end", &now_s)];
+        server.get("/api/v1/query_exemplars", &asked).json()["data"].clone()
+    });
+    assert_eq!(exemplars[0], exemplars[1]);
+    assert_eq!(
+        exemplars[0][0]["exemplars"].as_array().map(Vec::len),
+        Some(2),
+        "{exemplars:?}"
+    );
+    let (ours, theirs) = (held(&ours, FLOATS), held(&theirs, FLOATS));
     assert!(samples::count(&theirs) > 5, "{theirs:?}");
     assert_eq!(ours, theirs);
 }

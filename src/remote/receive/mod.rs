@@ -8,6 +8,7 @@
 //! Start with [`Receiver::receive`]. Source of the behaviour:
 //! <https://prometheus.io/docs/specs/prw/remote_write_spec/> and Prometheus' own answers.
 
+mod histogram;
 mod message;
 mod wire;
 
@@ -19,10 +20,10 @@ use std::sync::Arc;
 use promql::format::{Layout, push_float};
 use tracing::{error, warn};
 use tsdb::batch::{AppendError, AppendOptions, Appendable, Batch, Verdict};
-use tsdb::model::{Labels, METRIC_NAME, Matcher};
+use tsdb::model::{Exemplar, Histogram, Labels, METRIC_NAME, Matcher};
 use tsdb::query::{Budget, Cancel, Columns, Queryable, Selection};
 
-use self::message::Series;
+use self::message::{SentExemplar, Series};
 use self::wire::WireError;
 use crate::telemetry::{Counter, Registry};
 
@@ -98,6 +99,14 @@ impl Rows {
         }
     }
 
+    /// The row's value, if it is a histogram.
+    fn histogram_of(&self, row: usize) -> Option<&Histogram> {
+        let row = u32::try_from(row).ok()?;
+        let all = &self.batch.histograms;
+        let at = all.binary_search_by_key(&row, |(row, _)| *row).ok()?;
+        Some(&all[at].1)
+    }
+
     fn labels_of(&self, row: usize) -> &Labels {
         let after = self.starts.partition_point(|(start, _)| *start <= row);
         &self.starts[after - 1].1
@@ -143,7 +152,7 @@ impl Receiver {
         let mut rows = Rows::new();
         let mut invalid = 0;
         let read = message::read(request, |series| match labels_of(series) {
-            Some(labels) => self.add(series, labels, &mut rows),
+            Some(labels) => self.add(series, labels, now_ms, &mut rows),
             None => {
                 invalid += 1;
                 Ok(())
@@ -161,16 +170,33 @@ impl Receiver {
         self.commit(rows)
     }
 
-    fn add(&self, series: &Series<'_>, labels: Labels, rows: &mut Rows) -> Result<(), Refusal> {
-        if series.histograms > 0 {
-            let text = format!("native histograms cannot be stored yet: {labels}");
-            return Err(Refusal::new(400, text));
-        }
+    fn add(
+        &self,
+        series: &mut Series<'_>,
+        labels: Labels,
+        now_ms: i64,
+        rows: &mut Rows,
+    ) -> Result<(), Refusal> {
         let batch = &mut rows.batch;
         let known = self.storage.resolve(&labels, batch)?;
         rows.starts.push((batch.len(), labels));
         for &(at_ms, bits) in &series.samples {
             batch.push_at(known, at_ms, bits);
+        }
+        // Exemplars that do not fit are no reason to refuse a request.
+        let in_time = series
+            .exemplars
+            .iter()
+            .filter(|sent| sent.at_ms <= now_ms + AHEAD_MS_MAX);
+        batch
+            .exemplars
+            .extend(in_time.filter_map(|sent| Some((known, exemplar(sent)?))));
+        for (at_ms, mut histogram) in series.histograms.drain(..) {
+            histogram.limit_resolution();
+            histogram
+                .validate()
+                .map_err(|error| Refusal::new(400, error.to_string()))?;
+            batch.push_histogram_at(known, at_ms, histogram);
         }
         Ok(())
     }
@@ -199,6 +225,9 @@ impl Receiver {
     }
 
     fn duplicate(&self, rows: &Rows, row: usize) -> String {
+        if rows.histogram_of(row).is_some() {
+            return "duplicate sample for timestamp".to_owned();
+        }
         let (at_ms, labels) = (rows.batch.row_at_ms(row), rows.labels_of(row));
         let existing = self.stored(labels, at_ms);
         let existing = existing.map_or_else(|| "another value".to_owned(), shown);
@@ -233,12 +262,31 @@ impl Receiver {
         for (row, verdict) in rows.batch.verdict.iter().enumerate() {
             if *verdict == Verdict::UnknownSeries {
                 let series = self.storage.resolve(rows.labels_of(row), &mut again)?;
-                again.push_at(series, rows.batch.row_at_ms(row), rows.batch.bits[row]);
+                let at_ms = rows.batch.row_at_ms(row);
+                match rows.histogram_of(row) {
+                    Some(histogram) => again.push_histogram_at(series, at_ms, histogram.clone()),
+                    None => again.push_at(series, at_ms, rows.batch.bits[row]),
+                }
             }
         }
         self.storage.append(&mut again, &options)?;
         Ok(())
     }
+}
+
+/// An exemplar as storage has it; `None` for labels that are no text.
+fn exemplar(sent: &SentExemplar<'_>) -> Option<Exemplar> {
+    let text = |bytes| std::str::from_utf8(bytes).ok();
+    let pairs: Option<Vec<(&str, &str)>> = sent
+        .labels
+        .iter()
+        .map(|(name, value)| Some((text(name)?, text(value)?)))
+        .collect();
+    Some(Exemplar {
+        labels: Labels::from_pairs(pairs?),
+        value: sent.value,
+        at_ms: Some(sent.at_ms),
+    })
 }
 
 /// The labels of a series as storage has them; `None` if they break a rule, which is logged.

@@ -120,13 +120,19 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// An uint64.
+    #[inline]
+    pub(super) fn uint64(self, field: &'static str) -> Result<u64, WireError> {
+        match self {
+            Self::Varint(value) => Ok(value),
+            other => Err(other.mismatch(field)),
+        }
+    }
+
     /// An int64.
     #[inline]
     pub(super) fn int64(self, field: &'static str) -> Result<i64, WireError> {
-        match self {
-            Self::Varint(value) => Ok(value.cast_signed()),
-            other => Err(other.mismatch(field)),
-        }
+        self.uint64(field).map(u64::cast_signed)
     }
 
     fn mismatch(self, field: &'static str) -> WireError {

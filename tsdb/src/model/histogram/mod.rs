@@ -194,8 +194,11 @@ impl Histogram {
         }
     }
 
-    /// Merges buckets until the resolution is one that is known.
+    /// Merges buckets until the resolution is one that is known; a schema that nobody reads stays as it is.
     pub fn limit_resolution(&mut self) {
+        if !READABLE_SCHEMAS.contains(&self.schema()) {
+            return;
+        }
         let finest = *EXPONENTIAL_SCHEMAS.end();
         let by = match u32::try_from(self.schema() - finest) {
             Ok(by) if by > 0 => by,
