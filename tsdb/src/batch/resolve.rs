@@ -33,6 +33,7 @@ impl Head {
             return Ok(SeriesRef(data.cold[ordinal].series));
         }
         drop(data);
+        self.gate.check_series()?;
         let mut data = self.lanes[lane].data.write();
         let next = self.last_ref.load(Ordering::Acquire) + 1;
         let (ordinal, made) = data.find_or_create(pairs, next, PENDING);

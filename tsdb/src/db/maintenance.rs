@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::{Db, Stats};
+use super::{Db, Intake, Stats};
 use crate::block::{Block, Meta};
 use crate::compact::retention::{self, Limits};
 use crate::compact::{self, CompactError, Outcome};
@@ -48,6 +48,18 @@ impl MaintainError {
     pub(super) fn io(error: io::Error) -> Self {
         Self {
             kind: MaintainErrorKind::Io(error),
+        }
+    }
+
+    /// Whether the disk has no room or takes no writes, so that it may go well later.
+    pub fn is_no_room(&self) -> bool {
+        match &self.kind {
+            MaintainErrorKind::Io(error) => crate::fs::space::is_no_room(error),
+            MaintainErrorKind::File(error) | MaintainErrorKind::Compact(CompactError::File(error)) => {
+                error.is_no_room()
+            }
+            MaintainErrorKind::Wal(error) => error.is_no_room(),
+            MaintainErrorKind::Read(_) | MaintainErrorKind::Compact(CompactError::Cancelled(_)) => false,
         }
     }
 }
@@ -113,8 +125,8 @@ impl Db {
     /// hours; calls wait for each other.
     ///
     /// # Errors
-    /// The first that occurred. Each step is tried though another failed, since it may be retention that
-    /// makes room on a full disk.
+    /// The first that occurred. Each step is tried though another failed, and on a full disk retention comes first
+    /// as well, since it may be that which makes room.
     pub fn maintain(&self, now_ms: i64) -> Result<Maintained, MaintainError> {
         let _maintaining = self.maintaining.lock();
         let mut done = Maintained::default();
@@ -126,10 +138,22 @@ impl Db {
                 first = Err(error);
             }
         };
+        if self.head.gate.lost().is_some() {
+            // What is on disk is unknown: nothing is made of it.
+            return Ok(done);
+        }
+        self.look_for_room();
+        let is_short = self.intake() > Intake::All;
+        if is_short {
+            note(self.retain(&mut done));
+        }
         note(self.flush(&mut done));
-        note(self.compact_head_ranges(now_ms, &mut done));
-        note(self.compact_blocks(now_ms, &mut done));
-        note(self.retain(&mut done));
+        note(self.with_reserve(|| self.compact_head_ranges(now_ms, &mut done)));
+        note(self.with_reserve(|| self.settle(now_ms)));
+        if !is_short {
+            note(self.compact_blocks(now_ms, &mut done));
+        }
+        note(self.with_reserve(|| self.retain(&mut done)));
         first.map(|()| done)
     }
 
@@ -139,24 +163,31 @@ impl Db {
     }
 
     fn compact_head_ranges(&self, now_ms: i64, done: &mut Maintained) -> Result<(), MaintainError> {
-        let mut end_ms = None;
         while self.head_is_compactable() {
             Stats::add(&self.stats.compactions_triggered, 1);
             let compacted = self.compact_head(now_ms);
             if compacted.is_err() {
                 Stats::add(&self.stats.compactions_failed, 1);
             }
-            end_ms = Some(compacted?);
+            let end_ms = compacted?;
+            let mut owed = self.owed.lock();
+            owed.truncate_ms = owed.truncate_ms.max(end_ms);
+            owed.late = true;
+            drop(owed);
             Stats::add(&self.stats.compactions, 1);
             done.head_compactions += 1;
         }
-        match end_ms {
-            Some(end_ms) => {
-                self.truncate_log(end_ms)?;
-                self.compact_late(now_ms)
-            }
-            None => Ok(()),
+        Ok(())
+    }
+
+    /// What compactions of the head leave to be done: the log shortened, what came out of order made blocks.
+    fn settle(&self, now_ms: i64) -> Result<(), MaintainError> {
+        self.truncate_log()?;
+        if self.owed.lock().late {
+            self.compact_late(now_ms)?;
+            self.owed.lock().late = false;
         }
+        Ok(())
     }
 }
 
@@ -223,7 +254,7 @@ impl Db {
         Stats::add(&self.stats.time_retentions, u64::from(too_old > 0));
         Stats::add(&self.stats.size_retentions, u64::from(unwanted.len() > too_old));
         self.reload(&unwanted.iter().copied().collect::<Vec<_>>())?;
-        done.blocks_removed = unwanted.len();
+        done.blocks_removed += unwanted.len();
         Ok(())
     }
 

@@ -24,11 +24,20 @@ pub struct Stats {
     pub time_retentions: AtomicU64,
     /// `prometheus_tsdb_size_retentions_total`
     pub size_retentions: AtomicU64,
+    /// `deucalion_tsdb_blocks_set_aside_total`
+    pub blocks_set_aside: AtomicU64,
+    /// `deucalion_tsdb_reserve_uses_total`
+    pub reserve_uses: AtomicU64,
     /// `prometheus_tsdb_storage_blocks_bytes`
     pub blocks_bytes: AtomicU64,
 }
 
 impl Stats {
+    /// A counter's present value.
+    pub fn get(counter: &AtomicU64) -> u64 {
+        counter.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn add(counter: &AtomicU64, n: u64) {
         counter.fetch_add(n, Ordering::Relaxed);
     }

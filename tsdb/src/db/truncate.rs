@@ -6,17 +6,19 @@ use crate::head::lookup::Address;
 use crate::wal::{checkpoint, segment};
 
 impl Db {
-    /// Drops what the log holds of the time before `from_ms`, two thirds of its segments at a time.
-    pub(super) fn truncate_log(&self, from_ms: i64) -> Result<(), MaintainError> {
-        let mut truncated_ms = self.truncated_ms.lock();
-        if from_ms <= *truncated_ms {
-            return Ok(());
-        }
-        *truncated_ms = from_ms;
-        let head = &*self.head;
+    /// Drops what the log holds of the time that was compacted, two thirds of its segments at a time.
+    pub(super) fn truncate_log(&self) -> Result<(), MaintainError> {
+        let from_ms = {
+            let owed = self.owed.lock();
+            if owed.truncate_ms <= owed.truncated_ms {
+                return Ok(());
+            }
+            owed.truncate_ms
+        };
         let truncated = self.checkpoint(from_ms);
-        if truncated.is_err() {
-            Stats::add(&head.stats.wal_truncations_failed, 1);
+        match &truncated {
+            Err(_) => Stats::add(&self.head.stats.wal_truncations_failed, 1),
+            Ok(()) => self.owed.lock().truncated_ms = from_ms,
         }
         truncated
     }

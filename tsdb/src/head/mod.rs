@@ -15,6 +15,7 @@ pub(crate) mod chunk_files;
 mod delete;
 pub mod exemplars;
 pub(crate) mod flush;
+pub mod gate;
 pub(crate) mod gc;
 pub(crate) mod histograms;
 pub(crate) mod labels;
@@ -43,7 +44,9 @@ pub use stats::Stats;
 
 use self::chunk_files::{ChunkFiles, FileMap};
 use self::exemplars::Ring;
+use self::gate::Gate;
 use self::lane::{LANES, Lane};
+use self::late::LateRecords;
 use self::lookup::RefTable;
 use crate::batch::log::Scratch;
 use crate::fs::Vfs;
@@ -94,6 +97,10 @@ pub(crate) struct Head {
     pub(crate) expiries: Mutex<HashMap<u64, i64>>,
     pub(crate) exemplars: Ring,
     pub(crate) scratch: Mutex<Vec<Scratch>>,
+    /// What is let in.
+    pub(crate) gate: Gate,
+    /// What is in memory and still has to go into the write-behind log, which took it not.
+    pub(crate) late_owed: Mutex<LateRecords>,
     pub(crate) closed: AtomicBool,
     pub(crate) stats: Stats,
 }
@@ -146,10 +153,21 @@ impl Head {
             return Ok(());
         }
         Stats::add(&self.stats.wal_fsyncs, 1);
-        sync.run().inspect_err(|_| {
+        sync.run().inspect_err(|error| {
             Stats::add(&self.stats.wal_writes_failed, 1);
-            self.wal.lock().sync_failed();
+            self.lose("write-ahead log", error);
         })
+    }
+
+    /// A sync failed: what is on disk is unknown, and asking again would only hide that.
+    fn lose(&self, what: &str, error: &io::Error) {
+        self.wal.lock().sync_failed();
+        if let Some(wbl) = &mut *self.wbl.lock() {
+            wbl.sync_failed();
+        }
+        self.gate.lose(format!(
+            "an fsync of the {what} failed ({error}), restart to find out what was kept"
+        ));
     }
 
     fn sync_wbl(&self) -> io::Result<()> {
@@ -157,10 +175,9 @@ impl Head {
             Some(wbl) => wbl.begin_sync()?,
             None => return Ok(()),
         };
-        sync.run().inspect_err(|_| {
-            if let Some(wbl) = &mut *self.wbl.lock() {
-                wbl.sync_failed();
-            }
+        sync.run().inspect_err(|error| {
+            Stats::add(&self.stats.wbl_writes_failed, 1);
+            self.lose("write-behind log", error);
         })
     }
 

@@ -14,6 +14,7 @@ use parking_lot::{Mutex, RwLock};
 
 use super::chunk_files::{self, ChunkFiles, Scan};
 use super::exemplars::Ring;
+use super::gate::Gate;
 use super::histograms::Open;
 use super::lane::{LANES, Lane, LaneData, lane_of};
 use super::late::{LateChunk, LatePlace};
@@ -55,6 +56,8 @@ pub(crate) struct Replayed {
     stats: Stats,
     last_segment: Option<u32>,
     damage: Option<(u32, WalError)>,
+    /// The checkpoint, the part of it that is damaged, and how.
+    checkpoint_damage: Option<(PathBuf, u32, WalError)>,
     late_min_ms: i64,
     last_late_segment: Option<u32>,
     late_damage: Option<(u32, WalError)>,
@@ -84,6 +87,7 @@ impl Replayed {
             stats: Stats::default(),
             last_segment: None,
             damage: None,
+            checkpoint_damage: None,
             late_min_ms: i64::MAX,
             last_late_segment: None,
             late_damage: None,
@@ -98,8 +102,15 @@ impl Replayed {
         let mut from = 0;
         if let Some((number, path)) = segment::checkpoints(fs, dir)?.pop() {
             for part in segment::list(fs, &path)? {
-                // A damaged checkpoint is an error to the end: nothing is repaired, nothing removed.
-                self.read_segment(fs, &segment::path(&path, part))?;
+                match self.read_segment(fs, &segment::path(&path, part)) {
+                    Ok(()) => {}
+                    // Segments of the log are not concerned: their numbers mean something else.
+                    Err(error) if error.is_corruption() => {
+                        self.checkpoint_damage = Some((path.clone(), part, error));
+                        break;
+                    }
+                    Err(error) => return Err(error),
+                }
             }
             from = number + 1;
             self.last_segment = Some(number);
@@ -361,6 +372,7 @@ impl Replayed {
     /// Takes what was read up to damage for all there is, as a reader does who repairs nothing.
     pub(crate) fn pass_over_damage(&mut self) {
         (self.damage, self.late_damage, self.scan.damage) = (None, None, None);
+        self.checkpoint_damage = None;
         self.scan.unusable.clear();
     }
 
@@ -376,6 +388,16 @@ impl Replayed {
         let quarantine = |what: &str| -> PathBuf { dir.join("quarantine").join(format!("{what}-{now_ms}")) };
         for made in [&wal_dir, &chunks_dir] {
             fs.create_dir_all(made).map_err(|e| WalError::io(made, e))?;
+        }
+        if let Some((checkpoint, part, error)) = &self.checkpoint_damage {
+            let aside = repair::repair(&*fs, checkpoint, *part, error.offset(), &quarantine("checkpoint"))?;
+            tracing::error!(
+                %error,
+                kept = ?aside,
+                samples_without_series = Stats::get(&self.stats.replay_unknown_series),
+                "The checkpoint is damaged; what comes before the damage is used, and all of it is kept"
+            );
+            Stats::add(&self.stats.wal_corruptions, 1);
         }
         if let Some((number, error)) = &self.damage {
             let aside = repair::repair(&*fs, &wal_dir, *number, error.offset(), &quarantine("wal"))?;
@@ -396,6 +418,7 @@ impl Replayed {
                 fs.rename(&from, &to).map_err(|e| WalError::io(&from, e))?;
             }
         } else {
+            // Nothing but zeros.
             for &number in &self.scan.unusable {
                 let path = chunk_files::path(&chunks_dir, number);
                 fs.remove_file(&path).map_err(|e| WalError::io(&path, e))?;
@@ -438,6 +461,8 @@ impl Replayed {
             exemplars,
             scratch: Mutex::default(),
             closed: AtomicBool::new(false),
+            gate: Gate::default(),
+            late_owed: Mutex::default(),
             stats: self.stats,
         };
         Ok(head)

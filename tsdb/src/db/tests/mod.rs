@@ -3,11 +3,14 @@
 mod beside;
 mod concurrent;
 mod crash;
+mod damage;
+mod disk;
 mod histograms;
 mod late;
 mod model;
 mod refusal;
 mod restart;
+mod room;
 
 use std::collections::BTreeMap;
 use std::path::Path;
