@@ -7,13 +7,14 @@ use std::time::Duration;
 use promql::engine::{Engine, EngineOptions};
 use promql::parser::ParserOptions;
 use tracing::{error, warn};
-use tsdb::db::DbOptions;
+use tsdb::db::{DbOptions, RoomOptions};
 use tsdb::query::Budget;
 
 use super::load::{Loaded, Loader};
 use super::{demo, logging, urls};
 use crate::cli::{CliExit, Flags};
 use crate::config::OwnConfig;
+use crate::config::own_file::StorageRoom;
 use crate::discovery;
 use crate::notifier;
 use crate::remote;
@@ -141,6 +142,7 @@ impl Plan {
                 defaults.chunk_segment_bytes,
             ),
             no_lockfile: flags.bool("storage.tsdb.no-lockfile"),
+            room: room_options(&self.own.storage, &self.data_dir),
             out_of_order_window_ms: self.loaded.config.storage.tsdb.out_of_order_time_window_ms,
             exemplars_max: super::storage::exemplars_max(
                 self.flags.features.has("exemplar-storage"),
@@ -170,6 +172,20 @@ fn share_bytes(dir: &Path, percentage: f64) -> u64 {
         .find_map(|place| rustix::fs::statvfs(place).ok())
         .map_or(0, |system| system.f_blocks.saturating_mul(system.f_frsize));
     (total as f64 * percentage / 100.0) as u64
+}
+
+/// Of a disk of 6.4 GB and more these bytes are kept in reserve, and as many are left free by samples: some minutes'
+/// worth of a log, or a two-hour block of a hundred thousand series. Of a smaller one it is a hundredth.
+const ROOM_BYTES: u64 = 64 << 20;
+
+/// How much of the disk is left alone. Series stop twice as early as samples.
+fn room_options(own: &StorageRoom, dir: &Path) -> RoomOptions {
+    let part = ROOM_BYTES.min(share_bytes(dir, 1.0));
+    RoomOptions {
+        reserve_bytes: own.reserve_bytes.unwrap_or(part),
+        series_free_bytes_min: own.series_free_bytes_min.unwrap_or(2 * part),
+        samples_free_bytes_min: own.samples_free_bytes_min.unwrap_or(part),
+    }
 }
 
 /// The longest block that merging makes, unless told otherwise: 31 days.

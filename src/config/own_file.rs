@@ -4,9 +4,13 @@
 //! query:
 //!   bytes_max: 2GB             # of all queries together
 //!   bytes_max_per_query: 512MB # of one query; the query fails, the server does not
+//! storage:
+//!   reserve_bytes: 64MB             # kept in the data directory for maintenance of a full disk
+//!   series_free_bytes_min: 128MB    # with less free on the disk no series are made
+//!   samples_free_bytes_min: 64MB    # with less no samples are taken
 //! ```
 //!
-//! Everything in it is optional and off by default; an unknown key is a mistake.
+//! Everything in it is optional; limits are off by default, room on the disk is kept by default. An unknown key is a mistake.
 
 use std::path::Path;
 
@@ -22,6 +26,8 @@ use super::yaml::Mark;
 pub struct OwnConfig {
     /// Limits of queries.
     pub query: QueryLimits,
+    /// Room on the disk.
+    pub storage: StorageRoom,
 }
 
 /// What queries may hold in memory.
@@ -34,6 +40,21 @@ pub struct QueryLimits {
     /// Most bytes of one query.
     #[serde(deserialize_with = "bytes")]
     pub bytes_max_per_query: Option<u64>,
+}
+
+/// What of the data directory's disk is left alone; 0 switches a part off.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StorageRoom {
+    /// How large the file is that maintenance falls back on when the disk is full.
+    #[serde(deserialize_with = "bytes")]
+    pub reserve_bytes: Option<u64>,
+    /// With fewer bytes free no series are made.
+    #[serde(deserialize_with = "bytes")]
+    pub series_free_bytes_min: Option<u64>,
+    /// With fewer bytes free no samples are taken.
+    #[serde(deserialize_with = "bytes")]
+    pub samples_free_bytes_min: Option<u64>,
 }
 
 fn bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
@@ -92,6 +113,12 @@ mod tests {
         let config = OwnConfig::parse("query: {bytes_max: 2GB}", Path::new("d.yml")).unwrap();
         assert_eq!(config.query.bytes_max, Some(2 << 30));
         assert_eq!(config.query.bytes_max_per_query, None);
+        let text = "storage: {reserve_bytes: 0B, samples_free_bytes_min: 8MB}";
+        let storage = OwnConfig::parse(text, Path::new("d.yml")).unwrap().storage;
+        assert_eq!(
+            (storage.reserve_bytes, storage.samples_free_bytes_min),
+            (Some(0), Some(8 << 20))
+        );
     }
 
     #[test]

@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use hashbrown::HashSet;
 use tracing::{debug, error, warn};
-use tsdb::batch::{AppendOptions, Appendable, SeriesRef, Verdict};
+use tsdb::batch::{AppendError, AppendOptions, Appendable, SeriesRef, Verdict};
 use tsdb::model::STALE_NAN_BITS;
 
 use super::answer::{Answer, unpack};
@@ -51,6 +51,8 @@ pub(super) struct Workbench {
     stale: Vec<SeriesRef>,
     /// Of the page.
     refused: Refused,
+    /// Why storage did not take all of it.
+    trouble: Option<String>,
 }
 
 impl Default for Workbench {
@@ -61,6 +63,7 @@ impl Default for Workbench {
             format: Format::Text,
             stale: Vec::new(),
             refused: Refused::default(),
+            trouble: None,
         }
     }
 }
@@ -72,6 +75,8 @@ const PAGE_KEPT_MAX: usize = 8 << 20;
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Outcome {
     pub(super) error: Option<String>,
+    /// The target is well, but storage did not take all that it said: why.
+    pub(super) trouble: Option<String>,
     pub(super) counts: Counts,
     pub(super) duration_s: f64,
     /// The fetch itself failed, which the failure log tells of; not the page.
@@ -108,6 +113,7 @@ impl Recorder {
         started: Instant,
         bench: &mut Workbench,
     ) -> Outcome {
+        bench.trouble = None;
         let fetched = unpack(setting, answer, &mut bench.page);
         let mut body_bytes = 0.0;
         let mut fetch_failed = false;
@@ -163,6 +169,7 @@ impl Recorder {
         }
         Outcome {
             error,
+            trouble: bench.trouble.take(),
             counts: report.counts,
             duration_s: report.duration_s,
             fetch_failed,
@@ -229,6 +236,7 @@ impl Recorder {
         let result = reading.read(&bench.page, format);
         let mut counts = reading.counts;
         bench.refused = reading.refused;
+        bench.trouble = reading.trouble.take();
         self.metadata.finish(result.is_ok());
         match result {
             Ok(()) => {
@@ -286,7 +294,7 @@ impl Recorder {
         let receipt = match receipt {
             Ok(receipt) => receipt,
             Err(error) => {
-                error!(%error, scrape_pool = setting.config.job_name, target = setting.target.url, "Scrape commit failed");
+                bench.trouble = Some(tell_failed_commit(setting, &error));
                 return (counts, false);
             }
         };
@@ -358,8 +366,12 @@ impl Recorder {
             setting.storage,
             &mut bench.scratch.batch,
         );
-        if let Err(error) = pushed {
-            warn!(%error, scrape_pool = setting.config.job_name, target = setting.target.url, "Appending scrape report failed");
+        match pushed {
+            Ok(_) => {}
+            Err(error) if error.is_no_room() => bench.trouble = Some(error.to_string()),
+            Err(error) => {
+                warn!(%error, scrape_pool = setting.config.job_name, target = setting.target.url, "Appending scrape report failed");
+            }
         }
     }
 
@@ -374,7 +386,7 @@ impl Recorder {
                 }
                 Ok(_) => return,
                 Err(error) => {
-                    error!(%error, scrape_pool = setting.config.job_name, target = setting.target.url, "Scrape commit failed");
+                    bench.trouble = Some(tell_failed_commit(setting, &error));
                     return;
                 }
             }
@@ -396,9 +408,20 @@ impl Recorder {
             reject_out_of_order: true,
         };
         if let Err(error) = setting.storage.append(batch, &options) {
-            error!(%error, scrape_pool = setting.config.job_name, target = setting.target.url, "Scrape commit failed");
+            bench.trouble = Some(tell_failed_commit(setting, &error));
         }
     }
+}
+
+/// Says that nothing of a commit was stored; returns why.
+fn tell_failed_commit(setting: Setting<'_>, error: &AppendError) -> String {
+    let (scrape_pool, target) = (&setting.config.job_name, &setting.target.url);
+    match error.is_no_room() {
+        // Told once, by storage.
+        true => debug!(%error, scrape_pool, target, "Scrape commit failed"),
+        false => error!(%error, scrape_pool, target, "Scrape commit failed"),
+    }
+    error.to_string()
 }
 
 /// A page that was read, and how many rows of it wait for the commit.

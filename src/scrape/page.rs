@@ -39,6 +39,8 @@ pub(super) struct Refused {
     pub(super) duplicate: usize,
     pub(super) out_of_order: usize,
     pub(super) out_of_bounds: usize,
+    /// Of series that there was no room for on the disk.
+    pub(super) no_room: usize,
 }
 
 impl Refused {
@@ -108,6 +110,8 @@ pub(super) struct Reading<'a, 'p> {
     pub(super) scratch: &'a mut Scratch,
     pub(super) counts: Counts,
     pub(super) refused: Refused,
+    /// Why a series was not made.
+    pub(super) trouble: Option<String>,
     labels: Vec<RawLabel<'p>>,
     /// Samples that count towards the limit.
     appended: u64,
@@ -131,6 +135,7 @@ impl<'a, 'p> Reading<'a, 'p> {
             scratch,
             counts: Counts::default(),
             refused: Refused::default(),
+            trouble: None,
             labels: Vec::new(),
             appended: 0,
             limit_exceeded: false,
@@ -284,10 +289,19 @@ impl<'a, 'p> Reading<'a, 'p> {
         }
         let made = self.scratch.batch.series_made();
         let series = self.around.storage.resolve(&labels, &mut self.scratch.batch);
-        let series = series.map_err(|error| {
-            self.counts.kept -= 1;
-            error.to_string()
-        })?;
+        let series = match series {
+            Ok(series) => series,
+            // Not the target's fault: its other samples are stored, and this one is tried again by the next scrape.
+            Err(error) if error.is_no_room() => {
+                self.refused.no_room += 1;
+                self.trouble.get_or_insert_with(|| error.to_string());
+                return Ok(());
+            }
+            Err(error) => {
+                self.counts.kept -= 1;
+                return Err(error.to_string());
+            }
+        };
         // Refused series are not remembered, so that their next line on this page is not a repetition. A series
         // made just now has nothing that could be in the way but the bounds of time.
         let is_known = self.scratch.batch.series_made() == made;

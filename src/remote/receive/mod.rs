@@ -77,9 +77,12 @@ impl From<WireError> for Refusal {
 
 impl From<AppendError> for Refusal {
     fn from(error: AppendError) -> Self {
-        let status = if error.is_invalid_labels() { 400 } else { 500 };
-        let source = std::error::Error::source(&error).map(|source| format!(": {source}"));
-        Self::new(status, format!("{error}{}", source.unwrap_or_default()))
+        let status = match error.is_invalid_labels() {
+            true => 400,
+            false if error.is_no_room() => 503,
+            false => 500,
+        };
+        Self::new(status, error.to_string())
     }
 }
 
