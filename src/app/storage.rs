@@ -205,6 +205,11 @@ const COUNTERS: &[(&str, &str, Read)] = &[
         |db| of_db(|s| &s.reserve_uses, db),
     ),
     (
+        "deucalion_tsdb_mapped_files_torn_total",
+        "Files that someone else shortened while they were in use.",
+        |_| tsdb::fs::torn_files() as f64,
+    ),
+    (
         "deucalion_tsdb_blocks_set_aside_total",
         "Blocks, or their tombstones, that were damaged at the start and are kept in quarantine.",
         |db| of_db(|s| &s.blocks_set_aside, db),
@@ -362,11 +367,6 @@ const GAUGES: &[(&str, &str, Read)] = &[
         "deucalion_tsdb_wal_fsync_failed",
         "Whether an fsync of the log failed, so that nothing is stored until a restart.",
         |db| f64::from(u8::from(db.lost().is_some())),
-    ),
-    (
-        "deucalion_tsdb_mapped_files_torn",
-        "Files that were shortened by someone else while in use, since the start.",
-        |_| tsdb::fs::torn_files() as f64,
     ),
     (
         "prometheus_tsdb_head_series",

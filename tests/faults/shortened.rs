@@ -64,7 +64,7 @@ scrape_configs: [{{job_name: load, static_configs: [{{targets: ['127.0.0.1:{}']}
     );
     let metrics = server.get("/metrics", &[]).body;
     assert!(
-        metrics.contains("deucalion_tsdb_mapped_files_torn 1\n"),
+        metrics.contains("deucalion_tsdb_mapped_files_torn_total 1\n"),
         "{metrics}"
     );
     // What is damaged is set aside by the next start.

@@ -1,5 +1,6 @@
 //! Which blocks there are: opening new ones, letting go of those that others stand for, setting aside what is damaged.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -79,8 +80,11 @@ pub(super) fn load(fs: &dyn Vfs, dir: &Path, known: &[Arc<Block>]) -> Result<Loa
             continue;
         };
         let path = dir.join(&name);
-        if !fs.stat(&path).is_ok_and(|stat| stat.is_dir) {
-            continue;
+        // Of one that the system does not tell of, it is not known that it is no block.
+        match fs.stat(&path) {
+            Ok(stat) if stat.is_dir => {}
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(FileError::io(&path, error)),
+            _ => continue,
         }
         if let Some(open) = known.iter().find(|block| block.meta().ulid == ulid) {
             blocks.push(Arc::clone(open));
@@ -137,7 +141,8 @@ fn open_block(fs: &dyn Vfs, dir: &Path) -> Result<(Block, Option<Broken>), Broke
     if let Err(error) = Meta::read(fs, dir) {
         let remedy = match error.is_damage() {
             true => Remedy::SetAside,
-            false => Remedy::PassOver,
+            false if error.is_not_found() || error.is_unsupported() => Remedy::PassOver,
+            false => Remedy::Refuse,
         };
         return Err(broken(error, remedy));
     }

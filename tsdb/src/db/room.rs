@@ -39,7 +39,7 @@ impl RoomOptions {
     /// What is let in with so many bytes free, of which the reserve has taken its own.
     fn intake(&self, free_bytes: u64, before: Intake) -> Intake {
         // A little more than the floor lets in again, or the gate would open and close each second.
-        let floor = |bytes: u64, closed: bool| bytes + if closed { bytes / 8 } else { 0 };
+        let floor = |bytes: u64, closed: bool| bytes.saturating_add(if closed { bytes / 8 } else { 0 });
         if free_bytes < floor(self.samples_free_bytes_min, before >= Intake::Nothing) {
             Intake::Nothing
         } else if free_bytes < floor(self.series_free_bytes_min, before >= Intake::KnownSeries) {
