@@ -44,13 +44,13 @@ struct State {
 }
 
 impl State {
-    fn look(&mut self) -> io::Result<&Disk> {
-        self.process.admit(Calls::Looks)?;
+    fn look(&mut self, name: &str, path: &Path) -> io::Result<&Disk> {
+        self.process.admit(Calls::Looks, name, path)?;
         Ok(&self.disk)
     }
 
-    fn change(&mut self) -> Result<&mut Disk, Denied> {
-        self.process.admit(Calls::Changes)?;
+    fn change(&mut self, name: &str, path: &Path) -> Result<&mut Disk, Denied> {
+        self.process.admit(Calls::Changes, name, path)?;
         Ok(&mut self.disk)
     }
 }
@@ -86,9 +86,9 @@ impl SimulatedFs {
         self.state().process.is_dead()
     }
 
-    /// How many calls failed as planned.
-    pub fn failures(&self) -> usize {
-        self.state().process.failures()
+    /// The calls that failed as planned, each with its path.
+    pub fn failed(&self) -> Vec<String> {
+        self.state().process.failed.clone()
     }
 
     /// Kills the process, if it is not dead yet. Another finds all that was written, and counts on from there;
@@ -116,6 +116,7 @@ impl SimulatedFs {
 #[derive(Debug)]
 struct SimulatedFile {
     fs: SimulatedFs,
+    path: PathBuf,
     id: Id,
 }
 
@@ -126,7 +127,7 @@ impl SimulatedFile {
             Some(at) => usize::try_from(at).map_err(io::Error::other)?,
             None => state.disk.file(self.id)?.now.len(),
         };
-        let admitted = state.process.admit(Calls::Changes);
+        let admitted = state.process.admit(Calls::Changes, "write", &self.path);
         let kept = match &admitted {
             Ok(()) => bytes.len(),
             Err(denied) if denied.partly => state.process.dice.below(bytes.len() + 1),
@@ -156,13 +157,15 @@ impl VfsFile for SimulatedFile {
 
     fn set_len(&mut self, len: u64) -> io::Result<()> {
         let len = usize::try_from(len).map_err(io::Error::other)?;
-        self.fs.state().change()?.change(self.id, Change::Length(len));
+        let mut state = self.fs.state();
+        let disk = state.change("set_len", &self.path)?;
+        disk.change(self.id, Change::Length(len));
         Ok(())
     }
 
     fn sync(&mut self) -> io::Result<()> {
         let state = &mut *self.fs.state();
-        let admitted = state.process.admit(Calls::Changes);
+        let admitted = state.process.admit(Calls::Changes, "sync", &self.path);
         match &admitted {
             Ok(()) => state.disk.sync(self.id),
             Err(denied) if denied.partly && denied.fault != Fault::Kill => {
@@ -192,7 +195,7 @@ impl Drop for SimulatedLock {
     fn drop(&mut self) {
         let state = &mut *self.fs.state();
         state.process.locked.remove(&self.path);
-        if self.goes && state.process.admit(Calls::Changes).is_ok() {
+        if self.goes && state.process.admit(Calls::Changes, "unlock", &self.path).is_ok() {
             // A lock file that stays is harmless.
             let _removed = state.disk.remove_file(&self.path);
         }
@@ -200,53 +203,53 @@ impl Drop for SimulatedLock {
 }
 
 impl SimulatedFs {
-    fn handle(&self, id: Id) -> Box<dyn VfsFile> {
-        let fs = self.clone();
-        Box::new(SimulatedFile { fs, id })
+    fn handle(&self, path: &Path, id: Id) -> Box<dyn VfsFile> {
+        let (fs, path) = (self.clone(), path.to_owned());
+        Box::new(SimulatedFile { fs, path, id })
     }
 
-    fn content(&self, path: &Path) -> io::Result<Arc<Vec<u8>>> {
+    fn content(&self, name: &str, path: &Path) -> io::Result<Arc<Vec<u8>>> {
         let mut state = self.state();
-        let disk = state.look()?;
+        let disk = state.look(name, path)?;
         Ok(Arc::clone(&disk.file(disk.find(path)?)?.now))
     }
 }
 
 impl Vfs for SimulatedFs {
     fn create(&self, path: &Path) -> io::Result<Box<dyn VfsFile>> {
-        let id = self.state().change()?.create(path)?;
-        Ok(self.handle(id))
+        let id = self.state().change("create", path)?.create(path)?;
+        Ok(self.handle(path, id))
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn VfsFile>> {
         let id = {
             let mut state = self.state();
-            let disk = state.look()?;
+            let disk = state.look("open", path)?;
             let id = disk.find(path)?;
             disk.file(id)?;
             id
         };
-        Ok(self.handle(id))
+        Ok(self.handle(path, id))
     }
 
     fn map(&self, path: &Path) -> io::Result<Mapped> {
         // Written to later, it is copied first: a mapping's length is what it was.
-        Ok(self.content(path)?)
+        Ok(self.content("map", path)?)
     }
 
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        Ok(Vec::clone(&*self.content(path)?))
+        Ok(Vec::clone(&*self.content("read", path)?))
     }
 
     fn read_at(&self, path: &Path, offset: u64, len: usize) -> io::Result<Vec<u8>> {
-        let all = self.content(path)?;
+        let all = self.content("read_at", path)?;
         let from = usize::try_from(offset).map_err(io::Error::other)?.min(all.len());
         Ok(all[from..from.saturating_add(len).min(all.len())].to_vec())
     }
 
     fn stat(&self, path: &Path) -> io::Result<Stat> {
         let mut state = self.state();
-        let disk = state.look()?;
+        let disk = state.look("stat", path)?;
         Ok(match &disk.nodes[&disk.find(path)?] {
             Node::Dir(_) => Stat { is_dir: true, len: 0 },
             Node::File(file) => Stat {
@@ -258,25 +261,28 @@ impl Vfs for SimulatedFs {
 
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
         let mut state = self.state();
-        let disk = state.look()?;
+        let disk = state.look("list", dir)?;
         Ok(disk.dir(disk.find(dir)?)?.now.keys().cloned().collect())
     }
 
     fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
-        self.state().change()?.create_dir_all(dir)
+        let mut state = self.state();
+        let there = state.disk.find(dir).is_ok();
+        let name = if there { "stat" } else { "create_dir_all" };
+        state.change(name, dir)?.create_dir_all(dir)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.state().change()?.rename(from, to)
+        self.state().change("rename", from)?.rename(from, to)
     }
 
     fn remove_file(&self, path: &Path) -> io::Result<()> {
-        self.state().change()?.remove_file(path)
+        self.state().change("remove_file", path)?.remove_file(path)
     }
 
     fn remove_dir_all(&self, dir: &Path) -> io::Result<()> {
         let state = &mut *self.state();
-        match state.process.admit(Calls::Changes) {
+        match state.process.admit(Calls::Changes, "remove_dir_all", dir) {
             Ok(()) => state.disk.remove_dir_all(dir, usize::MAX),
             Err(denied) => {
                 if denied.partly {
@@ -288,7 +294,7 @@ impl Vfs for SimulatedFs {
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
-        self.state().change()?.sync_dir(dir)
+        self.state().change("sync_dir", dir)?.sync_dir(dir)
     }
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn VfsLock>> {
@@ -297,7 +303,7 @@ impl Vfs for SimulatedFs {
             return Err(io::Error::new(io::ErrorKind::WouldBlock, "already locked"));
         }
         let was_there = state.disk.find(path).is_ok();
-        let disk = state.change()?;
+        let disk = state.change("lock", path)?;
         if !was_there {
             disk.create(path)?;
         }

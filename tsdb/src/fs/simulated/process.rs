@@ -3,9 +3,12 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::dice::Dice;
+
+/// Calls that a full disk refuses. A sync is one, since room may be found only then.
+const TAKES_ROOM: [&str; 5] = ["create", "write", "create_dir_all", "rename", "sync"];
 
 /// What goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +45,8 @@ pub enum Calls {
 pub(super) struct Process {
     changes: usize,
     looks: usize,
-    failures: usize,
+    /// The calls that failed as planned.
+    pub(super) failed: Vec<String>,
     plan: Option<(Calls, Range<usize>, Fault)>,
     dead: bool,
     pub(super) dice: Dice,
@@ -67,7 +71,7 @@ impl Process {
         Self {
             changes: 0,
             looks: 0,
-            failures: 0,
+            failed: Vec::new(),
             plan: None,
             dead: false,
             dice: Dice::new(seed),
@@ -81,7 +85,7 @@ impl Process {
         Self {
             changes: self.changes,
             looks: self.looks,
-            failures: self.failures,
+            failed: self.failed.clone(),
             plan: self.plan.clone().filter(|_| !self.dead),
             ..Self::new(seed)
         }
@@ -98,10 +102,6 @@ impl Process {
         }
     }
 
-    pub(super) fn failures(&self) -> usize {
-        self.failures
-    }
-
     pub(super) fn die(&mut self) {
         self.dead = true;
     }
@@ -110,8 +110,8 @@ impl Process {
         self.dead
     }
 
-    /// Counts a call and says whether it goes well.
-    pub(super) fn admit(&mut self, calls: Calls) -> Result<(), Denied> {
+    /// Counts the call `name` on `path` and says whether it goes well.
+    pub(super) fn admit(&mut self, calls: Calls, name: &str, path: &Path) -> Result<(), Denied> {
         if self.dead {
             return Err(Denied {
                 fault: Fault::Kill,
@@ -124,9 +124,13 @@ impl Process {
             Calls::Looks => self.looks += 1,
         }
         match &self.plan {
-            Some((of, which, fault)) if *of == calls && which.contains(&number) => {
+            Some((of, which, fault))
+                if *of == calls
+                    && which.contains(&number)
+                    && (*fault != Fault::Full || TAKES_ROOM.contains(&name)) =>
+            {
                 self.dead = *fault == Fault::Kill;
-                self.failures += 1;
+                self.failed.push(format!("{name} {}", path.display()));
                 Err(Denied {
                     fault: *fault,
                     partly: true,
