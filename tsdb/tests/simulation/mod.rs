@@ -9,7 +9,8 @@
 //! * Nothing is invented, nothing counts twice, what is deleted stays deleted, and it always opens.
 //!
 //! The tests take every so many calls of a few seeds. `SIMULATION_S=3600` goes on with fresh seeds for so many
-//! seconds and takes every call; `SIMULATION_SEED=n` takes one seed alone. What fails says its seed and call.
+//! seconds and takes every call; `SIMULATION_SEED=n` takes every call of one seed, `SIMULATION_EVERY=m` every m-th.
+//! What fails says its seed and call.
 //! Ids of blocks are drawn anew by each run, so that a call's number may move by a few.
 
 mod steps;
@@ -73,31 +74,45 @@ impl Story {
             Blow::IsFull(at) => fs.plan(Calls::Changes, at..at + 25, Fault::Full),
         }
         let mut world = World::new(fs, self.options.clone());
-        let said = |error: String, at: usize, step: &dyn std::fmt::Debug| {
-            format!(
-                "seed {}, {blow:?}, step {at} ({step:?}): {error}\n{:?}",
-                self.seed, self.options
-            )
-        };
         for (at, step) in self.history.iter().enumerate() {
-            world.step(step).map_err(|error| said(error, at, step))?;
+            let done = world.step(step);
+            done.map_err(|error| self.explain(&error, blow, &world, at))?;
         }
         let counts = (world.fs.count(Calls::Changes), world.fs.count(Calls::Looks));
         let opened = match blow {
             Blow::PowerCut(at) => world.cut_power(self.seed ^ at as u64),
             _ => world.kill(self.seed),
         };
-        opened.map_err(|error| said(error, STEPS, &"the end"))?;
+        opened.map_err(|error| self.explain(&error, blow, &world, STEPS))?;
         for (at, step) in self.after.iter().enumerate() {
-            world
-                .step(step)
-                .map_err(|error| said(error, STEPS + 1 + at, step))?;
+            let done = world.step(step);
+            done.map_err(|error| self.explain(&error, blow, &world, STEPS + 1 + at))?;
         }
-        world
-            .step(&Step::Restart)
-            .and_then(|()| world.check_leftovers())
-            .map_err(|error| said(error, STEPS + STEPS_AFTER, &"the last start"))?;
+        let done = world.step(&Step::Restart).and_then(|()| world.check_leftovers());
+        done.map_err(|error| self.explain(&error, blow, &world, STEPS + STEPS_AFTER + 1))?;
         Ok(counts)
+    }
+
+    /// What went wrong, where, and how to see it again.
+    fn explain(&self, error: &str, blow: Blow, world: &World, at: usize) -> String {
+        let steps = self
+            .history
+            .iter()
+            .map(Some)
+            .chain([None])
+            .chain(self.after.iter().map(Some));
+        let told: Vec<String> = (0..)
+            .zip(steps)
+            .take(at + 1)
+            .map(|(at, step)| format!("{at} {step:?}"))
+            .collect();
+        format!(
+            "{error}\nSIMULATION_SEED={}, {blow:?}, failed: {:?}, at step {at} of\n{}\n{:?}",
+            self.seed,
+            world.fs.failed(),
+            told.join("\n"),
+            self.options
+        )
     }
 
     /// Tells the story with a blow at every so many calls.
@@ -133,7 +148,8 @@ fn variable(name: &str) -> Option<u64> {
 #[test]
 fn nothing_that_was_acknowledged_is_lost_to_a_kill_a_power_cut_or_a_failing_disk() {
     if let Some(seed) = variable("SIMULATION_SEED") {
-        let told = Story::of(seed).tell_all(1, &|| true);
+        let every = variable("SIMULATION_EVERY").map_or(1, |every| every as usize);
+        let told = Story::of(seed).tell_all(every, &|| true);
         println!("{} stories", told.unwrap_or_else(|error| panic!("{error}")));
         return;
     }

@@ -36,8 +36,8 @@ pub(crate) struct Told {
     deleted: BTreeMap<String, Vec<(i64, i64)>>,
     /// Text of labels → times of exemplars, with their values' bits, and whether they are certain.
     exemplars: BTreeMap<String, BTreeMap<i64, (u64, bool)>>,
-    /// Text of labels → all that was ever said, in its order, and how much of it is certain.
-    metadata: BTreeMap<String, Vec<(String, bool)>>,
+    /// Text of labels → all that was ever said, in its order, when, and whether it is certain.
+    metadata: BTreeMap<String, Vec<(String, i64, bool)>>,
 }
 
 impl Told {
@@ -63,9 +63,11 @@ impl Told {
             .is_some_and(|rows| rows.contains_key(&t_ms))
     }
 
-    pub(crate) fn newest_ms(&self, labels: &Labels) -> Option<i64> {
+    /// The time of the newest sample, if that is certain.
+    pub(crate) fn newest_certain_ms(&self, labels: &Labels) -> Option<i64> {
         let rows = self.rows.get(&labels.to_string())?;
-        rows.last_key_value().map(|(&t_ms, _)| t_ms)
+        let (&t_ms, (_, known)) = rows.last_key_value()?;
+        matches!(known, Known::Synced | Known::Told).then_some(t_ms)
     }
 
     pub(crate) fn exemplar(&mut self, labels: &Labels, t_ms: i64, value: f64, acknowledged: bool) {
@@ -73,9 +75,9 @@ impl Told {
         of.insert(t_ms, (value.to_bits(), acknowledged));
     }
 
-    pub(crate) fn said(&mut self, labels: &Labels, help: &str, acknowledged: bool) {
+    pub(crate) fn said(&mut self, labels: &Labels, t_ms: i64, help: &str, acknowledged: bool) {
         let of = self.metadata.entry(labels.to_string()).or_default();
-        of.push((help.to_owned(), acknowledged));
+        of.push((help.to_owned(), t_ms, acknowledged));
     }
 
     /// All that was acknowledged was synced.
@@ -174,7 +176,7 @@ impl Told {
             exemplars.values_mut().for_each(|exemplar| exemplar.1 = false);
         }
         for said in self.metadata.values_mut() {
-            said.iter_mut().for_each(|said| said.1 = false);
+            said.iter_mut().for_each(|said| said.2 = false);
         }
     }
 
@@ -201,12 +203,17 @@ impl Told {
         Ok(())
     }
 
-    /// What is wrong with what is said of a series.
-    pub(crate) fn compare_metadata(&self, labels: &Labels, help: Option<&str>) -> Result<(), String> {
+    /// What is wrong with what is said of a series. What was said before `from_ms` may have gone with it.
+    pub(crate) fn compare_metadata(
+        &self,
+        labels: &Labels,
+        help: Option<&str>,
+        from_ms: i64,
+    ) -> Result<(), String> {
         let labels = labels.to_string();
-        let said: &[(String, bool)] = self.metadata.get(&labels).map_or(&[], Vec::as_slice);
+        let said: &[(String, i64, bool)] = self.metadata.get(&labels).map_or(&[], Vec::as_slice);
         // What was last said for certain, or anything after it.
-        let from = said.iter().rposition(|said| said.1);
+        let from = said.iter().rposition(|said| said.2 && said.1 >= from_ms);
         let fits = match help {
             Some(help) => said[from.unwrap_or(0)..].iter().any(|said| said.0 == help),
             None => from.is_none(),

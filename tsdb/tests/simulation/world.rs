@@ -1,6 +1,7 @@
 //! A database on a simulated disk, with what it told its users.
 
 use std::collections::BTreeSet;
+use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use tsdb::model::{
 
 use super::steps::{BLOCK_MS, HISTOGRAMS_FROM, SERIES, Step};
 use super::told::{After, Told};
-use crate::contents::{Found, Value, everything};
+use crate::contents::{Value, everything};
 
 const DIR: &str = "/data";
 
@@ -22,6 +23,8 @@ pub(crate) struct World {
     pub(crate) fs: SimulatedFs,
     options: DbOptions,
     db: Option<Db>,
+    /// What happened since it was last open.
+    since: After,
     told: Told,
     /// The time of the newest sample, a multiple of ten: late ones are at others.
     newest_ms: i64,
@@ -37,6 +40,7 @@ impl World {
             fs,
             options,
             db: None,
+            since: After::Anything,
             told: Told::default(),
             newest_ms: 10_000,
             values: 0,
@@ -51,12 +55,17 @@ impl World {
             return Ok(());
         }
         if self.db.is_none() {
-            self.open(After::Anything)?;
+            self.open()?;
         }
         self.act(step)?;
-        match self.fs.is_dead() {
+        // What only adds is seen with what comes after it.
+        let adds = matches!(
+            step,
+            Step::Append { .. } | Step::Late { .. } | Step::Flood { .. } | Step::Sync
+        );
+        match adds || self.fs.is_dead() {
             true => Ok(()),
-            false => self.look(After::Anything),
+            false => self.look(After::Anything, false),
         }
     }
 
@@ -86,19 +95,16 @@ impl World {
                 self.append(&rows, false);
             }
             Step::Again { series } => {
-                if let Some(t_ms) = self.told.newest_ms(&labels(*series)) {
+                // Of older ones the head may not know any more, and take another where that is allowed.
+                let newest = self.told.newest_certain_ms(&labels(*series));
+                if let Some(t_ms) = newest.filter(|&t_ms| t_ms == now_ms) {
                     let mut batch = Batch::at(t_ms);
                     let Ok(id) = db.resolve(&labels(*series), &mut batch) else {
                         return Ok(());
                     };
                     batch.push(id, f64::MAX.to_bits());
-                    if db.append(&mut batch, &AppendOptions::default()).is_ok()
-                        && batch.verdict[0] == Verdict::Accepted
-                    {
-                        // It was doubtful whether there was one.
-                        let value = Value::Float(f64::MAX.to_bits());
-                        self.told.sample(&labels(*series), t_ms, value, false);
-                    }
+                    // Whatever becomes of it, it is not stored: there is one.
+                    let _refused = db.append(&mut batch, &AppendOptions::default());
                 }
             }
             Step::Flood { count } => self.flood(*count),
@@ -137,7 +143,7 @@ impl World {
                 if let Some(db) = self.db.take() {
                     let _closed = db.close();
                 }
-                self.open(After::Anything)?;
+                self.open()?;
             }
             Step::Kill => self.kill(0)?,
             Step::PowerCut { seed } => self.cut_power(*seed)?,
@@ -149,7 +155,7 @@ impl World {
     pub(crate) fn kill(&mut self, seed: u64) -> Result<(), String> {
         self.fs = self.fs.kill(seed);
         self.db = None;
-        self.open(After::Anything)
+        self.open()
     }
 
     /// Cuts the power and starts again.
@@ -157,20 +163,24 @@ impl World {
         self.fs = self.fs.cut_power(seed);
         self.db = None;
         self.told.doubt_beside();
-        self.open(After::PowerCut)
+        self.since = After::PowerCut;
+        self.open()
     }
 
-    fn open(&mut self, after: After) -> Result<(), String> {
+    fn open(&mut self) -> Result<(), String> {
+        if self.fs.is_dead() {
+            return Ok(());
+        }
         let fs: Arc<dyn Vfs> = Arc::new(self.fs.clone());
-        let before = self.fs.failures();
+        let before = self.fs.failed().len();
         match Db::open(fs, Path::new(DIR), self.options.clone(), self.newest_ms) {
             Ok(db) => self.db = Some(db),
-            Err(_) if self.fs.failures() > before => return Ok(()),
-            Err(error) => return Err(format!("it does not open: {error}")),
+            Err(_) if self.fs.failed().len() > before => return Ok(()),
+            Err(error) => return Err(format!("it does not open: {error}, {:?}", error.source())),
         }
-        let found = self.look(after)?;
-        self.look_at_snapshots()?;
-        Ok(found)
+        let since = std::mem::replace(&mut self.since, After::Anything);
+        self.look(since, true)?;
+        self.look_at_snapshots()
     }
 
     fn append(&mut self, rows: &[(usize, i64)], beside: bool) {
@@ -225,7 +235,7 @@ impl World {
         }
         if beside && let Some((labels, t_ms, _)) = sent.first() {
             let exemplar = self.values as f64;
-            self.told.said(labels, &help, receipt.is_ok());
+            self.told.said(labels, *t_ms, &help, receipt.is_ok());
             let stored = receipt.is_ok_and(|receipt| receipt.exemplars == 1);
             self.told.exemplar(labels, *t_ms, exemplar, stored);
         }
@@ -267,11 +277,14 @@ impl World {
     }
 
     /// Compares what is there with what was told.
-    fn look(&mut self, after: After) -> Result<(), String> {
+    fn look(&mut self, after: After, opened: bool) -> Result<(), String> {
         let Some(db) = &self.db else { return Ok(()) };
         let found = everything(db)?;
         self.told.compare(&found, after)?;
-        self.told.adopt(&found);
+        if opened {
+            // What was doubtful before the start is so no longer.
+            self.told.adopt(&found);
+        }
         // What begins half a range ago is in the head.
         let from_ms = match self.options.exemplars_max > 1_000 {
             true => self.newest_ms - BLOCK_MS / 2,
@@ -287,12 +300,10 @@ impl World {
         }
         self.told.compare_exemplars(&exemplars, from_ms)?;
         for labels in (0..SERIES).map(labels) {
-            let in_head = self.told.newest_ms(&labels) > Some(self.newest_ms - BLOCK_MS / 2);
-            if in_head {
-                let said = db.metadata(&labels);
-                self.told
-                    .compare_metadata(&labels, said.as_ref().map(|said| said.help.as_str()))?;
-            }
+            let said = db.metadata(&labels);
+            let help = said.as_ref().map(|said| said.help.as_str());
+            self.told
+                .compare_metadata(&labels, help, self.newest_ms - BLOCK_MS / 2)?;
         }
         Ok(())
     }
@@ -300,10 +311,10 @@ impl World {
     fn look_at_snapshots(&self) -> Result<(), String> {
         for (dir, told) in self.snapshots.iter().rev().take(2) {
             let fs: Arc<dyn Vfs> = Arc::new(self.fs.clone());
-            let before = self.fs.failures();
+            let before = self.fs.failed().len();
             let copy = match Db::open_read_only(fs, dir, self.newest_ms) {
                 Ok(copy) => copy,
-                Err(_) if self.fs.failures() > before => continue,
+                Err(_) if self.fs.failed().len() > before => continue,
                 Err(error) => return Err(format!("the snapshot does not open: {error}")),
             };
             let compared = told.compare(&everything(&copy)?, After::Anything);
