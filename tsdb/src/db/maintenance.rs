@@ -169,11 +169,7 @@ impl Db {
             if compacted.is_err() {
                 Stats::add(&self.stats.compactions_failed, 1);
             }
-            let end_ms = compacted?;
-            let mut owed = self.owed.lock();
-            owed.truncate_ms = owed.truncate_ms.max(end_ms);
-            owed.late = true;
-            drop(owed);
+            compacted?;
             Stats::add(&self.stats.compactions, 1);
             done.head_compactions += 1;
         }
@@ -224,7 +220,10 @@ impl Db {
                 written = matches!(outcome, Outcome::Written(_)),
                 "compact blocks"
             );
-            self.reload(&[])?;
+            match outcome {
+                Outcome::Written(_) => self.show(ulid)?,
+                Outcome::Empty => self.reload(&[])?,
+            }
             done.block_compactions += 1;
         }
     }

@@ -226,6 +226,16 @@ impl Db {
         reloaded
     }
 
+    /// As [`Self::reload`], after block `ulid` was written: what it stands for may go only once it is in use.
+    pub(super) fn show(&self, ulid: Ulid) -> Result<(), FileError> {
+        self.reload(&[])?;
+        let is_there = self.blocks().iter().any(|block| block.meta().ulid == ulid);
+        is_there.then_some(()).ok_or_else(|| {
+            let dir = self.dir.join(ulid.to_string());
+            FileError::damaged(&dir, "the block was written just now and cannot be used")
+        })
+    }
+
     fn reload_blocks(&self, unwanted: &[Ulid]) -> Result<(), FileError> {
         let mut loaded = load(&*self.fs, &self.dir, &self.blocks())?;
         for Broken { dir, error, .. } in &loaded.broken {
