@@ -32,6 +32,8 @@ pub(crate) struct World {
     values: u64,
     snapshots: Vec<(PathBuf, Told)>,
     floods: usize,
+    /// How many snapshots were tried.
+    copies: usize,
 }
 
 impl World {
@@ -46,6 +48,7 @@ impl World {
             values: 0,
             snapshots: Vec::new(),
             floods: 0,
+            copies: 0,
         }
     }
 
@@ -132,7 +135,9 @@ impl World {
             }
             Step::Clean => drop(db.clean_tombstones(now_ms)),
             Step::Snapshot => {
-                let name = format!("s{}", self.snapshots.len());
+                // Never twice: of one that failed, a power cut may bring back parts.
+                self.copies += 1;
+                let name = format!("s{}", self.copies);
                 if let Ok(dir) = db.snapshot(false, &name, now_ms) {
                     self.snapshots.push((dir, self.told.in_copy()));
                 }
