@@ -16,5 +16,6 @@ mod receiver;
 mod remote_write;
 mod scraping;
 mod stacks;
+mod storage;
 mod support;
 mod tidy;
