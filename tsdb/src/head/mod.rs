@@ -50,6 +50,7 @@ use self::lane::{LANES, Lane};
 use self::lookup::RefTable;
 use crate::batch::log::Scratch;
 use crate::fs::Vfs;
+use crate::fs::buffered::make_dir;
 use crate::wal::{Compression, Writer};
 
 /// How a head works.
@@ -175,7 +176,7 @@ impl Head {
         if window_ms > 0 {
             let wbl = &mut *self.wbl.lock();
             if wbl.is_none() {
-                fs.create_dir_all(&self.wbl_dir)?;
+                make_dir(&**fs, &self.wbl_dir)?;
                 *wbl = Some(Writer::create(
                     Arc::clone(fs),
                     &self.wbl_dir,
