@@ -48,6 +48,8 @@ fn main() {
         let text = std::env::var(format!("MEMORY_{name}")).ok();
         text.and_then(|text| text.parse::<f64>().ok()).unwrap_or(default)
     };
+    // As the server does.
+    let _refused = rustix::thread::disable_transparent_huge_pages(true);
     for series in all.split_whitespace().filter_map(|series| series.parse().ok()) {
         run(&Settings {
             series,
@@ -230,14 +232,18 @@ fn labels(target: usize, at: usize, replaced: u32, target_labels: usize) -> Labe
     Labels::from_pairs(own.into_iter().chain(extra))
 }
 
-/// A value of the mix that exporters have: a third constant, counters, gauges.
+/// A value of the mix that exporters have: half of them rarely change or not at all, a quarter are counters, the
+/// rest gauges with more or fewer digits.
 fn value(series: usize, step: i64) -> u64 {
-    let v = match series % 6 {
-        0 | 1 => 42.0,
-        2 => step as f64,
-        3 => (step * (series as i64 % 977 + 3)) as f64,
-        4 => ((step * 7919 + series as i64 * 31) % 1000) as f64 / 100.0,
-        _ => (step / 20) as f64 * 4096.0,
+    let noise = (step * 7919 + series as i64 * 31) % 1000;
+    let v = match series % 12 {
+        0..=4 => 42.0,
+        5 => (step / 20) as f64 * 4096.0,
+        6 => step as f64,
+        7 | 8 => (step * (series as i64 % 97 + 3) + noise % 4) as f64,
+        9 => noise as f64 / 100.0,
+        10 => (noise % 64) as f64 * 4096.0,
+        _ => (noise % 64) as f64 / 4.0,
     };
     v.to_bits()
 }
