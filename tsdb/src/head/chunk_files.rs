@@ -14,7 +14,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::slab::{Closed, Place};
+use super::closed::{Closed, Place};
 use crate::chunk::{Encoding, sample_count};
 use crate::encoding::{crc32c, varint};
 use crate::fs::{Mapped, Vfs, VfsFile};

@@ -12,8 +12,10 @@
 
 pub(crate) mod arena;
 pub(crate) mod chunk_files;
+pub(crate) mod closed;
 mod delete;
 pub mod exemplars;
+mod filed;
 pub(crate) mod flush;
 pub(crate) mod gc;
 pub(crate) mod histograms;
@@ -22,6 +24,7 @@ pub(crate) mod lane;
 pub(crate) mod late;
 pub(crate) mod lookup;
 pub(crate) mod ordered;
+mod pieces;
 pub(crate) mod postings;
 pub(crate) mod read;
 pub(crate) mod replay;

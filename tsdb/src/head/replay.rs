@@ -13,12 +13,13 @@ use hashbrown::HashMap;
 use parking_lot::{Mutex, RwLock};
 
 use super::chunk_files::{self, ChunkFiles, Scan};
+use super::closed::Place;
 use super::exemplars::Ring;
 use super::histograms::Open;
 use super::lane::{LANES, Lane, LaneData, lane_of};
 use super::late::{LateChunk, LatePlace};
 use super::lookup::{Address, RefTable};
-use super::slab::{LOGGED, Place};
+use super::slab::LOGGED;
 use super::{Head, HeadOptions, Stats, chunks_dir, wal_dir, wbl_dir};
 use crate::encoding::DecodeError;
 use crate::fs::Vfs;
@@ -418,6 +419,9 @@ impl Replayed {
         let last_ms = self.max_ms;
         for until in self.expiries.values_mut() {
             *until = last_ms;
+        }
+        for data in &mut self.lanes {
+            data.closed.tidy(&mut data.cold, &mut data.pending);
         }
         let exemplars = self.exemplars;
         exemplars.set_window_ms(options.window_ms);
