@@ -97,6 +97,7 @@ fn build(
     let options = QueryOptions {
         lookback_ms: lookback_ms.filter(|&ms| ms > 0),
         per_step_stats: stats == "all",
+        workers: None,
     };
     let timeout = timeout_ms.map(|ms| Duration::from_millis(ms.max(0).unsigned_abs()));
     let request = Request {
