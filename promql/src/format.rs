@@ -78,6 +78,9 @@ pub fn push_whole(out: &mut String, number: u64) {
     }
 }
 
+/// `e-308`
+const EXPONENT_BYTES_MAX: usize = 5;
+
 /// Whole numbers below this have their digits before the point.
 const WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
 
@@ -167,7 +170,13 @@ fn push_shortest_plain(out: &mut String, v: f64) {
     }
     let mut buffer = zmij::Buffer::new();
     let text = buffer.format_finite(v);
-    if text.contains('e') {
+    // An exponent has at most a sign and three digits; whole numbers that end in `.0` have one.
+    if text
+        .bytes()
+        .rev()
+        .take(EXPONENT_BYTES_MAX)
+        .any(|byte| byte == b'e')
+    {
         push_plain(out, &Decimal::parse(text));
     } else {
         out.push_str(text.strip_suffix(".0").unwrap_or(text));

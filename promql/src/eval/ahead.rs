@@ -23,12 +23,12 @@ use crate::engine::{QueryError, Workers};
 
 /// The most series of a run.
 const RUN_SERIES_MAX: usize = 64;
+/// The most values of a run, unless one series has more.
+const RUN_VALUES_MAX: usize = 64 * 1024;
 /// A roster is cut into so many runs at least, so that none keeps the others waiting for long.
 const RUNS_MIN: usize = 16;
 /// How many runs may be computed and not yet taken.
 const RUNS_AHEAD_MAX: usize = 8;
-/// So many samples read are worth waking a thread for.
-const WORTH_SAMPLES: usize = 40_000;
 /// A chunk is decoded whole, however little of it is wanted.
 const SAMPLES_PER_SERIES_MIN: i64 = 120;
 /// The usual time between samples.
@@ -70,18 +70,19 @@ impl<'r> Eval<'r> {
                 ..
             }
         );
-        (series > 1 && samples >= WORTH_SAMPLES && !counts_steps).then(|| Arc::clone(workers))
+        (series > 1 && samples >= workers.samples_min() && !counts_steps).then(|| Arc::clone(workers))
     }
 
-    /// Computes `series` series by `work` and hands what comes of each to `take`, in order.
+    /// Computes `series` series of `steps` values by `work` and hands what comes of each to `take`, in order.
     pub(crate) fn each_ahead<T: Send + 'static>(
         &mut self,
         workers: &Arc<dyn Workers>,
-        series: usize,
+        (series, steps): (usize, usize),
         work: Arc<Work<T>>,
         mut take: impl FnMut(&mut Self, T) -> Result<(), QueryError>,
     ) -> Result<(), QueryError> {
-        let run_series = (series / RUNS_MIN).clamp(1, RUN_SERIES_MAX);
+        let most = (RUN_VALUES_MAX / steps.max(1)).clamp(1, RUN_SERIES_MAX);
+        let run_series = (series / RUNS_MIN).clamp(1, most);
         let shared = Arc::new(Shared {
             work,
             series,

@@ -90,14 +90,19 @@ impl<'r> Eval<'r> {
             return Ok(());
         };
         let work = picking.work(read, self.limits.clone(), self.cancel.clone());
-        self.each_ahead(&workers, roster.len(), work, |eval, picked| match picked {
-            Picked::Floats(index, v, present) => {
-                eval.samples.total += present as u64;
-                let set = eval.dict.intern(roster.labels(index));
-                sink(eval, Series::floats(set, v))
-            }
-            Picked::Other(index) => pick(eval, index, sink),
-        })
+        self.each_ahead(
+            &workers,
+            (roster.len(), grid.len()),
+            work,
+            |eval, picked| match picked {
+                Picked::Floats(index, v, present) => {
+                    eval.samples.total += present as u64;
+                    let set = eval.dict.intern(roster.labels(index));
+                    sink(eval, Series::floats(set, v))
+                }
+                Picked::Other(index) => pick(eval, index, sink),
+            },
+        )
     }
 
     /// Counts a selected series' samples, one a step; returns how many.

@@ -184,23 +184,28 @@ pub(super) fn each_series<'r>(
         if let Some(workers) = eval.helpers(roster.len(), reading.from_ms, reading.through_ms) {
             let mut reader = WindowReader::new(reading, read);
             let work = work(call, reading, read, eval.limits.clone(), eval.cancel.clone());
-            return eval.each_ahead(&workers, roster.len(), work, |eval, computed| match computed {
-                Computed::Floats(index, v, counted) => {
-                    eval.samples.total += counted;
-                    let set = eval.dict.intern(roster.labels(index));
-                    pass_on(eval, Series::floats(set, v))
-                }
-                Computed::Other(index) => {
-                    reader.read(index)?;
-                    let windowed = Windowed {
-                        set: eval.dict.intern(roster.labels(index)),
-                        drop_name: false,
-                        samples: &reader.samples,
-                    };
-                    let series = compute(eval, call, windowed, grid)?;
-                    pass_on(eval, series)
-                }
-            });
+            return eval.each_ahead(
+                &workers,
+                (roster.len(), grid.len()),
+                work,
+                |eval, computed| match computed {
+                    Computed::Floats(index, v, counted) => {
+                        eval.samples.total += counted;
+                        let set = eval.dict.intern(roster.labels(index));
+                        pass_on(eval, Series::floats(set, v))
+                    }
+                    Computed::Other(index) => {
+                        reader.read(index)?;
+                        let windowed = Windowed {
+                            set: eval.dict.intern(roster.labels(index)),
+                            drop_name: false,
+                            samples: &reader.samples,
+                        };
+                        let series = compute(eval, call, windowed, grid)?;
+                        pass_on(eval, series)
+                    }
+                },
+            );
         }
     }
     eval.each_windowed(range, grid, want_starts, &mut |eval, windowed| {
