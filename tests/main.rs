@@ -9,6 +9,7 @@ mod config_corpus;
 mod crash;
 mod discovery;
 mod exchange;
+mod heavy_queries;
 mod http_client;
 mod kubernetes;
 mod promtool;

@@ -183,6 +183,27 @@ fn blocks_of_part_of_the_series_are_merged_among_themselves() {
     );
 }
 
+#[test]
+fn what_came_out_of_order_joins_ordinary_blocks_only_up_to_their_end() {
+    let late = |metas: &mut Vec<Meta>| {
+        for meta in metas.iter_mut().filter(|meta| meta.min_ms >= 20) {
+            let hint = crate::block::meta::FROM_OUT_OF_ORDER.to_owned();
+            meta.compaction.hints.push(hint);
+        }
+    };
+    // Of 20 to 80 what came in order is in the head alone.
+    assert_eq!(planned(&[(0, 20), (20, 40), (40, 60), (60, 80)], late), None);
+    let ordinary = |metas: &mut Vec<Meta>| {
+        late(metas);
+        metas.push(meta(60, 80));
+    };
+    let (reason, chosen) = planned(&[(0, 20), (20, 40), (40, 60)], ordinary).unwrap();
+    assert_eq!(
+        (reason, &*chosen),
+        (Reason::Range, &[(0, 20), (20, 40), (40, 60)][..])
+    );
+}
+
 fn ten(from_ms: i64, v: f64) -> Vec<(i64, f64)> {
     (from_ms..from_ms + 10).map(|t| (t, v)).collect()
 }

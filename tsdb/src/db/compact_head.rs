@@ -9,7 +9,6 @@ use super::{Db, MaintainError};
 use crate::block::meta::FROM_OUT_OF_ORDER;
 use crate::block::{BlockWriter, ChunkToWrite, Meta, Ulid};
 use crate::chunk::encode::ColumnEncoder;
-use crate::fs::error::AtPath;
 use crate::head::lane::range_end;
 use crate::head::ordered::{Ordered, Part};
 use crate::query::{Columns, QueryError};
@@ -74,8 +73,7 @@ impl Db {
         self.head.forget_cut();
         for number in segment::list(&*self.fs, &self.head.wbl_dir)? {
             if number <= last_segment {
-                let path = segment::path(&self.head.wbl_dir, number);
-                self.fs.remove_file(&path).at(&path)?;
+                segment::remove(&*self.fs, &self.head.wbl_dir, number)?;
             }
         }
         Ok(())
