@@ -66,6 +66,8 @@ pub(crate) struct HeadOptions {
     pub(crate) exemplars_max: usize,
     /// How much earlier than the latest sample one may come, at first.
     pub(crate) window_ms: i64,
+    /// How many series may be here; 0 for any number.
+    pub(crate) series_max: u64,
 }
 
 /// The head of a database.
@@ -99,6 +101,8 @@ pub(crate) struct Head {
     pub(crate) exemplars: Ring,
     pub(crate) scratch: Mutex<Vec<Scratch>>,
     pub(crate) closed: AtomicBool,
+    /// Held while a series is made, where their number is limited.
+    pub(crate) making: Mutex<()>,
     pub(crate) stats: Stats,
 }
 

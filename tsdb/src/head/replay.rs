@@ -450,6 +450,7 @@ impl Replayed {
             exemplars,
             scratch: Mutex::default(),
             closed: AtomicBool::new(false),
+            making: Mutex::default(),
             stats: self.stats,
         };
         Ok(head)
