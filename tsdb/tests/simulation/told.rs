@@ -32,6 +32,8 @@ pub(crate) enum After {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Told {
     rows: BTreeMap<String, BTreeMap<i64, (Value, Known)>>,
+    /// Times of samples of which a sync failed.
+    stuck: BTreeMap<String, BTreeSet<i64>>,
     /// What was deleted once: samples that come there later may be seen or not.
     deleted: BTreeMap<String, Vec<(i64, i64)>>,
     /// Text of labels → times of exemplars, with their values' bits, and whether they are certain.
@@ -82,11 +84,26 @@ impl Told {
 
     /// All that was acknowledged was synced.
     pub(crate) fn synced(&mut self) {
-        for rows in self.rows.values_mut() {
-            rows.retain(|_, (_, known)| *known != Known::Deleted);
-            for (_, known) in rows.values_mut().filter(|row| row.1 == Known::Told) {
-                *known = Known::Synced;
+        for (labels, rows) in &mut self.rows {
+            let stuck = self.stuck.get(labels);
+            let is_stuck = |t_ms: &i64| stuck.is_some_and(|stuck| stuck.contains(t_ms));
+            rows.retain(|t_ms, (_, known)| *known != Known::Deleted || is_stuck(t_ms));
+            for (t_ms, (_, known)) in rows {
+                if *known == Known::Told && !is_stuck(t_ms) {
+                    *known = Known::Synced;
+                }
             }
+        }
+    }
+
+    /// A sync failed: the system takes for written what is not, and later syncs say nothing of it.
+    pub(crate) fn sync_failed(&mut self) {
+        for (labels, rows) in &self.rows {
+            let unsynced = rows
+                .iter()
+                .filter(|(_, (_, known))| matches!(known, Known::Told | Known::Deleted));
+            let stuck = self.stuck.entry(labels.clone()).or_default();
+            stuck.extend(unsynced.map(|(t_ms, _)| *t_ms));
         }
     }
 
@@ -152,7 +169,10 @@ impl Told {
     }
 
     /// Takes what a start found for what is there.
-    pub(crate) fn adopt(&mut self, found: &Found) {
+    pub(crate) fn adopt(&mut self, found: &Found, after: After) {
+        if after == After::PowerCut {
+            self.stuck.clear();
+        }
         for (labels, rows) in &mut self.rows {
             let found = found.get(labels);
             rows.retain(

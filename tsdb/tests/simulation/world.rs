@@ -32,6 +32,7 @@ pub(crate) struct World {
     values: u64,
     snapshots: Vec<(PathBuf, Told)>,
     floods: usize,
+    syncs_failed: usize,
 }
 
 impl World {
@@ -46,6 +47,7 @@ impl World {
             values: 0,
             snapshots: Vec::new(),
             floods: 0,
+            syncs_failed: 0,
         }
     }
 
@@ -57,7 +59,9 @@ impl World {
         if self.db.is_none() {
             self.open()?;
         }
-        self.act(step)?;
+        let done = self.act(step);
+        self.note_failed_syncs();
+        done?;
         // What only adds is seen with what comes after it.
         let adds = matches!(
             step,
@@ -66,6 +70,15 @@ impl World {
         match adds || self.fs.is_dead() {
             true => Ok(()),
             false => self.look(After::Anything, false),
+        }
+    }
+
+    fn note_failed_syncs(&mut self) {
+        let failed = self.fs.failed();
+        let syncs = failed.iter().filter(|call| call.starts_with("sync ")).count();
+        if syncs > self.syncs_failed {
+            self.told.sync_failed();
+            self.syncs_failed = syncs;
         }
     }
 
@@ -283,7 +296,7 @@ impl World {
         self.told.compare(&found, after)?;
         if opened {
             // What was doubtful before the start is so no longer.
-            self.told.adopt(&found);
+            self.told.adopt(&found, after);
         }
         // What begins half a range ago is in the head.
         let from_ms = match self.options.exemplars_max > 1_000 {
