@@ -32,8 +32,7 @@ pub(crate) enum After {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Told {
     rows: BTreeMap<String, BTreeMap<i64, (Value, Known)>>,
-    /// Times of samples of which a sync failed.
-    stuck: BTreeMap<String, BTreeSet<i64>>,
+    sync_failed: bool,
     /// What was deleted once: samples that come there later may be seen or not.
     deleted: BTreeMap<String, Vec<(i64, i64)>>,
     /// Text of labels → times of exemplars, with their values' bits, and whether they are certain.
@@ -84,27 +83,19 @@ impl Told {
 
     /// All that was acknowledged was synced.
     pub(crate) fn synced(&mut self) {
-        for (labels, rows) in &mut self.rows {
-            let stuck = self.stuck.get(labels);
-            let is_stuck = |t_ms: &i64| stuck.is_some_and(|stuck| stuck.contains(t_ms));
-            rows.retain(|t_ms, (_, known)| *known != Known::Deleted || is_stuck(t_ms));
-            for (t_ms, (_, known)) in rows {
-                if *known == Known::Told && !is_stuck(t_ms) {
-                    *known = Known::Synced;
-                }
+        for rows in self.rows.values_mut() {
+            // What a failed sync left of a deletion is not known either.
+            rows.retain(|_, (_, known)| *known != Known::Deleted || self.sync_failed);
+            for (_, known) in rows.values_mut().filter(|row| row.1 == Known::Told) {
+                *known = Known::Synced;
             }
         }
     }
 
-    /// A sync failed: the system takes for written what is not, and later syncs say nothing of it.
+    /// A sync failed: the system takes for written what is not, whatever later syncs say, and a log with a hole
+    /// ends there. Nothing is certain of the next power cut.
     pub(crate) fn sync_failed(&mut self) {
-        for (labels, rows) in &self.rows {
-            let unsynced = rows
-                .iter()
-                .filter(|(_, (_, known))| matches!(known, Known::Told | Known::Deleted));
-            let stuck = self.stuck.entry(labels.clone()).or_default();
-            stuck.extend(unsynced.map(|(t_ms, _)| *t_ms));
-        }
+        self.sync_failed = true;
     }
 
     /// An interval of a series was deleted, or was tried to be.
@@ -158,7 +149,7 @@ impl Told {
             for (t_ms, (value, known)) in rows {
                 let certain = match after {
                     After::Anything => matches!(known, Known::Synced | Known::Told),
-                    After::PowerCut => *known == Known::Synced,
+                    After::PowerCut => *known == Known::Synced && !self.sync_failed,
                 };
                 if certain && !found.get(labels).is_some_and(|f| f.contains_key(t_ms)) {
                     return Err(format!("{labels} at {t_ms}: {value:?} ({known:?}) is lost"));
@@ -171,7 +162,7 @@ impl Told {
     /// Takes what a start found for what is there.
     pub(crate) fn adopt(&mut self, found: &Found, after: After) {
         if after == After::PowerCut {
-            self.stuck.clear();
+            self.sync_failed = false;
         }
         for (labels, rows) in &mut self.rows {
             let found = found.get(labels);
