@@ -14,7 +14,7 @@ use super::load::{Loaded, Loader};
 use super::{demo, logging, urls};
 use crate::cli::{CliExit, Flags};
 use crate::config::OwnConfig;
-use crate::config::own_file::StorageRoom;
+use crate::config::own_file::OwnStorage;
 use crate::discovery;
 use crate::notifier;
 use crate::remote;
@@ -129,12 +129,7 @@ impl Plan {
         DbOptions {
             min_block_ms,
             max_block_ms: max_block_ms.max(min_block_ms),
-            retention_ms: retention.time_ms,
-            retention_bytes: match retention.percentage {
-                // The share of the file system counts before the size.
-                share if share > 0.0 => share_bytes(&self.data_dir, share),
-                _ => retention.size_bytes,
-            },
+            retention: super::storage::retention(&self.data_dir, retention),
             wal_compression: compression,
             wal_segment_bytes: bytes_or("storage.tsdb.wal-segment-size", defaults.wal_segment_bytes),
             chunk_segment_bytes: bytes_or(
@@ -143,6 +138,10 @@ impl Plan {
             ),
             no_lockfile: flags.bool("storage.tsdb.no-lockfile"),
             room: room_options(&self.own.storage, &self.data_dir),
+            series_max: u64::try_from(flags.int("storage.tsdb.max-series")).unwrap_or(0),
+            long_chunks: self.own.storage.long_chunks,
+            retention_is_bound: self.own.storage.retention_size_is_bound,
+            tiers: self.own.storage.retention.clone(),
             out_of_order_window_ms: self.loaded.config.storage.tsdb.out_of_order_time_window_ms,
             exemplars_max: super::storage::exemplars_max(
                 self.flags.features.has("exemplar-storage"),
@@ -156,7 +155,7 @@ impl Plan {
     pub(super) fn show_retention(&mut self, options: &DbOptions) {
         let format = crate::config::duration::format_ms;
         for (name, value) in [
-            ("storage.tsdb.retention.time", format(options.retention_ms)),
+            ("storage.tsdb.retention.time", format(options.retention.age_ms)),
             ("storage.tsdb.max-block-duration", format(options.max_block_ms)),
         ] {
             let _shown = self.flags.put(name, &value);
@@ -164,23 +163,13 @@ impl Plan {
     }
 }
 
-/// So many percent of the file system that the directory is on, or will be on once it is made.
-fn share_bytes(dir: &Path, percentage: f64) -> u64 {
-    let total = dir
-        .ancestors()
-        .chain([Path::new(".")])
-        .find_map(|place| rustix::fs::statvfs(place).ok())
-        .map_or(0, |system| system.f_blocks.saturating_mul(system.f_frsize));
-    (total as f64 * percentage / 100.0) as u64
-}
-
 /// Of a disk of 6.4 GB and more these bytes are kept in reserve, and as many are left free by samples: some minutes'
 /// worth of a log, or a two-hour block of a hundred thousand series. Of a smaller one it is a hundredth.
 const ROOM_BYTES: u64 = 64 << 20;
 
 /// How much of the disk is left alone. Series stop twice as early as samples.
-fn room_options(own: &StorageRoom, dir: &Path) -> RoomOptions {
-    let part = ROOM_BYTES.min(share_bytes(dir, 1.0));
+fn room_options(own: &OwnStorage, dir: &Path) -> RoomOptions {
+    let part = ROOM_BYTES.min(super::storage::share_bytes(dir, 1.0));
     RoomOptions {
         reserve_bytes: own.reserve_bytes.unwrap_or(part),
         series_free_bytes_min: own.series_free_bytes_min.unwrap_or(2 * part),

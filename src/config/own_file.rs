@@ -5,6 +5,11 @@
 //!   bytes_max: 2GB             # of all queries together
 //!   bytes_max_per_query: 512MB # of one query; the query fails, the server does not
 //! storage:
+//!   long_chunks: true              # false: blocks keep Prometheus' chunks of 120 samples
+//!   retention_size_is_bound: false # true: the size of retention bounds all of the directory at any moment
+//!   retention:                     # the first that a series satisfies decides, the rest is kept as told by the flags
+//!   - {match: '{__name__=~".+:5m"}', time: 60d}
+//!   - {match: '{__name__=~".+:1h"}', time: 1y}
 //!   reserve_bytes: 64MB             # kept in the data directory for maintenance of a full disk
 //!   series_free_bytes_min: 128MB    # with less free on the disk no series are made
 //!   samples_free_bytes_min: 64MB    # with less no samples are taken
@@ -12,9 +17,14 @@
 //!
 //! Everything in it is optional; limits are off by default, room on the disk is kept by default. An unknown key is a mistake.
 
+mod storage;
+
 use std::path::Path;
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
+
+pub use storage::OwnStorage;
 
 use super::errors::{ConfigError, ConfigErrors};
 use super::size;
@@ -26,8 +36,14 @@ use super::yaml::Mark;
 pub struct OwnConfig {
     /// Limits of queries.
     pub query: QueryLimits,
-    /// Room on the disk.
-    pub storage: StorageRoom,
+    /// How blocks are written and what is kept.
+    #[serde(deserialize_with = "read_elsewhere")]
+    pub storage: OwnStorage,
+}
+
+/// Passes over a section whose values need their places.
+fn read_elsewhere<'de, D: Deserializer<'de>, T: Default>(deserializer: D) -> Result<T, D::Error> {
+    IgnoredAny::deserialize(deserializer).map(|_| T::default())
 }
 
 /// What queries may hold in memory.
@@ -40,21 +56,6 @@ pub struct QueryLimits {
     /// Most bytes of one query.
     #[serde(deserialize_with = "bytes")]
     pub bytes_max_per_query: Option<u64>,
-}
-
-/// What of the data directory's disk is left alone; 0 switches a part off.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct StorageRoom {
-    /// How large the file is that maintenance falls back on when the disk is full.
-    #[serde(deserialize_with = "bytes")]
-    pub reserve_bytes: Option<u64>,
-    /// With fewer bytes free no series are made.
-    #[serde(deserialize_with = "bytes")]
-    pub series_free_bytes_min: Option<u64>,
-    /// With fewer bytes free no samples are taken.
-    #[serde(deserialize_with = "bytes")]
-    pub samples_free_bytes_min: Option<u64>,
 }
 
 fn bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
@@ -71,7 +72,7 @@ impl OwnConfig {
     /// Reads and checks a file.
     ///
     /// # Errors
-    /// The first thing that is wrong.
+    /// What is wrong: the first thing of `query`, everything of `storage`.
     pub fn load(file: &Path) -> Result<Self, ConfigErrors> {
         let text = std::fs::read_to_string(file).map_err(|error| ConfigErrors::unreadable(file, &error))?;
         Self::parse(&text, file)
@@ -80,12 +81,23 @@ impl OwnConfig {
     /// Reads and checks the text of a file called `file`.
     ///
     /// # Errors
-    /// The first thing that is wrong.
+    /// As [`Self::load`].
     pub fn parse(text: &str, file: &Path) -> Result<Self, ConfigErrors> {
         // serde_yaml takes an empty document for null, and null for no struct.
-        let config: Option<Self> =
-            serde_yaml::from_str(text).map_err(|error| ConfigErrors::from(told(&error, file)))?;
-        Ok(config.unwrap_or_default())
+        let config: Result<Option<Self>, _> =
+            serde_yaml::from_str(text).map_err(|error| ConfigErrors::from(told(&error, file)));
+        let storage = OwnStorage::parse(text, file);
+        match (config, storage) {
+            (Ok(config), Ok(storage)) => Ok(Self {
+                storage,
+                ..config.unwrap_or_default()
+            }),
+            (Err(mut errors), Err(others)) => {
+                errors.extend(others);
+                Err(errors)
+            }
+            (Err(errors), Ok(_)) | (Ok(_), Err(errors)) => Err(errors),
+        }
     }
 }
 
@@ -113,12 +125,6 @@ mod tests {
         let config = OwnConfig::parse("query: {bytes_max: 2GB}", Path::new("d.yml")).unwrap();
         assert_eq!(config.query.bytes_max, Some(2 << 30));
         assert_eq!(config.query.bytes_max_per_query, None);
-        let text = "storage: {reserve_bytes: 0B, samples_free_bytes_min: 8MB}";
-        let storage = OwnConfig::parse(text, Path::new("d.yml")).unwrap().storage;
-        assert_eq!(
-            (storage.reserve_bytes, storage.samples_free_bytes_min),
-            (Some(0), Some(8 << 20))
-        );
     }
 
     #[test]

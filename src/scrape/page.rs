@@ -41,9 +41,21 @@ pub(super) struct Refused {
     pub(super) out_of_bounds: usize,
     /// Of series that there was no room for on the disk.
     pub(super) no_room: usize,
+    /// Their series would have been too many for the storage.
+    pub(super) beyond_limit: usize,
 }
 
 impl Refused {
+    /// What the target's status shows though the scrape went well.
+    pub(super) fn complaint(&self) -> Option<String> {
+        let samples = self.beyond_limit;
+        (samples > 0).then(|| {
+            format!(
+                "series limit reached (--storage.tsdb.max-series), samples of new series not stored: {samples}"
+            )
+        })
+    }
+
     /// Counts a sample if this verdict refuses it, and tells whether it does.
     pub(super) fn note(&mut self, verdict: Verdict) -> bool {
         let counter = match verdict {
@@ -295,6 +307,10 @@ impl<'a, 'p> Reading<'a, 'p> {
             Err(error) if error.is_no_room() => {
                 self.refused.no_room += 1;
                 self.trouble.get_or_insert_with(|| error.to_string());
+                return Ok(());
+            }
+            Err(error) if error.is_series_limit() => {
+                self.refused.beyond_limit += 1;
                 return Ok(());
             }
             Err(error) => {

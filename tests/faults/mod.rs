@@ -151,9 +151,9 @@ scrape_configs: [{{job_name: load, static_configs: [{{targets: ['127.0.0.1:{}']}
     /// Ingest is stopped; everything else goes on, and says why.
     #[track_caller]
     fn check_stopped(&mut self, reason: &str) {
-        let before = self.metric("deucalion_tsdb_samples_refused_total");
+        let before = self.metric("deucalion_tsdb_samples_without_room_total");
         wait_for("refused samples", 20, || {
-            (self.metric("deucalion_tsdb_samples_refused_total") > before + 5.0).then_some(())
+            (self.metric("deucalion_tsdb_samples_without_room_total") > before + 5.0).then_some(())
         });
         self.look();
         let target = self.server.get("/api/v1/targets", &[]).json()["data"]["activeTargets"][0].clone();

@@ -52,12 +52,12 @@ fn without_room_for_new_series_the_others_go_on_and_the_target_is_up() {
     storage.no_series.store(true, Ordering::SeqCst);
     let outcome = scraped.page("a 2\nb 2\nc 2\n");
     assert_eq!((outcome.error, outcome.counts.added), (None, 0));
-    assert_eq!(outcome.trouble.as_deref(), Some("no room for series"));
+    assert_eq!(outcome.complaint.as_deref(), Some("no room for series"));
     scraped.check("a", &[at(1, 1.0), at(2, 2.0)]);
     scraped.check("up", &[at(1, 1.0), at(2, 1.0)]);
     storage.no_series.store(false, Ordering::SeqCst);
     let outcome = scraped.page("a 3\nb 3\nc 3\n");
-    assert_eq!((outcome.trouble, outcome.counts.added), (None, 2));
+    assert_eq!((outcome.complaint, outcome.counts.added), (None, 2));
     scraped.check("a", &[at(1, 1.0), at(2, 2.0), at(3, 3.0)]);
     scraped.check("b", &[at(3, 3.0)]);
 }
@@ -71,10 +71,10 @@ fn without_room_for_samples_nothing_is_stored_and_the_target_says_why() {
     for page in ["a 2\n", "a 3\nb 3\n", "b 4\n"] {
         let outcome = scraped.page(page);
         assert_eq!(outcome.error, None);
-        assert_eq!(outcome.trouble.as_deref(), Some("no room for samples"));
+        assert_eq!(outcome.complaint.as_deref(), Some("no room for samples"));
     }
     storage.no_samples.store(false, Ordering::SeqCst);
-    assert_eq!(scraped.page("a 5\nb 5\n").trouble, None);
+    assert_eq!(scraped.page("a 5\nb 5\n").complaint, None);
     scraped.check("a", &[at(1, 1.0), at(5, 5.0)]);
     scraped.check("b", &[at(5, 5.0)]);
     scraped.check("up", &[at(1, 1.0), at(5, 1.0)]);

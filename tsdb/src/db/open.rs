@@ -163,6 +163,7 @@ impl Db {
         Self {
             fs,
             dir: dir.to_owned(),
+            retention: Mutex::new(options.retention),
             options,
             head: Arc::new(head),
             blocks: RwLock::new(Arc::new(blocks)),
@@ -177,6 +178,8 @@ impl Db {
             stopping: Cancel::new(),
             stats: Stats::default(),
             ulids: AtomicU64::new(now_ms.cast_unsigned()),
+            settled: Mutex::default(),
+            growth: Mutex::default(),
         }
     }
 
@@ -233,6 +236,7 @@ fn head_options(options: &DbOptions) -> HeadOptions {
         segment_bytes: options.wal_segment_bytes,
         exemplars_max: options.exemplars_max,
         window_ms: options.out_of_order_window_ms.max(0),
+        series_max: options.series_max,
     }
 }
 

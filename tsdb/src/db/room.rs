@@ -233,7 +233,7 @@ impl Db {
     }
 
     /// Bytes that the disk had free when it was last looked at, what the reserve lacks taken off.
-    pub fn free_bytes(&self) -> u64 {
+    pub fn disk_free_bytes(&self) -> u64 {
         self.head.gate.free_bytes.load(Ordering::Relaxed)
     }
 

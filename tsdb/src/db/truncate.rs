@@ -1,20 +1,22 @@
 //! Keeping the log short: a checkpoint of its older part, then that part goes.
 
+use std::sync::atomic::Ordering;
+
 use super::{Db, MaintainError};
 use crate::head::Stats;
 use crate::head::lookup::Address;
 use crate::wal::{checkpoint, segment};
 
 impl Db {
+    /// Whether the log holds what was compacted since it was shortened last.
+    pub(super) fn owes_truncation(&self) -> bool {
+        let owed = self.owed.lock();
+        owed.truncated_ms < owed.truncate_ms
+    }
+
     /// Drops what the log holds of the time that was compacted, two thirds of its segments at a time.
     pub(super) fn truncate_log(&self) -> Result<(), MaintainError> {
-        let from_ms = {
-            let owed = self.owed.lock();
-            if owed.truncate_ms <= owed.truncated_ms {
-                return Ok(());
-            }
-            owed.truncate_ms
-        };
+        let from_ms = self.owed.lock().truncate_ms;
         let truncated = self.checkpoint(from_ms);
         match &truncated {
             Err(_) => Stats::add(&self.head.stats.wal_truncations_failed, 1),
@@ -55,6 +57,7 @@ impl Db {
         };
         let keep = checkpoint::Keep {
             from_ms,
+            tombstones_from_ms: from_ms.min(head.late_min_ms.load(Ordering::Acquire)),
             series: &keep_series,
         };
         Stats::add(&head.stats.checkpoints, 1);

@@ -111,10 +111,11 @@ impl Gate {
         Some(self.set(intake))
     }
 
-    /// Whether a new series is let in.
-    pub(crate) fn check_series(&self) -> Result<(), AppendError> {
+    /// Whether a new series is let in. What is essential is, as long as there is room for samples.
+    pub(crate) fn check_series(&self, essential: bool) -> Result<(), AppendError> {
         match self.intake() {
             Intake::All => Ok(()),
+            Intake::KnownSeries if essential => Ok(()),
             refusing => {
                 self.series_refused.fetch_add(1, Ordering::Relaxed);
                 Err(self.refusal(refusing, "new series"))
@@ -159,12 +160,12 @@ mod tests {
     #[test]
     fn new_series_are_refused_before_samples() {
         let gate = Gate::default();
-        gate.check_series().unwrap();
+        gate.check_series(false).unwrap();
         gate.free_bytes.store(3 << 20, Ordering::Relaxed);
         assert_eq!(gate.note_look(Intake::KnownSeries), Some(Intake::All));
         gate.check_samples(5).unwrap();
         assert_eq!(
-            refusal(gate.check_series()),
+            refusal(gate.check_series(false)),
             "too little room on the disk (3 MiB free): new series are refused"
         );
         assert_eq!(gate.note_look(Intake::ReadOnly), Some(Intake::KnownSeries));

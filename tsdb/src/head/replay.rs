@@ -13,13 +13,14 @@ use hashbrown::HashMap;
 use parking_lot::{Mutex, RwLock};
 
 use super::chunk_files::{self, ChunkFiles, Scan};
+use super::closed::Place;
 use super::exemplars::Ring;
 use super::gate::Gate;
 use super::histograms::Open;
 use super::lane::{LANES, Lane, LaneData, lane_of};
 use super::late::{LateChunk, LatePlace};
 use super::lookup::{Address, RefTable};
-use super::slab::{LOGGED, Place};
+use super::slab::LOGGED;
 use super::{Head, HeadOptions, Stats, chunks_dir, wal_dir, wbl_dir};
 use crate::encoding::DecodeError;
 use crate::fs::Vfs;
@@ -96,6 +97,9 @@ impl Replayed {
         replayed.exemplars.resize(options.exemplars_max);
         replayed.read_log(fs, &wal_dir(dir), progress)?;
         replayed.read_late_log(fs, &wbl_dir(dir))?;
+        for data in &mut replayed.lanes {
+            data.forget_tombstones(min_valid_ms);
+        }
         Ok(replayed)
     }
 
@@ -361,9 +365,7 @@ impl Replayed {
         if number < REFS_END {
             self.last_ref = self.last_ref.max(number);
         }
-        if through_ms < self.min_valid_ms {
-            return;
-        }
+        // Also of times that are in blocks: what came out of order may not be, and is read later.
         match self.refs.get(number) {
             Some(place) => self.lanes[place.lane()].bury(place.ordinal(), from_ms, through_ms),
             None => Stats::add(&self.stats.replay_unknown_series, 1),
@@ -442,6 +444,9 @@ impl Replayed {
         for until in self.expiries.values_mut() {
             *until = last_ms;
         }
+        for data in &mut self.lanes {
+            data.closed.tidy(&mut data.cold, &mut data.pending);
+        }
         let exemplars = self.exemplars;
         exemplars.set_window_ms(options.window_ms);
         let head = Head {
@@ -471,6 +476,7 @@ impl Replayed {
             closed: AtomicBool::new(false),
             gate: Gate::default(),
             late_owed: Mutex::default(),
+            making: Mutex::default(),
             stats: self.stats,
         };
         Ok(head)

@@ -7,10 +7,12 @@ mod damage;
 mod disk;
 mod histograms;
 mod late;
+mod limits;
 mod model;
 mod refusal;
 mod restart;
 mod room;
+mod tiers;
 
 use std::collections::BTreeMap;
 use std::path::Path;
