@@ -52,6 +52,13 @@ impl MaintainError {
     }
 }
 
+impl MaintainError {
+    /// Whether the log is damaged.
+    pub(super) fn is_corruption(&self) -> bool {
+        matches!(&self.kind, MaintainErrorKind::Wal(error) if error.is_corruption())
+    }
+}
+
 impl From<FileError> for MaintainError {
     fn from(error: FileError) -> Self {
         Self {
@@ -128,6 +135,7 @@ impl Db {
         };
         note(self.flush(&mut done));
         note(self.compact_head_ranges(now_ms, &mut done));
+        note(self.checkpoint_head());
         note(self.compact_blocks(now_ms, &mut done));
         note(self.retain(&mut done));
         first.map(|()| done)

@@ -341,6 +341,14 @@ impl ClosedChunks {
         left
     }
 
+    /// Takes the newest chunk, which is in no file, from a list; returns the new list.
+    pub(crate) fn pop_held(&mut self, newest: u32) -> u32 {
+        self.wide.remove(&newest);
+        self.held.remove(&newest);
+        self.free.push(newest);
+        self.entries[newest].older
+    }
+
     /// Cuts from a list all chunks that end before `from_ms`; calls `gone` for each. Returns the new list.
     pub(crate) fn truncate(&mut self, newest: u32, from_ms: i64, mut gone: impl FnMut(Closed)) -> u32 {
         let mut kept_last = NO_CHUNK;

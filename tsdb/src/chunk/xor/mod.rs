@@ -20,7 +20,7 @@ mod append;
 mod decode_all;
 
 pub(crate) use append::WindowWriter;
-pub use append::{Appender, SAMPLE_BYTES_MAX, encode};
+pub use append::{Appender, REPEAT_BITS, SAMPLE_BYTES_MAX, encode};
 pub(crate) use decode_all::Window;
 pub use decode_all::{decode_all, sample_count};
 

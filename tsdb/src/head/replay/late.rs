@@ -73,10 +73,10 @@ impl Replayed {
 
     fn apply_late(&mut self, found: Vec<(u64, i64, Value)>) {
         for (number, t_ms, value) in found {
-            match self.refs.get(number) {
-                Some(place) => {
-                    self.lanes[place.lane()].insert_late(place.ordinal(), t_ms, value);
-                    self.late_min_ms = self.late_min_ms.min(t_ms);
+            match self.locate(number) {
+                Some((lane, ordinal)) => {
+                    lane.data.insert_late(ordinal, t_ms, value);
+                    lane.late_min_ms = lane.late_min_ms.min(t_ms);
                 }
                 None => *self.stats.replay_unknown_series.get_mut() += 1,
             }
@@ -90,8 +90,8 @@ impl Replayed {
                 .scan
                 .last
                 .is_some_and(|(file, offset)| at <= u64::from(file) << 32 | u64::from(offset));
-            if let (Some(place), true) = (self.refs.get(number), is_there)
-                && let Some(late) = self.lanes[place.lane()].late.get_mut(&place.ordinal())
+            if let (Some((lane, ordinal)), true) = (self.locate(number), is_there)
+                && let Some(late) = lane.data.late.get_mut(&ordinal)
             {
                 late.forget_open();
             }
