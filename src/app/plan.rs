@@ -141,6 +141,9 @@ impl Plan {
                 defaults.chunk_segment_bytes,
             ),
             no_lockfile: flags.bool("storage.tsdb.no-lockfile"),
+            checkpoint_samples_max: flags.int("deucalion.head-checkpoint-samples").unsigned_abs(),
+            open_threads: std::thread::available_parallelism()
+                .map_or(1, |cores| cores.get().min(OPEN_THREADS_MAX)),
             out_of_order_window_ms: self.loaded.config.storage.tsdb.out_of_order_time_window_ms,
             exemplars_max: super::storage::exemplars_max(
                 self.flags.features.has("exemplar-storage"),
@@ -171,6 +174,9 @@ fn share_bytes(dir: &Path, percentage: f64) -> u64 {
         .map_or(0, |system| system.f_blocks.saturating_mul(system.f_frsize));
     (total as f64 * percentage / 100.0) as u64
 }
+
+/// Storage is opened on so many threads at most: it has four parts, and something to read them.
+const OPEN_THREADS_MAX: usize = 5;
 
 /// The longest block that merging makes, unless told otherwise: 31 days.
 const BLOCK_MAX_MS: i64 = 31 * 24 * 3_600_000;
