@@ -144,6 +144,10 @@ impl Plan {
             checkpoint_samples_max: flags.int("deucalion.head-checkpoint-samples").unsigned_abs(),
             open_threads: std::thread::available_parallelism()
                 .map_or(1, |cores| cores.get().min(OPEN_THREADS_MAX)),
+            series_max: u64::try_from(flags.int("storage.tsdb.max-series")).unwrap_or(0),
+            long_chunks: self.own.storage.long_chunks,
+            retention_is_bound: self.own.storage.retention_size_is_bound,
+            tiers: self.own.storage.retention.clone(),
             out_of_order_window_ms: self.loaded.config.storage.tsdb.out_of_order_time_window_ms,
             exemplars_max: super::storage::exemplars_max(
                 self.flags.features.has("exemplar-storage"),

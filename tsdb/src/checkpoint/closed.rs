@@ -9,7 +9,7 @@
 //! were closed together lie behind each other and are of like length.
 
 use crate::encoding::{DecodeBuffer, DecodeError, varint};
-use crate::head::slab::{Closed, Place};
+use crate::head::closed::{Closed, Place};
 
 /// The numbers of a chunk, in the order of writing.
 type Fields = [i64; 5];

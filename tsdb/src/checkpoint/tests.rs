@@ -12,8 +12,8 @@ use super::pieces::{self, Piece};
 use super::state::{Open, OpenHistograms, State, StateDecoder, StateEncoder};
 use crate::chunk::{Encoding, xor};
 use crate::encoding::DecodeBuffer;
+use crate::head::closed::{Closed, Place};
 use crate::head::lookup::Address;
-use crate::head::slab::{Closed, Place};
 use crate::model::{Exemplar, Labels};
 
 fn floats(last_t_ms: i64, bits: u64, samples: u16) -> State<'static> {

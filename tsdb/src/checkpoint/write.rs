@@ -20,9 +20,10 @@ use crate::chunk::Encoding;
 use crate::chunk::xor::HEADER_BYTES;
 use crate::fs::error::AtPath;
 use crate::fs::{FileError, Vfs};
+use crate::head::closed::{Closed, Place};
 use crate::head::lane::{LANES, Lane, LaneData};
 use crate::head::lookup::Address;
-use crate::head::slab::{Closed, LOGGED, Place};
+use crate::head::slab::LOGGED;
 use crate::head::{Head, Stats, chunks_dir};
 use crate::model::{Exemplar, Labels};
 

@@ -35,7 +35,7 @@ use super::lookup::RefTable;
 use super::{Head, HeadOptions, Stats, chunks_dir, wal_dir, wbl_dir};
 use crate::checkpoint::{self, Refused};
 use crate::fs::Vfs;
-use crate::wal::{WalError, Writer, repair};
+use crate::wal::{WalError, Writer, repair, segment};
 
 /// How far a start has come; shared with whoever shows it.
 #[derive(Debug, Default)]
@@ -86,7 +86,8 @@ impl Replayed {
                 }
             }
         }
-        let scan = chunk_files::scan(fs, &chunks_dir(dir), |_| 0)?;
+        let mut scan = chunk_files::scan(fs, &chunks_dir(dir), |_| 0)?;
+        late::forget_compacted(fs, &wbl_dir(dir), &mut scan)?;
         let mut replayed = Self::new(options, scan, min_valid_ms);
         replayed.read_log(Log::open(fs, &wal_dir(dir), None, progress)?)?;
         replayed.read_late_log(fs, &wbl_dir(dir))?;
@@ -233,11 +234,19 @@ impl Replayed {
             max_ms = max_ms.max(lane.max_ms);
             late_min_ms = late_min_ms.min(lane.late_min_ms);
             former.append(&mut lane.former);
+            let data = &mut lane.data;
+            data.closed.tidy(&mut data.cold, &mut data.pending);
             *self.stats.series_created.get_mut() += lane.series_created;
             *self.stats.chunks_created.get_mut() += lane.chunks_created;
         }
         let writer = Writer::create(Arc::clone(&fs), &wal_dir, number, options.segment_bytes)
             .map_err(|e| WalError::io(&wal_dir, e))?;
+        segment::sync_all(&*fs, &wal_dir)?;
+        chunk_files::sync_all(&*fs, &chunks_dir)?;
+        if wbl.is_some() {
+            segment::sync_all(&*fs, &wbl_dir(dir))?;
+        }
+        fs.sync_dir(dir).map_err(|e| WalError::io(dir, e))?;
         // Prometheus keeps the records of series known under several numbers as long as samples may be left.
         let former = former.into_iter().map(|number| (number, max_ms));
         let expiries = self.expiries.into_iter().chain(former).collect();
@@ -257,7 +266,8 @@ impl Replayed {
             }),
             refs: RwLock::new(refs),
             generation: AtomicU64::new(0),
-            last_ref: AtomicU64::new(self.gather.last_ref),
+            // A number that is anywhere in the directory is not given out again, though its series is gone.
+            last_ref: AtomicU64::new(self.gather.last_ref.max(self.scan.last_ref)),
             min_ms: AtomicI64::new(min_ms),
             max_ms: AtomicI64::new(max_ms),
             min_valid_ms: AtomicI64::new(self.min_valid_ms),
@@ -267,6 +277,7 @@ impl Replayed {
             exemplars,
             scratch: Mutex::default(),
             closed: AtomicBool::new(false),
+            making: Mutex::default(),
             stats: self.stats,
         };
         Ok(head)

@@ -9,7 +9,7 @@ use super::{ReplayProgress, Replayed};
 use crate::checkpoint::{Checkpoint, Refused};
 use crate::fs::{FileError, Vfs};
 use crate::head::lane::LANES;
-use crate::head::slab::Place;
+use crate::head::closed::Place;
 use crate::head::{HeadOptions, chunk_files, chunks_dir, wal_dir, wbl_dir};
 
 impl Replayed {
@@ -25,10 +25,11 @@ impl Replayed {
             return Ok(None);
         };
         let known = |number| checkpoint.chunk_files().find(|file| file.0 == number);
-        let scan = chunk_files::scan(fs, &chunks_dir(dir), |number| {
+        let mut scan = chunk_files::scan(fs, &chunks_dir(dir), |number| {
             known(number).map_or(0, |file| file.1)
         })
         .map_err(|error| Refused(error.to_string()))?;
+        super::late::forget_compacted(fs, &wbl_dir(dir), &mut scan).map_err(|error| Refused(error.to_string()))?;
         if let Some((_, error)) = &scan.damage {
             return Err(Refused(error.to_string()));
         }

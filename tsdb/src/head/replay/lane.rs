@@ -3,11 +3,12 @@
 use super::work::{Row, Step, Work};
 use crate::encoding::DecodeBuffer;
 use crate::head::chunk_files::Scan;
+use crate::head::closed::Place;
 use crate::head::histograms::Open;
 use crate::head::lane::LaneData;
 use crate::head::late::{LateChunk, LatePlace};
 use crate::head::lookup::{Address, RefTable};
-use crate::head::slab::{LOGGED, Place};
+use crate::head::slab::LOGGED;
 use crate::model::{Exemplar, Histogram, Labels, STALE_NAN_BITS};
 
 /// How many rows are looked up at a time: their records are then on their way from memory together.
