@@ -355,7 +355,15 @@ impl Replayed {
         }
         // Also of times that are in blocks: what came out of order may not be, and is read later.
         match self.refs.get(number) {
-            Some(place) => self.lanes[place.lane()].bury(place.ordinal(), from_ms, through_ms),
+            Some(place) => {
+                let data = &mut self.lanes[place.lane()];
+                // A series that left the head whole, with all times: what comes later is not deleted.
+                let through_ms = match (from_ms, through_ms) {
+                    (i64::MIN, i64::MAX) => data.hot[place.ordinal()].last_t_ms,
+                    _ => through_ms,
+                };
+                data.bury(place.ordinal(), from_ms, through_ms);
+            }
             None => Stats::add(&self.stats.replay_unknown_series, 1),
         }
     }

@@ -2,7 +2,6 @@
 
 mod beside;
 mod concurrent;
-mod crash;
 mod histograms;
 mod late;
 mod model;
