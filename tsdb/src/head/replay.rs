@@ -428,6 +428,8 @@ impl Replayed {
         for until in self.expiries.values_mut() {
             *until = last_ms;
         }
+        let late = self.lanes.iter().flat_map(|data| data.late.values());
+        let late_max_ms = late.filter_map(|late| Some(late.range_ms()?.1)).max();
         let exemplars = self.exemplars;
         exemplars.set_window_ms(options.window_ms);
         let head = Head {
@@ -435,6 +437,7 @@ impl Replayed {
             wbl_dir: wbl_dir(dir),
             window_ms: AtomicI64::new(options.window_ms),
             late_min_ms: AtomicI64::new(self.late_min_ms),
+            late_max_ms: AtomicI64::new(late_max_ms.unwrap_or(i64::MIN)),
             wbl: Mutex::new(wbl),
             chunk_files: Mutex::new(ChunkFiles::new(fs, chunks_dir, next_file)),
             wal_dir,

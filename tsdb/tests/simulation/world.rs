@@ -150,6 +150,7 @@ impl World {
                     && !self.fs.is_dead()
                 {
                     self.snapshots.push((dir, self.told.in_copy()));
+                    self.look_at_snapshots()?;
                 }
             }
             Step::Window { .. } if self.options.retention_bytes > 0 => {}
