@@ -258,6 +258,8 @@ impl Replayed {
         // Prometheus keeps the records of series known under several numbers as long as samples may be left.
         let former = former.into_iter().map(|number| (number, max_ms));
         let expiries = self.expiries.into_iter().chain(former).collect();
+        let late = self.lanes.iter().flat_map(|lane| lane.data.late.values());
+        let late_max_ms = late.filter_map(|late| Some(late.range_ms()?.1)).max();
         let exemplars = self.exemplars;
         exemplars.set_window_ms(options.window_ms);
         let head = Head {
@@ -265,6 +267,7 @@ impl Replayed {
             wbl_dir: wbl_dir(dir),
             window_ms: AtomicI64::new(options.window_ms),
             late_min_ms: AtomicI64::new(late_min_ms),
+            late_max_ms: AtomicI64::new(late_max_ms.unwrap_or(i64::MIN)),
             wbl: Mutex::new(wbl),
             chunk_files: Mutex::new(ChunkFiles::new(fs, chunks_dir, next_file)),
             wal_dir,
