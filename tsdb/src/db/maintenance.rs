@@ -65,6 +65,13 @@ impl MaintainError {
     }
 }
 
+impl MaintainError {
+    /// Whether the log is damaged.
+    pub(super) fn is_corruption(&self) -> bool {
+        matches!(&self.kind, MaintainErrorKind::Wal(error) if error.is_corruption())
+    }
+}
+
 impl From<FileError> for MaintainError {
     fn from(error: FileError) -> Self {
         Self {
@@ -153,6 +160,7 @@ impl Db {
         note(self.with_reserve(|| self.compact_head_ranges(now_ms, &mut done)));
         note(self.with_reserve(|| self.settle(now_ms)));
         if !is_short {
+            note(self.checkpoint_head());
             note(self.compact_blocks(now_ms, &mut done));
             note(self.drop_passed_tiers(now_ms, &mut done));
         }

@@ -13,6 +13,7 @@
 //! [`Db::maintain`], the latter from one thread at a time.
 
 mod beside;
+mod checkpoint;
 mod compact_head;
 mod lock;
 mod maintenance;
@@ -49,6 +50,7 @@ use self::retain::Growth;
 
 use crate::batch::{AppendError, AppendOptions, Appendable, Batch, Receipt, SeriesRef};
 use crate::block::{Block, Ulid};
+use crate::checkpoint::Checkpointer;
 use crate::fs::{Vfs, VfsLock};
 use crate::head::Head;
 use crate::model::{Labels, Matcher};
@@ -73,6 +75,8 @@ pub struct Db {
     head: Arc<Head>,
     /// Open blocks, by the start of their range.
     blocks: RwLock<Arc<Vec<Arc<Block>>>>,
+    /// Writes the head's checkpoint, unless there is to be none.
+    checkpointer: Mutex<Option<Checkpointer>>,
     /// Held while the database is maintained.
     maintaining: Mutex<()>,
     /// How far the log was shortened, and what is still to be done after a compaction of the head.
@@ -150,6 +154,9 @@ impl Db {
         }
         let owed = self.head.log_owed();
         let flushed = self.head.flush_closed();
+        if let Err(error) = self.write_checkpoint(true) {
+            tracing::warn!(%error, "The head's checkpoint could not be written; the next start replays the WAL");
+        }
         self.head.sync()?;
         self.lock.lock().take();
         owed.and(flushed.map(|_| ()))

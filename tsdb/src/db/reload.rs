@@ -42,11 +42,7 @@ pub(super) enum Remedy {
 impl Loaded {
     /// Samples before this are in blocks: of all but those that say otherwise.
     pub(super) fn min_valid_ms(&self) -> i64 {
-        let metas = self.blocks.iter().map(|block| block.meta());
-        let ends = metas
-            .filter(|meta| meta.compaction.hints.is_empty())
-            .map(|meta| meta.max_ms);
-        ends.max().unwrap_or(i64::MIN)
+        min_valid_ms(&self.blocks)
     }
 
     /// The first error that one of `remedies` is for.
@@ -57,6 +53,15 @@ impl Loaded {
             .position(|broken| remedies.contains(&broken.remedy));
         at.map_or(Ok(()), |at| Err(self.broken.swap_remove(at).error))
     }
+}
+
+/// Samples before this are in `blocks`: in all but those that say otherwise.
+pub(super) fn min_valid_ms(blocks: &[Arc<Block>]) -> i64 {
+    let metas = blocks.iter().map(|block| block.meta());
+    let ends = metas
+        .filter(|meta| meta.compaction.hints.is_empty())
+        .map(|meta| meta.max_ms);
+    ends.max().unwrap_or(i64::MIN)
 }
 
 /// The blocks in the data directory `dir`, by the start of their range. Writes nothing.
