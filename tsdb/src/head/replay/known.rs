@@ -8,8 +8,8 @@ use super::log::Log;
 use super::{ReplayProgress, Replayed};
 use crate::checkpoint::{Checkpoint, Refused};
 use crate::fs::{FileError, Vfs};
-use crate::head::lane::LANES;
 use crate::head::closed::Place;
+use crate::head::lane::LANES;
 use crate::head::{HeadOptions, chunk_files, chunks_dir, wal_dir, wbl_dir};
 
 impl Replayed {
@@ -29,7 +29,8 @@ impl Replayed {
             known(number).map_or(0, |file| file.1)
         })
         .map_err(|error| Refused(error.to_string()))?;
-        super::late::forget_compacted(fs, &wbl_dir(dir), &mut scan).map_err(|error| Refused(error.to_string()))?;
+        super::late::forget_compacted(fs, &wbl_dir(dir), &mut scan)
+            .map_err(|error| Refused(error.to_string()))?;
         if let Some((_, error)) = &scan.damage {
             return Err(Refused(error.to_string()));
         }
