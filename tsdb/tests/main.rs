@@ -12,5 +12,6 @@ mod decoders;
 mod decoders_by_chance;
 mod histograms_in_turn;
 mod late_in_turn;
+mod regressions;
 mod shared_directory;
 mod simulation;

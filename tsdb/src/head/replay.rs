@@ -91,7 +91,15 @@ impl Replayed {
         let mut replayed = Self::new(options, scan, min_valid_ms);
         replayed.read_log(Log::open(fs, &wal_dir(dir), None, progress)?)?;
         replayed.read_late_log(fs, &wbl_dir(dir))?;
+        replayed.forget_tombstones();
         Ok(replayed)
+    }
+
+    /// Lets go of deletions of what is in blocks, which know of them.
+    fn forget_tombstones(&mut self) {
+        for lane in &mut self.lanes {
+            lane.data.forget_tombstones(self.min_valid_ms);
+        }
     }
 
     fn new(options: &HeadOptions, scan: Scan, min_valid_ms: i64) -> Self {
@@ -250,6 +258,8 @@ impl Replayed {
         // Prometheus keeps the records of series known under several numbers as long as samples may be left.
         let former = former.into_iter().map(|number| (number, max_ms));
         let expiries = self.expiries.into_iter().chain(former).collect();
+        let late = self.lanes.iter().flat_map(|lane| lane.data.late.values());
+        let late_max_ms = late.filter_map(|late| Some(late.range_ms()?.1)).max();
         let exemplars = self.exemplars;
         exemplars.set_window_ms(options.window_ms);
         let head = Head {
@@ -257,6 +267,7 @@ impl Replayed {
             wbl_dir: wbl_dir(dir),
             window_ms: AtomicI64::new(options.window_ms),
             late_min_ms: AtomicI64::new(late_min_ms),
+            late_max_ms: AtomicI64::new(late_max_ms.unwrap_or(i64::MIN)),
             wbl: Mutex::new(wbl),
             chunk_files: Mutex::new(ChunkFiles::new(fs, chunks_dir, next_file)),
             wal_dir,

@@ -4,7 +4,6 @@ mod beside;
 mod checkpoint;
 mod checkpoint_course;
 mod concurrent;
-mod crash;
 mod histograms;
 mod late;
 mod limits;

@@ -42,6 +42,7 @@ impl Replayed {
         log.and_then(|log| replayed.read_log(log))
             .and_then(|()| replayed.read_late_log(fs, &wbl_dir(dir)))
             .map_err(|error| Refused(error.to_string()))?;
+        replayed.forget_tombstones();
         Ok(Some(replayed))
     }
 

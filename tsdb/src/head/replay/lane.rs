@@ -79,6 +79,11 @@ impl LaneReplay {
                     through_ms,
                 } => {
                     if let Some(place) = self.refs.get(number) {
+                        // A series that left the head whole, with all times: what comes later is not deleted.
+                        let through_ms = match (from_ms, through_ms) {
+                            (i64::MIN, i64::MAX) => self.data.hot[place.ordinal()].last_t_ms,
+                            _ => through_ms,
+                        };
                         self.data.bury(place.ordinal(), from_ms, through_ms);
                     }
                 }

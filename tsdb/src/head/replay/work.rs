@@ -266,9 +266,7 @@ impl Gather {
             if number < REFS_END {
                 self.last_ref = self.last_ref.max(number);
             }
-            if through_ms < self.min_valid_ms {
-                continue;
-            }
+            // Also of times that are in blocks: what came out of order may not be, and is read later.
             match self.routes.get(number) {
                 Some(lane) => works[lane].steps.push(Step::Bury {
                     number,
