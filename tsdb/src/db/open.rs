@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::{Mutex, RwLock};
 
@@ -147,6 +147,7 @@ impl Db {
         now_ms: i64,
     ) -> Self {
         let checkpointer = (options.checkpoint_samples_max > 0).then(|| Checkpointer::new(&*fs, dir));
+        let was_told_of_chunks = head.stats.checkpoint_loads.load(Ordering::Relaxed) > 0;
         Self {
             fs,
             dir: dir.to_owned(),
@@ -155,6 +156,7 @@ impl Db {
             head: Arc::new(head),
             blocks: RwLock::new(Arc::new(blocks)),
             checkpointer: Mutex::new(checkpointer),
+            has_unverified_chunks: AtomicBool::new(was_told_of_chunks),
             maintaining: Mutex::default(),
             truncated_ms: Mutex::new(i64::MIN),
             lock: Mutex::default(),
