@@ -105,10 +105,11 @@ impl Plan {
 
     pub(super) fn db_options(&self) -> DbOptions {
         let flags = &self.flags;
-        let retention = &self.loaded.config.storage.tsdb.retention;
+        let config = &self.loaded.config.storage.tsdb.retention;
+        let retention = super::storage::retention(&self.data_dir, config);
         let min_block_ms = flags.duration_ms("storage.tsdb.min-block-duration");
         let max_block_ms = match flags.duration_ms("storage.tsdb.max-block-duration") {
-            0 if retention.time_ms > 0 => (retention.time_ms / 10).min(BLOCK_MAX_MS),
+            0 if retention.age_ms > 0 => (retention.age_ms / 10).min(BLOCK_MAX_MS),
             0 => BLOCK_MAX_MS,
             given => given,
         };
@@ -128,7 +129,8 @@ impl Plan {
         DbOptions {
             min_block_ms,
             max_block_ms: max_block_ms.max(min_block_ms),
-            retention: super::storage::retention(&self.data_dir, retention),
+            retention_ms: retention.age_ms,
+            retention_bytes: retention.bytes,
             wal_compression: compression,
             wal_segment_bytes: bytes_or("storage.tsdb.wal-segment-size", defaults.wal_segment_bytes),
             chunk_segment_bytes: bytes_or(
@@ -156,7 +158,7 @@ impl Plan {
     pub(super) fn show_retention(&mut self, options: &DbOptions) {
         let format = crate::config::duration::format_ms;
         for (name, value) in [
-            ("storage.tsdb.retention.time", format(options.retention.age_ms)),
+            ("storage.tsdb.retention.time", format(options.retention_ms)),
             ("storage.tsdb.max-block-duration", format(options.max_block_ms)),
         ] {
             let _shown = self.flags.put(name, &value);
