@@ -144,6 +144,7 @@ impl Db {
         Self {
             fs,
             dir: dir.to_owned(),
+            retention: Mutex::new(options.retention),
             options,
             head: Arc::new(head),
             blocks: RwLock::new(Arc::new(blocks)),
@@ -153,6 +154,8 @@ impl Db {
             stopping: Cancel::new(),
             stats: Stats::default(),
             ulids: AtomicU64::new(now_ms.cast_unsigned()),
+            settled: Mutex::default(),
+            growth: Mutex::default(),
         }
     }
 
@@ -199,6 +202,7 @@ fn head_options(options: &DbOptions) -> HeadOptions {
         segment_bytes: options.wal_segment_bytes,
         exemplars_max: options.exemplars_max,
         window_ms: options.out_of_order_window_ms.max(0),
+        series_max: options.series_max,
     }
 }
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::{Db, MaintainError};
 use crate::block::{Block, Meta, filenames};
-use crate::compact;
 use crate::fs::buffered::make_dir;
 use crate::fs::error::AtPath;
 use crate::fs::{FileError, Vfs};
@@ -59,9 +58,7 @@ impl Db {
             .iter()
             .filter(|block| !block.tombstones().is_empty())
         {
-            let (fs, segment_bytes) = (&*self.fs, self.options.chunk_segment_bytes);
-            let (alone, ulid) = ([Arc::clone(block)], self.new_ulid(now_ms));
-            compact::compact(fs, &self.dir, &alone, ulid, segment_bytes, &self.stopping)?;
+            self.compact(&[Arc::clone(block)], self.new_ulid(now_ms))?;
             self.reload(&[])?;
         }
         Ok(())

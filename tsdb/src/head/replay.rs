@@ -13,12 +13,13 @@ use hashbrown::HashMap;
 use parking_lot::{Mutex, RwLock};
 
 use super::chunk_files::{self, ChunkFiles, Scan};
+use super::closed::Place;
 use super::exemplars::Ring;
 use super::histograms::Open;
 use super::lane::{LANES, Lane, LaneData, lane_of};
 use super::late::{LateChunk, LatePlace};
 use super::lookup::{Address, RefTable};
-use super::slab::{LOGGED, Place};
+use super::slab::LOGGED;
 use super::{Head, HeadOptions, Stats, chunks_dir, wal_dir, wbl_dir};
 use crate::encoding::DecodeError;
 use crate::fs::Vfs;
@@ -430,6 +431,9 @@ impl Replayed {
         }
         let late = self.lanes.iter().flat_map(|data| data.late.values());
         let late_max_ms = late.filter_map(|late| Some(late.range_ms()?.1)).max();
+        for data in &mut self.lanes {
+            data.closed.tidy(&mut data.cold, &mut data.pending);
+        }
         let exemplars = self.exemplars;
         exemplars.set_window_ms(options.window_ms);
         let head = Head {
@@ -458,6 +462,7 @@ impl Replayed {
             exemplars,
             scratch: Mutex::default(),
             closed: AtomicBool::new(false),
+            making: Mutex::default(),
             stats: self.stats,
         };
         Ok(head)

@@ -4,9 +4,11 @@ mod beside;
 mod concurrent;
 mod histograms;
 mod late;
+mod limits;
 mod model;
 mod refusal;
 mod restart;
+mod tiers;
 
 use std::collections::BTreeMap;
 use std::path::Path;
