@@ -136,6 +136,9 @@ impl Plan {
                 defaults.chunk_segment_bytes,
             ),
             no_lockfile: flags.bool("storage.tsdb.no-lockfile"),
+            checkpoint_samples_max: flags.int("deucalion.head-checkpoint-samples").unsigned_abs(),
+            open_threads: std::thread::available_parallelism()
+                .map_or(1, |cores| cores.get().min(OPEN_THREADS_MAX)),
             series_max: u64::try_from(flags.int("storage.tsdb.max-series")).unwrap_or(0),
             long_chunks: self.own.storage.long_chunks,
             retention_is_bound: self.own.storage.retention_size_is_bound,
@@ -160,6 +163,9 @@ impl Plan {
         }
     }
 }
+
+/// Storage is opened on so many threads at most: it has four parts, and something to read them.
+const OPEN_THREADS_MAX: usize = 5;
 
 /// The longest block that merging makes, unless told otherwise: 31 days.
 const BLOCK_MAX_MS: i64 = 31 * 24 * 3_600_000;

@@ -44,6 +44,12 @@ pub struct DbOptions {
     pub out_of_order_window_ms: i64,
     /// `--storage.tsdb.no-lockfile`
     pub no_lockfile: bool,
+    /// How many samples of the log a start may have to replay: with more than that, and at its end, the database
+    /// writes the head's open chunks to `deucalion/head` in its directory. 0 writes nothing there, and replays all.
+    pub checkpoint_samples_max: u64,
+    /// How many threads [`super::Db::open`] may work on, the caller's among them. More than one are started by it
+    /// and are over when it returns.
+    pub open_threads: usize,
     /// How many series the head may hold; 0 for any number. Beyond it new ones are refused, except where a batch
     /// is [`crate::batch::Batch::beyond_limits`].
     pub series_max: u64,
@@ -72,6 +78,8 @@ impl Default for DbOptions {
             exemplars_max: 0,
             out_of_order_window_ms: 0,
             no_lockfile: false,
+            checkpoint_samples_max: 8_000_000,
+            open_threads: 1,
             series_max: 0,
             long_chunks: true,
             progress: Arc::default(),

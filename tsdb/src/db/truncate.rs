@@ -17,8 +17,11 @@ impl Db {
         *truncated_ms = from_ms;
         let head = &*self.head;
         let truncated = self.checkpoint(from_ms);
-        if truncated.is_err() {
+        if let Err(error) = &truncated {
             Stats::add(&head.stats.wal_truncations_failed, 1);
+            if error.is_corruption() {
+                self.give_up_checkpoint();
+            }
         }
         truncated
     }

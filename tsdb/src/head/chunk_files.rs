@@ -104,11 +104,11 @@ impl Scan {
     }
 }
 
-/// Reads the headers of all chunks in `dir`. Writes nothing.
+/// Reads the headers of all chunks in `dir` that lie behind what is known of their files already. Writes nothing.
 ///
 /// # Errors
 /// When a file cannot be read, or holds chunks that this version cannot carry.
-pub(crate) fn scan(fs: &dyn Vfs, dir: &Path) -> Result<Scan, WalError> {
+pub(crate) fn scan(fs: &dyn Vfs, dir: &Path, known: impl Fn(u32) -> u64) -> Result<Scan, WalError> {
     let mut scan = Scan::default();
     let mut numbers: Vec<u32> = match fs.list(dir) {
         Ok(names) => names.iter().filter_map(|name| name.parse().ok()).collect(),
@@ -133,6 +133,7 @@ pub(crate) fn scan(fs: &dyn Vfs, dir: &Path) -> Result<Scan, WalError> {
         } else {
             scan_file(
                 all,
+                usize::try_from(known(number)).unwrap_or(usize::MAX),
                 number,
                 &path,
                 (&mut scan.chunks, &mut scan.late),
@@ -158,6 +159,7 @@ pub(crate) fn scan(fs: &dyn Vfs, dir: &Path) -> Result<Scan, WalError> {
 
 fn scan_file(
     all: &[u8],
+    known: usize,
     number: u32,
     path: &Path,
     (into, late): (&mut Vec<Found>, &mut Vec<Found>),
@@ -170,7 +172,7 @@ fn scan_file(
         let what = format!("version {} of the format, known is {VERSION}", all[4]);
         return Err(WalError::foreign(path, 4, what));
     }
-    let mut at = FILE_HEADER_BYTES;
+    let mut at = known.max(FILE_HEADER_BYTES);
     while at < all.len() {
         let rest = &all[at..];
         if rest.len() < CHUNK_BYTES_MIN {

@@ -197,6 +197,13 @@ impl ClosedChunks {
         })
     }
 
+    /// Takes the newest chunk, which is in no file, from a list; returns the new list.
+    pub(crate) fn pop_held(&mut self, newest: u32) -> u32 {
+        let older = self.entries[newest].older;
+        self.forget(newest);
+        older
+    }
+
     /// Adds a chunk of histograms, as [`Self::push`] does.
     pub(crate) fn push_held(&mut self, older: u32, chunk: Encoded, samples: u16) -> u32 {
         let closed = Closed {

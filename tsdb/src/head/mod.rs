@@ -66,6 +66,10 @@ pub(crate) struct HeadOptions {
     pub(crate) exemplars_max: usize,
     /// How much earlier than the latest sample one may come, at first.
     pub(crate) window_ms: i64,
+    /// Whether a checkpoint of ours is looked for.
+    pub(crate) uses_checkpoint: bool,
+    /// How many threads the log is replayed on.
+    pub(crate) threads: usize,
     /// How many series may be here; 0 for any number.
     pub(crate) series_max: u64,
 }

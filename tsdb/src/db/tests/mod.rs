@@ -1,6 +1,8 @@
 //! The database as a whole.
 
 mod beside;
+mod checkpoint;
+mod checkpoint_course;
 mod concurrent;
 mod histograms;
 mod late;
@@ -29,6 +31,8 @@ fn options() -> DbOptions {
         min_block_ms: 1_000,
         max_block_ms: 9_000,
         wal_segment_bytes: 64 << 10,
+        checkpoint_samples_max: 40,
+        open_threads: 2,
         ..DbOptions::default()
     }
 }
