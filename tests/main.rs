@@ -17,5 +17,6 @@ mod receiver;
 mod remote_write;
 mod scraping;
 mod stacks;
+mod storage;
 mod support;
 mod tidy;

@@ -128,12 +128,7 @@ impl Plan {
         DbOptions {
             min_block_ms,
             max_block_ms: max_block_ms.max(min_block_ms),
-            retention_ms: retention.time_ms,
-            retention_bytes: match retention.percentage {
-                // The share of the file system counts before the size.
-                share if share > 0.0 => share_bytes(&self.data_dir, share),
-                _ => retention.size_bytes,
-            },
+            retention: super::storage::retention(&self.data_dir, retention),
             wal_compression: compression,
             wal_segment_bytes: bytes_or("storage.tsdb.wal-segment-size", defaults.wal_segment_bytes),
             chunk_segment_bytes: bytes_or(
@@ -141,6 +136,13 @@ impl Plan {
                 defaults.chunk_segment_bytes,
             ),
             no_lockfile: flags.bool("storage.tsdb.no-lockfile"),
+            checkpoint_samples_max: flags.int("deucalion.head-checkpoint-samples").unsigned_abs(),
+            open_threads: std::thread::available_parallelism()
+                .map_or(1, |cores| cores.get().min(OPEN_THREADS_MAX)),
+            series_max: u64::try_from(flags.int("storage.tsdb.max-series")).unwrap_or(0),
+            long_chunks: self.own.storage.long_chunks,
+            retention_is_bound: self.own.storage.retention_size_is_bound,
+            tiers: self.own.storage.retention.clone(),
             out_of_order_window_ms: self.loaded.config.storage.tsdb.out_of_order_time_window_ms,
             exemplars_max: super::storage::exemplars_max(
                 self.flags.features.has("exemplar-storage"),
@@ -154,7 +156,7 @@ impl Plan {
     pub(super) fn show_retention(&mut self, options: &DbOptions) {
         let format = crate::config::duration::format_ms;
         for (name, value) in [
-            ("storage.tsdb.retention.time", format(options.retention_ms)),
+            ("storage.tsdb.retention.time", format(options.retention.age_ms)),
             ("storage.tsdb.max-block-duration", format(options.max_block_ms)),
         ] {
             let _shown = self.flags.put(name, &value);
@@ -162,15 +164,8 @@ impl Plan {
     }
 }
 
-/// So many percent of the file system that the directory is on, or will be on once it is made.
-fn share_bytes(dir: &Path, percentage: f64) -> u64 {
-    let total = dir
-        .ancestors()
-        .chain([Path::new(".")])
-        .find_map(|place| rustix::fs::statvfs(place).ok())
-        .map_or(0, |system| system.f_blocks.saturating_mul(system.f_frsize));
-    (total as f64 * percentage / 100.0) as u64
-}
+/// Storage is opened on so many threads at most: it has four parts, and something to read them.
+const OPEN_THREADS_MAX: usize = 5;
 
 /// The longest block that merging makes, unless told otherwise: 31 days.
 const BLOCK_MAX_MS: i64 = 31 * 24 * 3_600_000;

@@ -11,6 +11,8 @@ use parking_lot::{Mutex, RwLock};
 
 use super::{Db, DbOptions, Stats, lock, reload};
 use crate::block::{Block, Meta, filenames, remove_leftovers};
+use crate::checkpoint::Checkpointer;
+use crate::fs::buffered::make_dir;
 use crate::fs::{FileError, MemoryFs, Vfs};
 use crate::head::replay::Replayed;
 use crate::head::{Head, HeadOptions, wal_dir};
@@ -119,7 +121,11 @@ impl Db {
     /// # Errors
     /// When it holds what this version cannot carry, a checkpoint or a block is damaged, or the system refuses.
     pub fn open_read_only(fs: Arc<dyn Vfs>, dir: &Path, now_ms: i64) -> Result<Self, OpenError> {
-        let options = DbOptions::default();
+        let options = DbOptions {
+            // Whoever writes there may change it at any time.
+            checkpoint_samples_max: 0,
+            ..DbOptions::default()
+        };
         let loaded = reload::load(&*fs, dir, &[])?;
         let head_options = head_options(&options);
         let progress = &options.progress;
@@ -140,18 +146,23 @@ impl Db {
         blocks: Vec<Arc<Block>>,
         now_ms: i64,
     ) -> Self {
+        let checkpointer = (options.checkpoint_samples_max > 0).then(|| Checkpointer::new(&*fs, dir));
         Self {
             fs,
             dir: dir.to_owned(),
+            retention: Mutex::new(options.retention),
             options,
             head: Arc::new(head),
             blocks: RwLock::new(Arc::new(blocks)),
+            checkpointer: Mutex::new(checkpointer),
             maintaining: Mutex::default(),
             truncated_ms: Mutex::new(i64::MIN),
             lock: Mutex::default(),
             stopping: Cancel::new(),
             stats: Stats::default(),
             ulids: AtomicU64::new(now_ms.cast_unsigned()),
+            settled: Mutex::default(),
+            growth: Mutex::default(),
         }
     }
 
@@ -161,7 +172,7 @@ impl Db {
     /// When another process holds the directory, when it holds what this version cannot carry on, when a
     /// checkpoint or a block is damaged, or the system refuses.
     pub fn open(fs: Arc<dyn Vfs>, dir: &Path, options: DbOptions, now_ms: i64) -> Result<Self, OpenError> {
-        fs.create_dir_all(dir).map_err(|e| OpenError::io(dir, e))?;
+        make_dir(&*fs, dir).map_err(|e| OpenError::io(dir, e))?;
         let lock = match options.no_lockfile {
             true => None,
             false => Some(lock::take(&*fs, dir)?),
@@ -198,6 +209,9 @@ fn head_options(options: &DbOptions) -> HeadOptions {
         segment_bytes: options.wal_segment_bytes,
         exemplars_max: options.exemplars_max,
         window_ms: options.out_of_order_window_ms.max(0),
+        uses_checkpoint: options.checkpoint_samples_max > 0,
+        threads: options.open_threads,
+        series_max: options.series_max,
     }
 }
 

@@ -1,4 +1,4 @@
-//! Writing a file from front to back through a buffer, counting.
+//! Writing a file from front to back through a buffer, counting; and what else has to survive a power cut whole.
 
 use std::path::{Path, PathBuf};
 
@@ -71,6 +71,32 @@ impl BufferedFile {
         self.flush()?;
         self.file.sync().at(&self.path)?;
         Ok(self.flushed)
+    }
+}
+
+/// Makes a directory and those above it, so that they survive a power cut.
+pub(crate) fn make_dir(fs: &dyn Vfs, dir: &Path) -> std::io::Result<()> {
+    let missing: Vec<&Path> = dir.ancestors().take_while(|dir| fs.stat(dir).is_err()).collect();
+    fs.create_dir_all(dir)?;
+    for made in missing.iter().rev() {
+        sync_above(fs, made)?;
+    }
+    match missing.is_empty() {
+        false => Ok(()),
+        // Whoever made it may not have got so far. One that somebody else made may be in one that we cannot open.
+        true => sync_above(fs, dir).or_else(|error| match error.kind() {
+            std::io::ErrorKind::PermissionDenied => Ok(()),
+            _ => Err(error),
+        }),
+    }
+}
+
+fn sync_above(fs: &dyn Vfs, dir: &Path) -> std::io::Result<()> {
+    match dir.parent() {
+        // A relative path ends in nothing, which stands for the directory at hand.
+        Some(above) if above.as_os_str().is_empty() => fs.sync_dir(Path::new(".")),
+        Some(above) => fs.sync_dir(above),
+        None => Ok(()),
     }
 }
 

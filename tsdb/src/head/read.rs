@@ -75,11 +75,9 @@ impl Head {
 impl Source for Head {
     fn time_range_ms(&self) -> (i64, i64) {
         let (from, through) = Head::time_range_ms(self).unwrap_or((i64::MAX, i64::MIN));
-        match self.late_min_ms.load(std::sync::atomic::Ordering::Acquire) {
-            i64::MAX => (from, through),
-            // What comes out of order is not later than the latest sample.
-            late => (from.min(late), through.max(late)),
-        }
+        let order = std::sync::atomic::Ordering::Acquire;
+        let (late_from, late_through) = (self.late_min_ms.load(order), self.late_max_ms.load(order));
+        (from.min(late_from), through.max(late_through))
     }
 
     fn select(
@@ -226,8 +224,7 @@ pub(crate) fn has_chunks(data: &LaneData, ordinal: u32, from_ms: i64, through_ms
         return true;
     }
     data.closed
-        .list(data.cold[ordinal].closed)
-        .take_while(|(_, chunk)| chunk.max_ms >= from_ms)
+        .list_from(ordinal, data.cold[ordinal].closed, from_ms)
         .any(|(_, chunk)| chunk.min_ms <= through_ms)
 }
 

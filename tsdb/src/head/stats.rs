@@ -28,6 +28,8 @@ pub struct Stats {
     pub duplicates: AtomicU64,
     /// `prometheus_tsdb_head_series_created_total`
     pub series_created: AtomicU64,
+    /// `deucalion_tsdb_series_refused_total`: there were as many as may be.
+    pub series_refused: AtomicU64,
     /// `prometheus_tsdb_head_series_removed_total`
     pub series_removed: AtomicU64,
     /// `prometheus_tsdb_head_series_not_found_total`
@@ -72,6 +74,8 @@ pub struct Stats {
     pub replay_unknown_series: AtomicU64,
     /// Samples read from the log at the start.
     pub replay_samples: AtomicU64,
+    /// 1 if the start had a checkpoint of the head, so that it read the end of the log alone.
+    pub checkpoint_loads: AtomicU64,
     /// Milliseconds that the start took are the caller's to measure; this counts segments read.
     pub replay_segments: AtomicU64,
 }

@@ -45,6 +45,8 @@ impl Counts {
 pub struct Keep<'a> {
     /// Samples before this go.
     pub from_ms: i64,
+    /// Tombstones that end before this go: the time of the earliest sample that the head has, out of order too.
+    pub tombstones_from_ms: i64,
     /// Whether a series' record stays.
     pub series: &'a dyn Fn(u64) -> bool,
 }
@@ -101,8 +103,7 @@ pub fn write(
 /// The system's; what is left over does no harm and goes with the next checkpoint.
 pub fn remove_covered(fs: &dyn Vfs, dir: &Path, last: u32) -> Result<(), WalError> {
     for number in segment::list(fs, dir)?.into_iter().filter(|&n| n <= last) {
-        let path = segment::path(dir, number);
-        fs.remove_file(&path).map_err(|e| WalError::io(&path, e))?;
+        segment::remove(fs, dir, number)?;
     }
     for (_, path) in segment::checkpoints(fs, dir)?
         .into_iter()
@@ -186,7 +187,7 @@ impl<'a> Rewriter<'a> {
             Some(Kind::Tombstones) => {
                 tombstones::begin(raw);
                 tombstones::decode(record, |id, from_ms, through_ms| {
-                    if through_ms >= keep.from_ms && (keep.series)(id) {
+                    if through_ms >= keep.tombstones_from_ms && (keep.series)(id) {
                         tombstones::push(raw, id, from_ms, through_ms);
                     }
                 })?;

@@ -50,6 +50,20 @@ impl SegmentReader {
         Ok(Self::new(path, bytes))
     }
 
+    /// As [`Self::open`], beginning at `offset`, where a record begins.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is shorter.
+    pub fn open_at(fs: &dyn Vfs, path: &Path, offset: u64) -> Result<Self, WalError> {
+        let mut reader = Self::open(fs, path)?;
+        let len = (*reader.bytes).as_ref().len();
+        match usize::try_from(offset).ok().filter(|&offset| offset <= len) {
+            Some(offset) => (reader.at, reader.good) = (offset, offset),
+            None => return Err(WalError::corrupt(path, len as u64, "the segment is too short")),
+        }
+        Ok(reader)
+    }
+
     /// Reads bytes that stand for the file at `path`.
     pub fn new(path: &Path, bytes: Mapped) -> Self {
         let all: &[u8] = (*bytes).as_ref();

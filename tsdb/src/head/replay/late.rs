@@ -3,12 +3,48 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use hashbrown::HashSet;
+
 use super::Replayed;
 use crate::fs::Vfs;
-use crate::head::late::Value;
+use crate::head::chunk_files::Scan;
+use crate::head::late::{LateChunk, LatePlace, Value};
+use crate::head::lookup::REFS_END;
 use crate::head::{HeadOptions, Stats, wbl_dir};
 use crate::wal::record::{histograms, markers, samples};
 use crate::wal::{Kind, SegmentReader, WalError, Writer, repair, segment};
+
+/// Lets go of chunks that are in blocks since: a chunk's marker goes with the write-behind log's segment when
+/// what was out of order by then has been compacted, the chunk itself only with its file.
+///
+/// Where the log says nothing at all, or not all that it did, every chunk counts.
+pub(super) fn forget_compacted(fs: &dyn Vfs, dir: &Path, scan: &mut Scan) -> Result<(), WalError> {
+    let numbers = segment::list(fs, dir)?;
+    if numbers.is_empty() || scan.late.is_empty() {
+        return Ok(());
+    }
+    let mut marked = HashSet::new();
+    for number in numbers {
+        let mut reader = SegmentReader::open(fs, &segment::path(dir, number))?;
+        loop {
+            let Ok(record) = reader.next() else { return Ok(()) };
+            let Some(record) = record else { break };
+            if Kind::of(record) == Some(Kind::MmapMarkers) {
+                let _damaged = markers::decode(record, |_, place| {
+                    marked.insert(place);
+                });
+            }
+        }
+    }
+    scan.late
+        .retain(|&(_, file, offset)| marked.contains(&place(file, offset)));
+    Ok(())
+}
+
+/// A chunk's place, as markers have it.
+fn place(file: u32, offset: u32) -> u64 {
+    u64::from(file) << 32 | u64::from(offset)
+}
 
 impl Replayed {
     /// Reads the write-behind log: what came out of order.
@@ -73,12 +109,17 @@ impl Replayed {
 
     fn apply_late(&mut self, found: Vec<(u64, i64, Value)>) {
         for (number, t_ms, value) in found {
-            match self.refs.get(number) {
-                Some(place) => {
-                    self.lanes[place.lane()].insert_late(place.ordinal(), t_ms, value);
-                    self.late_min_ms = self.late_min_ms.min(t_ms);
+            match self.locate(number) {
+                Some((lane, ordinal)) => {
+                    lane.data.insert_late(ordinal, t_ms, value);
+                    lane.late_min_ms = lane.late_min_ms.min(t_ms);
                 }
-                None => *self.stats.replay_unknown_series.get_mut() += 1,
+                None => {
+                    if number < REFS_END {
+                        self.gather.last_ref = self.gather.last_ref.max(number);
+                    }
+                    *self.stats.replay_unknown_series.get_mut() += 1;
+                }
             }
         }
     }
@@ -86,12 +127,14 @@ impl Replayed {
     /// What lies before a marker is in a chunk, if that chunk was found.
     fn apply_markers(&mut self, found: &[(u64, u64)]) {
         for &(number, at) in found {
-            let is_there = self
-                .scan
-                .last
-                .is_some_and(|(file, offset)| at <= u64::from(file) << 32 | u64::from(offset));
-            if let (Some(place), true) = (self.refs.get(number), is_there)
-                && let Some(late) = self.lanes[place.lane()].late.get_mut(&place.ordinal())
+            // A later chunk may be in its place, or behind it, after the file was damaged and rebuilt.
+            let is_there = |chunk: &LateChunk| match chunk.place {
+                LatePlace::File { number, offset } => place(number, offset) == at,
+                LatePlace::Memory(..) => false,
+            };
+            if let Some((lane, ordinal)) = self.locate(number)
+                && let Some(late) = lane.data.late.get_mut(&ordinal)
+                && late.closed.iter().any(is_there)
             {
                 late.forget_open();
             }
