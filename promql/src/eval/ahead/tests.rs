@@ -1,3 +1,5 @@
+//! Runs ahead: their order, what is given up, who leaves.
+
 use super::*;
 
 /// Always lends a thread of its own.
