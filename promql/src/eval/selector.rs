@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tsdb::model::{FloatHistogram, Histogram, ResetHint, is_stale};
 use tsdb::query::Columns;
 
+use super::dict::{Dict, SetId};
 use super::series::{HistogramSteps, Series, is_absent};
 use super::{Eval, Sink};
 use crate::engine::QueryError;
@@ -45,6 +46,17 @@ impl<'r> Eval<'r> {
         take: Take,
         sink: Sink<'_, 'r>,
     ) -> Result<(), QueryError> {
+        self.each_wanted(selector, None, (grid, take), sink)
+    }
+
+    /// Hands on those series of a selector that are wanted; others are neither read nor counted.
+    pub(crate) fn each_wanted(
+        &mut self,
+        selector: &Selector,
+        wants: Option<&dyn Fn(&Dict, SetId) -> bool>,
+        (grid, take): (Grid, Take),
+        sink: Sink<'_, 'r>,
+    ) -> Result<(), QueryError> {
         let steps = grid.len();
         let lookback_ms = self.settings.lookback_ms;
         let from_ms = selector
@@ -59,6 +71,12 @@ impl<'r> Eval<'r> {
         let roster = &read.rosters[selector.selection];
         for index in 0..roster.len() {
             self.cancel.check()?;
+            if let Some(wants) = wants {
+                let set = self.dict.intern(roster.labels(index));
+                if !wants(&self.dict, set) {
+                    continue;
+                }
+            }
             cursor.read(selector.selection, index, from_ms, through_ms, &mut columns)?;
             if columns.is_empty() {
                 continue;

@@ -133,7 +133,10 @@ impl Tally {
                 true => needed
                     .into_iter()
                     .for_each(|pull| *self.explained.entry(pull).or_default() += 1),
-                false => self.close += 1,
+                false => {
+                    eprintln!("last digits: {path} {params:?} {query}");
+                    self.close += 1;
+                }
             }
             return;
         };
