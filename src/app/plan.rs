@@ -141,6 +141,10 @@ impl Plan {
                 defaults.chunk_segment_bytes,
             ),
             no_lockfile: flags.bool("storage.tsdb.no-lockfile"),
+            series_max: u64::try_from(flags.int("storage.tsdb.max-series")).unwrap_or(0),
+            long_chunks: self.own.storage.long_chunks,
+            retention_is_bound: self.own.storage.retention_size_is_bound,
+            tiers: self.own.storage.retention.clone(),
             out_of_order_window_ms: self.loaded.config.storage.tsdb.out_of_order_time_window_ms,
             exemplars_max: super::storage::exemplars_max(
                 self.flags.features.has("exemplar-storage"),

@@ -255,6 +255,7 @@ pub static FLAGS: &[FlagSpec] = &[
     any("log.format", Kind::Enum(&LOG_FORMAT), &["logfmt"], "Shape of the log. One of: [logfmt, json]"),
     any("write-documentation", Kind::Bool, &[], "Print the flags in Markdown.").hidden().unbuilt(),
     any("config.expand-env", Kind::Enum(&EXPAND_ENV), &["off"], "Expand environment variables in the configuration: percent is %{NAME} and %{NAME:-default}, dollar is $NAME and ${NAME}. One of: [off, percent, dollar]"),
+    server("storage.tsdb.max-series", Kind::Int, &["0"], "Most series in the head, 0 for any number. Beyond it new series are refused and those that there are go on."),
     any("deucalion.config.file", Kind::Text, &[""], "File of settings that Prometheus does not have."),
     any("demo", Kind::Bool, &["false"], "Start with a configuration that scrapes the server itself, in a directory that is removed afterwards."),
 ];

@@ -279,7 +279,8 @@ impl Queries {
             .options
             .budget
             .child("query's", self.options.budget_bytes_per_query);
-        let (times, options) = (request.times, request.options.clone());
+        let (times, mut options) = (request.times, request.options.clone());
+        options.workers = Some(self.pool.workers());
         self.pool.submit(request.class, move || {
             let queued = began.elapsed();
             let (query, options) = (&expr, &options);

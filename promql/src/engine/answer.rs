@@ -1,5 +1,7 @@
 //! One query from plan to answer.
 
+use std::sync::Arc;
+
 use tsdb::model::Labels;
 use tsdb::query::{Budget, Cancel, Queryable};
 
@@ -37,6 +39,7 @@ pub(super) fn answer(
     )?;
     let mut read = source.open(&plan.selections, budget, cancel)?;
     let dict = Dict::new(std::mem::take(&mut read.vocabulary));
+    let read = Arc::new(read);
     let limits = Limits::new(engine.options.max_samples, budget);
     let settings = Settings {
         lookback_ms,
@@ -45,6 +48,7 @@ pub(super) fn answer(
         use_start_timestamps: engine.options.use_start_timestamps,
     };
     let mut eval = Eval::new(&read, dict, cancel, settings, limits);
+    eval.workers.clone_from(&options.workers);
     eval.samples = SampleCount {
         total: 0,
         per_step: (options.per_step_stats && engine.options.per_step_stats).then(|| vec![0; plan.grid.len()]),
@@ -136,7 +140,7 @@ fn finished_set(
 
 fn sample(eval: &mut Eval<'_>, mut series: Series, t_ms: i64) -> Option<VectorSample> {
     let value = match series.h.pop() {
-        Some((_, h)) => SampleValue::Histogram(Box::new(std::sync::Arc::unwrap_or_clone(h))),
+        Some((_, h)) => SampleValue::Histogram(Box::new(Arc::unwrap_or_clone(h))),
         None => SampleValue::Float(*series.v.first().filter(|v| !is_absent(**v))?),
     };
     let labels = eval.dict.labels(series.set);
@@ -151,12 +155,7 @@ fn points(eval: &mut Eval<'_>, series: Series, grid: Grid) -> MatrixSeries {
     let histograms = series
         .h
         .into_iter()
-        .map(|(step, h)| {
-            (
-                grid.at_ms(step as usize),
-                Box::new(std::sync::Arc::unwrap_or_clone(h)),
-            )
-        })
+        .map(|(step, h)| (grid.at_ms(step as usize), Box::new(Arc::unwrap_or_clone(h))))
         .collect();
     eval.recycle(series.v);
     MatrixSeries {

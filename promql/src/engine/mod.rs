@@ -15,6 +15,7 @@ mod options;
 mod stats;
 #[cfg(test)]
 mod tests;
+mod workers;
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -27,6 +28,7 @@ use crate::value::{Value, ValueType};
 pub use error::{ErrorKind, QueryError};
 pub use options::{EngineOptions, QueryOptions};
 pub use stats::Stats;
+pub use workers::Workers;
 
 /// Answers queries.
 #[derive(Debug)]

@@ -1,5 +1,8 @@
 //! What an engine and a single query can be told.
 
+use std::sync::Arc;
+
+use super::Workers;
 use crate::parser::ParserOptions;
 
 /// How far back an instant selector looks for a sample, unless `--query.lookback-delta` says otherwise.
@@ -56,4 +59,6 @@ pub struct QueryOptions {
     pub lookback_ms: Option<i64>,
     /// Count samples step by step (`stats=all`), if the engine does.
     pub per_step_stats: bool,
+    /// Threads that may help.
+    pub workers: Option<Arc<dyn Workers>>,
 }

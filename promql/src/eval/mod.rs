@@ -15,6 +15,7 @@
 //! Start with [`Eval::each`].
 
 mod aggregate;
+pub(crate) mod ahead;
 mod binary;
 pub(crate) mod dict;
 pub(crate) mod limits;
@@ -24,10 +25,12 @@ pub(crate) mod series;
 mod smoothed;
 pub(crate) mod window;
 
+use std::sync::Arc;
+
 use tsdb::query::{Cancel, Read};
 
 use crate::annotations::Annotations;
-use crate::engine::QueryError;
+use crate::engine::{QueryError, Workers};
 use crate::functions;
 use crate::plan::node::{Grid, Node};
 
@@ -69,13 +72,15 @@ impl SampleCount {
 
 /// A query being evaluated.
 pub(crate) struct Eval<'r> {
-    pub(crate) read: &'r Read,
+    pub(crate) read: &'r Arc<Read>,
     pub(crate) cancel: &'r Cancel,
     pub(crate) settings: Settings,
     pub(crate) limits: Limits,
     pub(crate) dict: Dict,
     pub(crate) notes: Annotations,
     pub(crate) samples: SampleCount,
+    /// Threads that may help.
+    pub(crate) workers: Option<Arc<dyn Workers>>,
     /// Columns to be used again.
     pool: Vec<Vec<f64>>,
 }
@@ -85,7 +90,7 @@ const POOL_MAX: usize = 64;
 
 impl<'r> Eval<'r> {
     pub(crate) fn new(
-        read: &'r Read,
+        read: &'r Arc<Read>,
         dict: Dict,
         cancel: &'r Cancel,
         settings: Settings,
@@ -99,6 +104,7 @@ impl<'r> Eval<'r> {
             dict,
             notes: Annotations::new(),
             samples: SampleCount::default(),
+            workers: None,
             pool: Vec::new(),
         }
     }
@@ -204,7 +210,7 @@ impl<'r> Eval<'r> {
             series.v.resize(steps, value);
             if let Some((_, histogram)) = series.h.first().cloned() {
                 series.h = (0..u32::try_from(steps).unwrap_or(u32::MAX))
-                    .map(|step| (step, std::sync::Arc::clone(&histogram)))
+                    .map(|step| (step, Arc::clone(&histogram)))
                     .collect();
             }
             sink(self, series)?;
@@ -222,7 +228,7 @@ impl<'r> Eval<'r> {
                 *v = -*v;
             }
             for (_, h) in &mut series.h {
-                std::sync::Arc::make_mut(h).multiply(-1.0);
+                Arc::make_mut(h).multiply(-1.0);
             }
             Ok(true)
         })

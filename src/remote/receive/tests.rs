@@ -23,8 +23,12 @@ struct Harness {
 
 impl Harness {
     fn new() -> Self {
+        Self::with(DbOptions::default())
+    }
+
+    fn with(options: DbOptions) -> Self {
         let fs = Arc::new(MemoryFs::default());
-        let db = Db::open(fs, Path::new("data"), DbOptions::default(), NOW_MS).unwrap();
+        let db = Db::open(fs, Path::new("data"), options, NOW_MS).unwrap();
         let (storage, registry) = (Arc::new(db), Registry::new());
         Self {
             receiver: Receiver::new(Arc::clone(&storage) as _, &registry),
@@ -102,6 +106,25 @@ fn one_sample_that_does_not_fit_refuses_the_whole_request() {
     harness.check_refused(&[b, a(&[(1, 1.0)])], "out of bounds");
     assert_eq!(harness.stored("b"), []);
     assert_eq!(harness.stored("a"), [(NOW_MS, 1e6)]);
+}
+
+#[test]
+fn beyond_the_series_limit_the_rest_of_a_request_is_stored() {
+    let harness = Harness::with(DbOptions {
+        series_max: 1,
+        ..DbOptions::default()
+    });
+    let series = |name, at_ms| series(&[("__name__", name)], &[(at_ms, 1.0)]);
+    harness.send(&[series("a", NOW_MS)]).unwrap();
+    let text =
+        "series limit of 1 reached (--storage.tsdb.max-series), new series are refused: 2 of this request";
+    harness.check_refused(
+        &[series("b", NOW_MS), series("a", NOW_MS + 1), series("c", NOW_MS)],
+        text,
+    );
+    assert_eq!(harness.stored("a"), [(NOW_MS, 1.0), (NOW_MS + 1, 1.0)]);
+    assert_eq!(harness.stored("b"), []);
+    harness.send(&[series("a", NOW_MS + 2)]).unwrap();
 }
 
 #[test]

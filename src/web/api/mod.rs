@@ -46,6 +46,7 @@ pub(super) enum Endpoint {
     BuildInfo,
     Flags,
     Tsdb,
+    TsdbBlocks,
     WalReplay,
     Alerts,
     Rules,
@@ -89,6 +90,7 @@ pub(super) const ENDPOINTS: &[(&str, Endpoint, &[Method])] = &[
     ("/status/buildinfo", Endpoint::BuildInfo, GET),
     ("/status/flags", Endpoint::Flags, GET),
     ("/status/tsdb", Endpoint::Tsdb, GET),
+    ("/status/tsdb/blocks", Endpoint::TsdbBlocks, GET),
     ("/status/walreplay", Endpoint::WalReplay, GET),
     ("/alerts", Endpoint::Alerts, GET),
     ("/rules", Endpoint::Rules, GET),
@@ -192,6 +194,7 @@ pub(super) async fn answer(state: &WebState, call: Call) -> Result<Reply, ApiErr
         Endpoint::BuildInfo => data(&build_info()),
         Endpoint::Flags => data(&status::flags(&*views.status)),
         Endpoint::Tsdb => data(&status::tsdb(&*views.status, params)?),
+        Endpoint::TsdbBlocks => data(&status::tsdb_blocks(&*views.status)),
         Endpoint::WalReplay => data(&status::wal_replay(&*views.status)),
         Endpoint::Notifications => data("[]"),
         Endpoint::DeleteSeries | Endpoint::CleanTombstones | Endpoint::Snapshot
