@@ -63,7 +63,9 @@ impl<'r> Eval<'r> {
             if columns.is_empty() {
                 continue;
             }
-            scratch.set(0, columns.held_bytes() + steps * size_of::<f64>())?;
+            let read_bytes = columns.held_bytes();
+            scratch.set(0, read_bytes + steps * size_of::<f64>())?;
+            self.note_read(selector.selection, read_bytes, columns.len());
             if selector.skips_buckets {
                 drop_buckets(&mut columns);
             }
@@ -77,6 +79,7 @@ impl<'r> Eval<'r> {
                 continue;
             }
             let set = self.dict.intern(roster.labels(index));
+            self.account()?;
             sink(
                 self,
                 Series {

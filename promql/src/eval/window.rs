@@ -14,7 +14,8 @@ use tsdb::query::Columns;
 
 use super::Eval;
 use super::dict::SetId;
-use super::series::{Series, is_absent};
+use super::limits::Holding;
+use super::series::{Frame, Series, is_absent};
 use crate::engine::QueryError;
 use crate::parser::ast::RangeExtension;
 use crate::plan::node::{Grid, RangeArg, RangeSource, Shift};
@@ -51,6 +52,13 @@ impl Samples {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.t.is_empty() && self.h.is_empty()
+    }
+
+    /// Bytes held, those of histograms included.
+    pub(crate) fn held_bytes(&self) -> usize {
+        let columns = self.t.capacity() + self.v.capacity() + self.start.capacity();
+        let histograms: usize = self.h.iter().map(|sample| 16 + sample.h.held_bytes()).sum();
+        columns * 8 + histograms
     }
 
     /// Takes a series as it was read; swaps buffers where nothing has to be left out.
@@ -209,7 +217,7 @@ impl<'r> Eval<'r> {
                 for series in frame.series {
                     self.cancel.check()?;
                     samples.take_evaluated(&series, inner);
-                    held.set(0, samples.t.len() * 16)?;
+                    held.set(0, samples.held_bytes())?;
                     let windowed = Windowed {
                         set: series.set,
                         drop_name: series.drop_name,
@@ -232,7 +240,10 @@ impl<'r> Eval<'r> {
                 for index in 0..roster.len() {
                     self.cancel.check()?;
                     cursor.read(selector.selection, index, from_ms, through_ms, &mut columns)?;
-                    held.set(0, columns.held_bytes() + grid.len() * size_of::<f64>())?;
+                    let read_bytes = columns.held_bytes();
+                    let column_bytes = grid.len() * size_of::<f64>();
+                    held.set(0, read_bytes + samples.held_bytes() + column_bytes)?;
+                    self.note_read(selector.selection, read_bytes, columns.len());
                     if selector.skips_buckets {
                         super::selector::drop_buckets(&mut columns);
                     }
@@ -240,6 +251,7 @@ impl<'r> Eval<'r> {
                     if samples.is_empty() {
                         continue;
                     }
+                    self.account()?;
                     let windowed = Windowed {
                         set: self.dict.intern(roster.labels(index)),
                         drop_name: false,
@@ -253,23 +265,28 @@ impl<'r> Eval<'r> {
     }
 
     /// The samples of a range vector at one instant, as an instant query answers them: times are the samples'.
+    /// With them comes what they are charged for.
     pub(crate) fn range_vector(
         &mut self,
         range: &RangeArg,
         grid: Grid,
-    ) -> Result<Vec<RangeSeries>, QueryError> {
+    ) -> Result<(Vec<RangeSeries>, Holding), QueryError> {
         if let RangeSource::Subquery { node, grid: inner } = &range.source {
-            let frame = self.all(node, *inner)?;
-            let series = frame.series.iter().map(|series| {
+            let Frame { series, mut holding } = self.all(node, *inner)?;
+            let mut held = self.limits.holding()?;
+            let mut found = Vec::with_capacity(series.len());
+            for series in series {
                 let mut samples = Samples::default();
-                samples.take_evaluated(series, *inner);
-                RangeSeries {
+                samples.take_evaluated(&series, *inner);
+                held.add(0, samples.held_bytes())?;
+                holding.remove(series.held_bytes());
+                found.push(RangeSeries {
                     set: series.set,
                     drop_name: series.drop_name,
                     samples,
-                }
-            });
-            return Ok(series.collect());
+                });
+            }
+            return Ok((found, held));
         }
         let windows = Windows::new(range, grid, self.settings.lookback_ms);
         let right_ms = windows.right_ms(0);
@@ -308,7 +325,7 @@ impl<'r> Eval<'r> {
                 return Ok(());
             }
             eval.samples.add(0, count as u64);
-            held.add(count, count * 16)?;
+            held.add(count, samples.held_bytes())?;
             found.push(RangeSeries {
                 set: windowed.set,
                 drop_name: windowed.drop_name,
@@ -316,7 +333,7 @@ impl<'r> Eval<'r> {
             });
             Ok(())
         })?;
-        Ok(found)
+        Ok((found, held))
     }
 }
 
