@@ -6,6 +6,7 @@ use crate::support::differences::listed;
 use crate::support::exporter::{Exporter, TEXT};
 use crate::support::samples::{self, Samples};
 use crate::support::server::{Server, Start, deucalion};
+use crate::support::write_request::build::{Counts, Histogram, Sample, pack, series, series_of};
 use crate::support::{http, now_ms, peers, wait_for};
 
 /// All series of floats.
@@ -13,98 +14,53 @@ const FLOATS: &str = "{__name__!='',__name__!~'nh|fh|bad'}";
 
 const ENABLE: &str = "--web.enable-remote-write-receiver";
 
-fn field(number: u8, wire_type: u8, bytes: &[u8]) -> Vec<u8> {
-    let mut out = vec![number << 3 | wire_type];
-    if wire_type == 2 {
-        tsdb::encoding::varint::put_uvarint(&mut out, bytes.len() as u64);
-    }
-    out.extend_from_slice(bytes);
-    out
-}
-
-/// One `TimeSeries` of a `WriteRequest`.
-fn series(labels: &[(&str, &str)], samples: &[(i64, f64)]) -> Vec<u8> {
-    let mut out = Vec::new();
-    for (name, value) in labels {
-        let label = [field(1, 2, name.as_bytes()), field(2, 2, value.as_bytes())].concat();
-        out.extend(field(1, 2, &label));
-    }
-    for (at_ms, value) in samples {
-        let mut time = Vec::new();
-        tsdb::encoding::varint::put_uvarint(&mut time, at_ms.cast_unsigned());
-        let sample = [field(1, 1, &value.to_le_bytes()), field(2, 0, &time)].concat();
-        out.extend(field(2, 2, &sample));
-    }
-    field(1, 2, &out)
-}
-
-fn zigzag(number: i64) -> Vec<u8> {
-    let mut out = Vec::new();
-    tsdb::encoding::varint::put_varint(&mut out, number);
-    out
-}
-
-fn varint(number: u64) -> Vec<u8> {
-    let mut out = Vec::new();
-    tsdb::encoding::varint::put_uvarint(&mut out, number);
-    out
-}
-
-/// A series with one integer histogram: three buckets from the first on, of which the deltas are packed.
+/// A series with one integer histogram: three buckets from the first on, of which the deltas are given.
 fn histogram(name: &str, at_ms: i64, count: u64, schema: i64, deltas: [i64; 3]) -> Vec<u8> {
-    let span = [field(1, 0, &zigzag(0)), field(2, 0, &varint(3))].concat();
-    let packed: Vec<u8> = deltas.into_iter().flat_map(zigzag).collect();
-    let histogram = [
-        field(1, 0, &varint(count)),
-        field(3, 1, &18.5_f64.to_le_bytes()),
-        field(4, 0, &zigzag(schema)),
-        field(5, 1, &0.001_f64.to_le_bytes()),
-        field(6, 0, &varint(1)),
-        field(11, 2, &span),
-        field(12, 2, &packed),
-        field(15, 0, &varint(at_ms.cast_unsigned())),
-    ]
-    .concat();
-    let label = [field(1, 2, b"__name__"), field(2, 2, name.as_bytes())].concat();
-    field(1, 2, &[field(1, 2, &label), field(4, 2, &histogram)].concat())
+    let histogram = Histogram {
+        at_ms,
+        schema,
+        sum: 18.5,
+        zero_threshold: 0.001,
+        counts: Counts::Integer {
+            count,
+            zero: 1,
+            positive_deltas: deltas.to_vec(),
+            negative_deltas: Vec::new(),
+        },
+        positive_spans: vec![(0, 3)],
+        negative_spans: Vec::new(),
+        hint: 0,
+        custom_values: Vec::new(),
+    };
+    series_of(&[("__name__", name)], &[Sample::Histogram(histogram)])
 }
 
-/// A series with one float histogram of two buckets.
+/// A series with one float histogram of two buckets, a gauge.
 fn float_histogram(name: &str, at_ms: i64, counts: [f64; 2]) -> Vec<u8> {
-    let span = [field(1, 0, &zigzag(-1)), field(2, 0, &varint(2))].concat();
-    let packed: Vec<u8> = counts.into_iter().flat_map(f64::to_le_bytes).collect();
-    let histogram = [
-        field(2, 1, &(counts[0] + counts[1]).to_le_bytes()),
-        field(3, 1, &4.5_f64.to_le_bytes()),
-        field(4, 0, &zigzag(0)),
-        field(8, 2, &span),
-        field(10, 2, &packed),
-        field(14, 0, &varint(3)),
-        field(15, 0, &varint(at_ms.cast_unsigned())),
-    ]
-    .concat();
-    let label = [field(1, 2, b"__name__"), field(2, 2, name.as_bytes())].concat();
-    field(1, 2, &[field(1, 2, &label), field(4, 2, &histogram)].concat())
+    let histogram = Histogram {
+        at_ms,
+        schema: 0,
+        sum: 4.5,
+        zero_threshold: 0.0,
+        counts: Counts::Float {
+            count: counts[0] + counts[1],
+            zero: 0.0,
+            positive: Vec::new(),
+            negative: counts.to_vec(),
+        },
+        positive_spans: Vec::new(),
+        negative_spans: vec![(-1, 2)],
+        hint: 3,
+        custom_values: Vec::new(),
+    };
+    series_of(&[("__name__", name)], &[Sample::Histogram(histogram)])
 }
 
 /// A series with one sample and an exemplar of it.
 fn with_exemplar(name: &str, at_ms: i64, trace: &str) -> Vec<u8> {
-    let pair =
-        |name: &str, value: &str| [field(1, 2, name.as_bytes()), field(2, 2, value.as_bytes())].concat();
-    let time = varint(at_ms.cast_unsigned());
-    let sample = [field(1, 1, &1.5_f64.to_le_bytes()), field(2, 0, &time)].concat();
-    let exemplar = [
-        field(1, 2, &pair("trace", trace)),
-        field(2, 1, &0.25_f64.to_le_bytes()),
-        field(3, 0, &time),
-    ]
-    .concat();
-    let series = [
-        field(1, 2, &pair("__name__", name)),
-        field(2, 2, &sample),
-        field(3, 2, &exemplar),
-    ];
-    field(1, 2, &series.concat())
+    let labels = vec![("trace".to_owned(), trace.to_owned())];
+    let samples = [Sample::Float(at_ms, 1.5), Sample::Exemplar(at_ms, 0.25, labels)];
+    series_of(&[("__name__", name)], &samples)
 }
 
 /// A request as it is sent.
@@ -121,9 +77,7 @@ impl Sent {
             what,
             content_type: "application/x-protobuf",
             encoding: "snappy",
-            body: snap::raw::Encoder::new()
-                .compress_vec(&request.concat())
-                .expect("pack a request"),
+            body: pack(request),
         }
     }
 
@@ -145,9 +99,7 @@ fn requests(now_ms: i64) -> Vec<Sent> {
     let one = [(at(100), 1.0)];
     let good = || Sent::new("as in protocol 1.0", &[b(&[(at(50), 9.0)])]);
     let mut broken = Sent::new("what is no protobuf", &[]);
-    broken.body = snap::raw::Encoder::new()
-        .compress_vec(&[0x0a, 9, 1])
-        .expect("pack");
+    broken.body = pack(&[vec![0x0a, 9, 1]]);
     let mut unpacked = Sent::new("what is not packed", &[]);
     unpacked.body = b"no snappy".to_vec();
     vec![

@@ -12,8 +12,8 @@ use tempfile::TempDir;
 
 use super::Result;
 use super::client::{Answer, Connection};
-use super::data;
 use super::queries::Query;
+use super::stored::copy;
 
 /// No server takes longer to be ready.
 const READY_LIMIT: Duration = Duration::from_secs(60);
@@ -50,7 +50,7 @@ impl Server {
     /// Prometheus, or ours: a copy of the blocks, which no compaction changes while the bench runs.
     pub(crate) fn prometheus(name: &'static str, binary: &Path, blocks: &Path) -> Result<Self> {
         let directory = tempfile::tempdir()?;
-        data::copy(blocks, &directory.path().join("data"))?;
+        copy(blocks, &directory.path().join("data"))?;
         fs::write(directory.path().join("prometheus.yml"), "global: {}\n")?;
         let port = free_port()?;
         let child = Command::new(binary)
@@ -60,6 +60,8 @@ impl Server {
             .arg("--storage.tsdb.retention.time=100y")
             .arg("--storage.tsdb.min-block-duration=2h")
             .arg("--storage.tsdb.max-block-duration=2h")
+            .arg("--enable-feature=promql-experimental-functions")
+            .arg("--query.max-samples=500000000")
             .arg(format!("--web.listen-address=127.0.0.1:{port}"))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -68,41 +70,52 @@ impl Server {
         Self::once_ready(name, directory, Process(child), port, "/-/ready", "")
     }
 
-    /// VictoriaMetrics, which takes the samples by its import and answers without its cache.
-    pub(crate) fn victoria(binary: &Path) -> Result<Self> {
+    /// VictoriaMetrics on `data`, or on a copy of `filled`; answers without its cache.
+    pub(crate) fn victoria(binary: &Path, filled: Option<&Path>, data: &Path) -> Result<Self> {
         let directory = tempfile::tempdir()?;
+        let data = match filled {
+            None => data.to_owned(),
+            Some(filled) => {
+                let own = directory.path().join("data");
+                copy(filled, &own)?;
+                own
+            }
+        };
         let port = free_port()?;
         let child = Command::new(binary)
-            .arg(format!(
-                "-storageDataPath={}",
-                directory.path().join("data").display()
-            ))
+            .arg(format!("-storageDataPath={}", data.display()))
             .arg("-retentionPeriod=100y")
             // By default it closes kept connections after two minutes.
             .arg("-http.connTimeout=1h")
+            .arg("-search.maxSamplesPerQuery=4000000000")
+            .arg("-search.maxPointsPerTimeseries=40000")
             .arg(format!("-httpListenAddr=127.0.0.1:{port}"))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()?;
-        let mut server = Self::once_ready(
+        Self::once_ready(
             "victoria",
             directory,
             Process(child),
             port,
             "/health",
             "&nocache=1",
-        )?;
-        data::each_series(|series| {
-            let request = Connection::request("POST", "/api/v1/import/prometheus", &series.text());
-            match server.connection.ask(&request)?.status {
-                200 | 204 => Ok(()),
-                status => Err(format!("import of {}: status {status}", series.name).into()),
-            }
-        })?;
-        let flush = Connection::request("GET", "/internal/force_flush", "");
-        server.connection.ask(&flush)?;
-        Ok(server)
+        )
+    }
+
+    pub(crate) fn connection(&mut self) -> &mut Connection {
+        &mut self.connection
+    }
+
+    /// Ends the server in order, so that its directory is whole.
+    pub(crate) fn stop(mut self) -> Result<()> {
+        let id = i32::try_from(self.process.0.id())?;
+        if let Some(id) = rustix::process::Pid::from_raw(id) {
+            rustix::process::kill_process(id, rustix::process::Signal::TERM)?;
+        }
+        self.process.0.wait()?;
+        Ok(())
     }
 
     fn once_ready(
@@ -136,7 +149,7 @@ impl Server {
     }
 
     pub(crate) fn ask(&mut self, query: &Query) -> Result<Answer> {
-        let (path, times) = query.at.request();
+        let (path, times) = query.request();
         let expression: String = url::form_urlencoded::byte_serialize(query.expression.as_bytes()).collect();
         let path = format!("{path}?query={expression}&{times}{}", self.extra);
         let request = Connection::request("GET", &path, "");

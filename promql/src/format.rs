@@ -53,6 +53,37 @@ pub fn push_json(out: &mut String, v: f64) {
     push_float(out, v, layout, None);
 }
 
+/// Pairs of digits, 00 to 99.
+const PAIRS: &str = "00010203040506070809101112131415161718192021222324252627282930313233343536373839\
+                     40414243444546474849505152535455565758596061626364656667686970717273747576777879\
+                     8081828384858687888990919293949596979899";
+
+/// Appends a whole number.
+pub fn push_whole(out: &mut String, number: u64) {
+    // The pairs from the last to the first; 2^64 has twenty digits.
+    let mut pairs = [0_usize; 10];
+    let (mut rest, mut count) = (number, 0);
+    loop {
+        pairs[count] = (rest % 100) as usize;
+        count += 1;
+        rest /= 100;
+        if rest == 0 {
+            break;
+        }
+    }
+    let first = pairs[count - 1] * 2;
+    out.push_str(&PAIRS[first + usize::from(pairs[count - 1] < 10)..first + 2]);
+    for pair in pairs[..count - 1].iter().rev() {
+        out.push_str(&PAIRS[pair * 2..pair * 2 + 2]);
+    }
+}
+
+/// `e-308`
+const EXPONENT_BYTES_MAX: usize = 5;
+
+/// Whole numbers below this have their digits before the point.
+const WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
+
 /// Appends `v`. `precision` counts digits after the point, for [`Layout::General`] significant digits;
 /// without it the digits are the fewest that read back as `v`.
 pub fn push_float(out: &mut String, v: f64, layout: Layout, precision: Option<usize>) {
@@ -132,11 +163,20 @@ impl Decimal {
     }
 }
 
-/// Most values need no decimal of ours: the digits come in plain layout already.
+/// Most values need no decimal of ours: they are whole, or the digits come in plain layout already.
 fn push_shortest_plain(out: &mut String, v: f64) {
+    if v < WHOLE_MAX && v.trunc() == v {
+        return push_whole(out, v as u64);
+    }
     let mut buffer = zmij::Buffer::new();
     let text = buffer.format_finite(v);
-    if text.contains('e') {
+    // An exponent has at most a sign and three digits; whole numbers that end in `.0` have one.
+    if text
+        .bytes()
+        .rev()
+        .take(EXPONENT_BYTES_MAX)
+        .any(|byte| byte == b'e')
+    {
         push_plain(out, &Decimal::parse(text));
     } else {
         out.push_str(text.strip_suffix(".0").unwrap_or(text));
@@ -221,6 +261,17 @@ mod tests {
         ] {
             check(v, Layout::General, None, expected);
         }
+    }
+
+    #[test]
+    fn whole_numbers_have_all_their_digits() {
+        for number in [0, 7, 10, 99, 100, 101, 1_000_000, 1_700_000_407, u64::MAX] {
+            let mut out = String::new();
+            push_whole(&mut out, number);
+            assert_eq!(out, number.to_string());
+        }
+        check(9_007_199_254_740_991.0, Layout::Plain, None, "9007199254740991");
+        check(-0.0, Layout::Plain, None, "-0");
     }
 
     #[test]

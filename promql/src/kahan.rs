@@ -17,38 +17,9 @@ pub(crate) fn add(inc: f64, sum: f64, c: f64) -> (f64, f64) {
     (t, c)
 }
 
-/// As [`add`] without its branches, so that several sums go side by side in one register.
-///
-/// What an addition loses is a float, so both find the same one (here by Knuth's six additions). Only where
-/// the sum or the compensation ends up infinite or no number do the two differ; whoever calls this looks at
-/// the end and takes such a sum anew with `add`. An infinite sum never becomes finite again.
-#[inline(always)]
-pub(crate) fn add_finite(inc: f64, sum: f64, c: f64) -> (f64, f64) {
-    let t = sum + inc;
-    let added = t - sum;
-    let lost = (sum - (t - added)) + (inc - added);
-    (t, c + lost)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn without_branches_the_digits_are_the_same(v in prop::collection::vec(proptest::num::f64::ANY, 0..9)) {
-            let (mut exact, mut quick) = ((0.0, 0.0), (0.0, 0.0));
-            for v in v {
-                exact = add(v, exact.0, exact.1);
-                quick = add_finite(v, quick.0, quick.1);
-                if !(quick.0 + quick.1).is_finite() {
-                    break;
-                }
-                prop_assert_eq!((exact.0.to_bits(), exact.1.to_bits()), (quick.0.to_bits(), quick.1.to_bits()));
-            }
-        }
-    }
 
     #[test]
     fn what_a_plain_sum_loses_is_in_the_compensation() {

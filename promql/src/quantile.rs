@@ -14,16 +14,48 @@ pub(crate) fn quantile(q: f64, values: &mut [f64]) -> f64 {
     if q > 1.0 {
         return f64::INFINITY;
     }
-    values.sort_unstable_by(|a, b| match (a.is_nan(), b.is_nan()) {
+    let places = places(q, values.len());
+    if values.len() < SELECT_MIN {
+        values.sort_unstable_by(order);
+        return between(q, values.len(), |place| values[place]);
+    }
+    // Only two places of the order are looked at.
+    let (_, &mut lower, above) = values.select_nth_unstable_by(places.0, order);
+    let upper = match places.1 == places.0 {
+        true => lower,
+        false => above.iter().copied().min_by(order).unwrap_or(lower),
+    };
+    between(
+        q,
+        values.len(),
+        |place| if place == places.0 { lower } else { upper },
+    )
+}
+
+/// From so many values on selecting is quicker than sorting.
+const SELECT_MIN: usize = 24;
+
+/// The order of values: NaN first.
+pub(crate) fn order(a: &f64, b: &f64) -> std::cmp::Ordering {
+    match (a.is_nan(), b.is_nan()) {
         (false, false) => a.total_cmp(b),
         (a, b) => b.cmp(&a),
-    });
-    let n = values.len() as f64;
-    let rank = q * (n - 1.0);
-    let lower = rank.floor().max(0.0);
-    let upper = (lower + 1.0).min(n - 1.0);
+    }
+}
+
+/// The places, in the order of `count` values, that the φ-quantile lies between.
+fn places(q: f64, count: usize) -> (usize, usize) {
+    let n = count as f64;
+    let lower = (q * (n - 1.0)).floor().max(0.0);
+    (lower as usize, (lower + 1.0).min(n - 1.0) as usize)
+}
+
+/// The φ-quantile of `count` values, `q` between 0 and 1, of which `value` tells the one in each place.
+pub(crate) fn between(q: f64, count: usize, value: impl Fn(usize) -> f64) -> f64 {
+    let (lower, upper) = places(q, count);
+    let rank = q * (count as f64 - 1.0);
     let weight = rank - rank.floor();
-    values[lower as usize] * (1.0 - weight) + values[upper as usize] * weight
+    value(lower) * (1.0 - weight) + value(upper) * weight
 }
 
 /// A bucket of a classic histogram: how many observations were at most `upper`.

@@ -35,6 +35,7 @@ use serve::serve;
 
 /// Runs the server until it is told to stop. `args` follow the program's name.
 pub fn run(args: impl Iterator<Item = std::ffi::OsString>) -> ExitCode {
+    use_small_pages();
     let flags = match crate::cli::parse(args) {
         Ok(flags) => flags,
         Err(exit) => return leave(&exit),
@@ -43,6 +44,13 @@ pub fn run(args: impl Iterator<Item = std::ffi::OsString>) -> ExitCode {
         Ok(plan) => live(plan),
         Err(exit) => leave(&exit),
     }
+}
+
+/// Has the system give memory in pages of 4 KiB. The allocator asks for huge ones, where 2 MiB are taken as soon
+/// as one byte of them is: a server of 100 000 series then holds 70 MiB instead of 28.
+fn use_small_pages() {
+    // A system that has no huge pages refuses, which is as good.
+    let _refused = rustix::thread::disable_transparent_huge_pages(true);
 }
 
 fn leave(exit: &CliExit) -> ExitCode {

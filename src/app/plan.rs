@@ -38,6 +38,7 @@ pub(super) struct Plan {
     pub(super) cors_origin: tsdb::model::Regex,
     pub(super) data_dir: PathBuf,
     pub(super) is_demo: bool,
+    pub(super) own: OwnConfig,
 }
 
 impl Plan {
@@ -53,7 +54,7 @@ impl Plan {
                 data_dir = dir.join("data");
             }
         }
-        read_own_file(&mut flags)?;
+        let own = read_own_file(&mut flags)?;
         let listen = flags
             .texts("web.listen-address")
             .first()
@@ -95,6 +96,7 @@ impl Plan {
             cors_origin,
             data_dir,
             is_demo,
+            own,
         })
     }
 
@@ -154,6 +156,10 @@ impl Plan {
                 defaults.chunk_segment_bytes,
             ),
             no_lockfile: flags.bool("storage.tsdb.no-lockfile"),
+            series_max: u64::try_from(flags.int("storage.tsdb.max-series")).unwrap_or(0),
+            long_chunks: self.own.storage.long_chunks,
+            retention_is_bound: self.own.storage.retention_size_is_bound,
+            tiers: self.own.storage.retention.clone(),
             out_of_order_window_ms: self.loaded.config.storage.tsdb.out_of_order_time_window_ms,
             exemplars_max: super::storage::exemplars_max(
                 self.flags.features.has("exemplar-storage"),
@@ -204,10 +210,10 @@ fn start_log(flags: &Flags) -> Result<(), CliExit> {
 
 /// `--deucalion.config.file`: settings that Prometheus does not have. They count as if their flags had been
 /// written; what both say must be the same.
-fn read_own_file(flags: &mut Flags) -> Result<(), CliExit> {
+fn read_own_file(flags: &mut Flags) -> Result<OwnConfig, CliExit> {
     let file = flags.text("deucalion.config.file").to_owned();
     if file.is_empty() {
-        return Ok(());
+        return Ok(OwnConfig::default());
     }
     let own = OwnConfig::load(Path::new(&file)).map_err(|error| refuse(2, error))?;
     for (key, flag, text) in own.flags() {
@@ -222,7 +228,7 @@ fn read_own_file(flags: &mut Flags) -> Result<(), CliExit> {
             return Err(refuse(2, text));
         }
     }
-    Ok(())
+    Ok(own)
 }
 
 fn parser_options(flags: &Flags) -> ParserOptions {

@@ -243,6 +243,11 @@ const COUNTERS: &[(&str, &str, Read)] = &[
         |db| head(|s| &s.series_created, db),
     ),
     (
+        "deucalion_tsdb_series_refused_total",
+        "Total number of times that a new series was refused since there were as many as --storage.tsdb.max-series allows.",
+        |db| head(|s| &s.series_refused, db),
+    ),
+    (
         "prometheus_tsdb_head_series_removed_total",
         "Total number of series removed in the head",
         |db| head(|s| &s.series_removed, db),
@@ -335,6 +340,11 @@ const GAUGES: &[(&str, &str, Read)] = &[
         "prometheus_tsdb_head_series",
         "Total number of series in the head block.",
         |db| db.head_series() as f64,
+    ),
+    (
+        "deucalion_tsdb_series_limit",
+        "Number of series that the head may hold, 0 for any number.",
+        |db| db.options().series_max as f64,
     ),
     (
         "prometheus_tsdb_head_chunks",

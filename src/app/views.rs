@@ -185,6 +185,11 @@ impl StatusView for Status {
         }
     }
 
+    fn blocks(&self) -> Vec<String> {
+        let metas = self.late.get().map(|db| db.block_metas());
+        metas.iter().flatten().map(|meta| meta.to_known_json()).collect()
+    }
+
     fn wal_replay(&self) -> WalReplay {
         let segment = |segment: &AtomicU32| i64::from(segment.load(Ordering::Relaxed));
         let progress = &*self.progress;

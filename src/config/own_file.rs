@@ -4,14 +4,25 @@
 //! query:
 //!   max_bytes: 512MB     # of one query; the query fails, the server does not
 //!   max_total_bytes: 2GB # of all queries together
+//! storage:
+//!   long_chunks: true              # false: blocks keep Prometheus' chunks of 120 samples
+//!   retention_size_is_bound: false # true: the size of retention bounds all of the directory at any moment
+//!   retention:                     # the first that a series satisfies decides, the rest is kept as told by the flags
+//!   - {match: '{__name__=~".+:5m"}', time: 60d}
+//!   - {match: '{__name__=~".+:1h"}', time: 1y}
 //! ```
 //!
 //! A key that a flag says, too, is that flag: `query.max_bytes` is `--query.max-bytes`.
 //! Everything in it is optional and off by default; an unknown key is a mistake.
 
+mod storage;
+
 use std::path::Path;
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
+
+pub use storage::OwnStorage;
 
 use super::errors::{ConfigError, ConfigErrors};
 use super::size;
@@ -23,6 +34,14 @@ use super::yaml::Mark;
 pub struct OwnConfig {
     /// Limits of queries.
     pub query: QueryLimits,
+    /// How blocks are written and what is kept.
+    #[serde(deserialize_with = "read_elsewhere")]
+    pub storage: OwnStorage,
+}
+
+/// Passes over a section whose values need their places.
+fn read_elsewhere<'de, D: Deserializer<'de>, T: Default>(deserializer: D) -> Result<T, D::Error> {
+    IgnoredAny::deserialize(deserializer).map(|_| T::default())
 }
 
 /// What queries may hold in memory.
@@ -66,7 +85,7 @@ impl OwnConfig {
     /// Reads and checks a file.
     ///
     /// # Errors
-    /// The first thing that is wrong.
+    /// What is wrong: the first thing of `query`, everything of `storage`.
     pub fn load(file: &Path) -> Result<Self, ConfigErrors> {
         let text = std::fs::read_to_string(file).map_err(|error| ConfigErrors::unreadable(file, &error))?;
         Self::parse(&text, file)
@@ -75,12 +94,23 @@ impl OwnConfig {
     /// Reads and checks the text of a file called `file`.
     ///
     /// # Errors
-    /// The first thing that is wrong.
+    /// As [`Self::load`].
     pub fn parse(text: &str, file: &Path) -> Result<Self, ConfigErrors> {
         // serde_yaml takes an empty document for null, and null for no struct.
-        let config: Option<Self> =
-            serde_yaml::from_str(text).map_err(|error| ConfigErrors::from(told(&error, file)))?;
-        Ok(config.unwrap_or_default())
+        let config: Result<Option<Self>, _> =
+            serde_yaml::from_str(text).map_err(|error| ConfigErrors::from(told(&error, file)));
+        let storage = OwnStorage::parse(text, file);
+        match (config, storage) {
+            (Ok(config), Ok(storage)) => Ok(Self {
+                storage,
+                ..config.unwrap_or_default()
+            }),
+            (Err(mut errors), Err(others)) => {
+                errors.extend(others);
+                Err(errors)
+            }
+            (Err(errors), Ok(_)) | (Ok(_), Err(errors)) => Err(errors),
+        }
     }
 }
 

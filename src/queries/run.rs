@@ -215,6 +215,7 @@ impl Queries {
         QueryOptions {
             progress: Some(progress.clone()),
             stopwatch: Some(stopwatch_ns),
+            workers: Some(self.pool.workers()),
             ..request.options.clone()
         }
     }

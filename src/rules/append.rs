@@ -67,7 +67,7 @@ pub(super) fn append(
     }
     appendable.append(&mut batch, &OPTIONS)?;
     let mut verdicts = std::mem::take(&mut batch.verdict);
-    retry_forgotten(appendable, &mut rows, &mut verdicts, &mut given)?;
+    retry_forgotten(appendable, &mut rows, &mut verdicts, &mut given, &mut stored)?;
     judge(&rows, &verdicts, &mut given, &mut stored);
     stored.series = given;
     Ok(stored)
@@ -88,12 +88,22 @@ fn retry_forgotten(
     rows: &mut [(VectorSample, SeriesRef)],
     verdicts: &mut [Verdict],
     given: &mut Series,
+    stored: &mut Stored,
 ) -> Result<(), AppendError> {
     let mut batch = Batch::timed();
     let mut again = Vec::new();
     for (row, (sample, series)) in rows.iter_mut().enumerate() {
         if verdicts.get(row) == Some(&Verdict::UnknownSeries) {
-            *series = appendable.resolve(&sample.labels, &mut batch)?;
+            *series = match appendable.resolve(&sample.labels, &mut batch) {
+                Ok(series) => series,
+                Err(error) if error.is_series_limit() => {
+                    given.remove(&sample.labels);
+                    verdicts[row] = Verdict::Pending;
+                    stored.error = Some(error.to_string());
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             given.insert(sample.labels.clone(), *series);
             push(&mut batch, *series, sample);
             again.push(row);

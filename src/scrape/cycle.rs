@@ -72,6 +72,8 @@ const PAGE_KEPT_MAX: usize = 8 << 20;
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Outcome {
     pub(super) error: Option<String>,
+    /// What is wrong though the scrape went well.
+    pub(super) complaint: Option<String>,
     pub(super) counts: Counts,
     pub(super) duration_s: f64,
     /// The fetch itself failed, which the failure log tells of; not the page.
@@ -150,7 +152,9 @@ impl Recorder {
             (report.counts, report_missed) = self.commit_page(setting, counts, bench);
             reported &= !report_missed;
         }
-        count(setting, std::mem::take(&mut bench.refused));
+        let refused = std::mem::take(&mut bench.refused);
+        let complaint = refused.complaint();
+        count(setting, refused);
         if !reported {
             self.mark_stale(setting, bench);
             bench.scratch.batch.clear(setting.at_ms);
@@ -163,6 +167,7 @@ impl Recorder {
         }
         Outcome {
             error,
+            complaint,
             counts: report.counts,
             duration_s: report.duration_s,
             fetch_failed,

@@ -39,9 +39,21 @@ pub(super) struct Refused {
     pub(super) duplicate: usize,
     pub(super) out_of_order: usize,
     pub(super) out_of_bounds: usize,
+    /// Their series would have been too many for the storage.
+    pub(super) beyond_limit: usize,
 }
 
 impl Refused {
+    /// What the target's status shows though the scrape went well.
+    pub(super) fn complaint(&self) -> Option<String> {
+        let samples = self.beyond_limit;
+        (samples > 0).then(|| {
+            format!(
+                "series limit reached (--storage.tsdb.max-series), samples of new series not stored: {samples}"
+            )
+        })
+    }
+
     /// Counts a sample if this verdict refuses it, and tells whether it does.
     pub(super) fn note(&mut self, verdict: Verdict) -> bool {
         let counter = match verdict {
@@ -284,10 +296,17 @@ impl<'a, 'p> Reading<'a, 'p> {
         }
         let made = self.scratch.batch.series_made();
         let series = self.around.storage.resolve(&labels, &mut self.scratch.batch);
-        let series = series.map_err(|error| {
-            self.counts.kept -= 1;
-            error.to_string()
-        })?;
+        let series = match series {
+            Ok(series) => series,
+            Err(error) if error.is_series_limit() => {
+                self.refused.beyond_limit += 1;
+                return Ok(());
+            }
+            Err(error) => {
+                self.counts.kept -= 1;
+                return Err(error.to_string());
+            }
+        };
         // Refused series are not remembered, so that their next line on this page is not a repetition. A series
         // made just now has nothing that could be in the way but the bounds of time.
         let is_known = self.scratch.batch.series_made() == made;

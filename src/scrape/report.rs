@@ -69,7 +69,11 @@ impl ReportSeries {
         let values = report.map(Report::values);
         for number in 0..count {
             if self.refs[number] == SeriesRef::default() {
-                self.refs[number] = storage.resolve(&labels(NAMES[number], target), batch)?;
+                // Whatever the limits: without these nobody would learn of them.
+                batch.beyond_limits = true;
+                let resolved = storage.resolve(&labels(NAMES[number], target), batch);
+                batch.beyond_limits = false;
+                self.refs[number] = resolved?;
             }
             let bits = values.map_or(STALE_NAN_BITS, |values| values[number].to_bits());
             batch.push_at(self.refs[number], at_ms, bits);

@@ -29,6 +29,7 @@ struct Last {
     at_ms: i64,
     duration_s: f64,
     error: Option<String>,
+    complaint: Option<String>,
 }
 
 impl Watched {
@@ -67,6 +68,7 @@ impl Watched {
             at_ms,
             duration_s: outcome.duration_s,
             error: outcome.error.clone(),
+            complaint: outcome.complaint.clone(),
         });
     }
 
@@ -96,7 +98,9 @@ impl Watched {
             scrape_pool: pool.to_owned(),
             scrape_url: target.url.clone(),
             global_url: outside.globalize(&target.url),
-            last_error: last.and_then(|last| last.error.clone()).unwrap_or_default(),
+            last_error: last
+                .and_then(|last| last.error.clone().or_else(|| last.complaint.clone()))
+                .unwrap_or_default(),
             last_scrape_ms: last.map(|last| last.at_ms),
             last_scrape_duration_s: last.map_or(0.0, |last| last.duration_s),
             health: match last {

@@ -75,6 +75,13 @@ pub(super) fn count(setting: Setting<'_>, refused: Refused) {
             target, "Error on ingesting samples with different value but same timestamp"
         );
     }
+    if refused.beyond_limit > 0 {
+        warn!(
+            num_dropped = refused.beyond_limit,
+            target,
+            "Samples of new series are not stored: there are as many series as --storage.tsdb.max-series allows"
+        );
+    }
     if refused.out_of_bounds > 0 {
         metrics.out_of_bounds.add(refused.out_of_bounds as f64);
         warn!(

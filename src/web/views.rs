@@ -300,6 +300,8 @@ pub trait StatusView: Send + Sync + std::fmt::Debug {
     fn runtime(&self) -> RuntimeStatus;
     /// Head statistics, at most `limit` entries a list.
     fn tsdb(&self, limit: usize) -> TsdbStatus;
+    /// Descriptions of the blocks, each a JSON object, by the start of their range.
+    fn blocks(&self) -> Vec<String>;
     /// Progress of the replay.
     fn wal_replay(&self) -> WalReplay;
     /// Whether queries can be answered: storage is open and the first configuration loaded.

@@ -6,5 +6,6 @@
 mod api;
 mod compare;
 mod data;
+mod histogram_data;
 mod queries;
 mod random;

@@ -1,19 +1,17 @@
-//! What a committed sample costs, and what a series takes in memory.
+//! What a committed sample costs.
 //!
 //! 100 targets of 500 series, as a node exporter has them: one batch a scrape, on a real disk.
-//! `cargo bench -p tsdb --profile fast --bench append`; with `SERIES=500000` in the environment it also fills
-//! a head of that many series for two minutes and says what it holds.
+//! `cargo bench -p tsdb --profile fast --bench append`; what a series takes in memory: see `memory.rs`.
 
 use std::hint::black_box;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use tsdb::batch::{AppendOptions, Appendable, Batch, SeriesRef};
 use tsdb::db::{Db, DbOptions};
 use tsdb::fs::RealFs;
 use tsdb::model::Labels;
-use tsdb::query::{Budget, Cancel, Columns, Queryable, Selection};
 
 const SERIES_PER_TARGET: usize = 500;
 const START_MS: i64 = 1_700_006_400_000;
@@ -115,7 +113,6 @@ fn append(c: &mut Criterion) {
         });
     });
     group.finish();
-    memory();
 }
 
 /// How long this thread has run; the machine may have other things to do.
@@ -123,90 +120,6 @@ fn on_cpu() -> Duration {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
     let nanos = text.split(' ').next().and_then(|n| n.parse().ok());
     Duration::from_nanos(nanos.unwrap_or(0))
-}
-
-fn anonymous_bytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
-    let kib = line.and_then(|rest| rest.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok());
-    kib.unwrap_or(0) * 1024
-}
-
-fn memory() {
-    let Some(series) = std::env::var("SERIES").ok().and_then(|n| n.parse::<usize>().ok()) else {
-        return;
-    };
-    let before = anonymous_bytes();
-    let mut targets = Targets::new(series / SERIES_PER_TARGET);
-    let count = targets.db.head_series().max(1);
-    let say = |targets: &Targets, when: &str| {
-        let own = targets.refs.len() * SERIES_PER_TARGET * 8;
-        let anonymous = anonymous_bytes().saturating_sub(before + own as u64);
-        println!("{when}: {} anonymous bytes a series", anonymous / count);
-        for (part, bytes) in targets.db.head_bytes() {
-            println!("  {part:10} {:6.1}", bytes as f64 / count as f64);
-        }
-    };
-    say(&targets, "fresh");
-    let from = on_cpu();
-    let rounds = std::env::var("ROUNDS")
-        .ok()
-        .and_then(|n| n.parse().ok())
-        .unwrap_or(8);
-    let mut most = 0;
-    for round in 1..=rounds {
-        targets.round();
-        if round % 4 == 0 {
-            most = most.max(anonymous_bytes());
-            targets
-                .db
-                .maintain(START_MS + targets.step * 15_000)
-                .expect("maintained");
-        }
-    }
-    println!(
-        "{:?} a sample",
-        (on_cpu() - from) / u32::try_from(targets.refs.len() * SERIES_PER_TARGET * rounds).unwrap_or(1)
-    );
-    println!(
-        "at most {} anonymous bytes a series",
-        most.saturating_sub(before) / count
-    );
-    say(&targets, "filled");
-    let want = Selection::new(
-        vec![tsdb::model::Matcher::equal("__name__", "node_metric_001_total")],
-        START_MS,
-        START_MS + targets.step * 15_000,
-    );
-    let from = Instant::now();
-    let read = targets
-        .db
-        .open(std::slice::from_ref(&want), &Budget::unlimited(), &Cancel::new())
-        .expect("a view");
-    let opened = from.elapsed();
-    let (mut columns, mut samples) = (Columns::default(), 0);
-    for at in 0..read.rosters[0].len() {
-        let mut cursor = read.cursor();
-        cursor
-            .read(0, at, want.from_ms, want.through_ms, &mut columns)
-            .expect("samples");
-        samples += columns.len();
-    }
-    println!(
-        "query of {} series: open {opened:?}, {samples} samples in {:?}",
-        read.rosters[0].len(),
-        from.elapsed() - opened
-    );
-    drop(read);
-    let Targets { db, _dir: dir, .. } = targets;
-    drop(db);
-    let from = on_cpu();
-    let db = Db::open(Arc::new(RealFs), dir.path(), DbOptions::default(), START_MS).expect("a database");
-    println!(
-        "replay: {:?}, {} samples",
-        on_cpu() - from,
-        tsdb::head::Stats::get(&db.head_stats().replay_samples)
-    );
 }
 
 criterion_group! {

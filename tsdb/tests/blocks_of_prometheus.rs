@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tsdb::block::{Block, BlockWriter, ChunkToWrite, Meta, Ulid, filenames, remove_block};
+use tsdb::chunk::encode::Chunking;
 use tsdb::chunk::segment::SEGMENT_BYTES_MAX;
 use tsdb::chunk::{Encoding, xor};
-use tsdb::compact::{Outcome, compact, retention};
+use tsdb::compact::{Order, Outcome, compact, retention};
 use tsdb::fs::{RealFs, Vfs};
 use tsdb::model::{Labels, STALE_NAN_BITS};
 use tsdb::query::{Budget, Cancel, Columns, Selection, Source, Vocabulary};
@@ -299,8 +300,13 @@ fn compacting_promtools_blocks_loses_nothing_and_invents_nothing() {
     // An overlapping block of the same samples in other chunks.
     let twice = write(&data, Ulid::new(MIDDAY_MS, 1), &example(300));
     blocks.push(open(&data.join(twice.ulid.to_string())));
-    let ulid = Ulid::new(MIDDAY_MS, 2);
-    let outcome = compact(&RealFs, &data, &blocks, ulid, SEGMENT_BYTES_MAX, &Cancel::new()).unwrap();
+    let order = Order {
+        ulid: Ulid::new(MIDDAY_MS, 2),
+        segment_bytes_max: SEGMENT_BYTES_MAX,
+        chunking: Chunking::Packed { samples: 960 },
+        unwanted: None,
+    };
+    let outcome = compact(&RealFs, &data, &blocks, &order, &Cancel::new()).unwrap();
     let Outcome::Written(meta) = outcome else {
         panic!("there should be a block")
     };

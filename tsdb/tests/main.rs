@@ -2,9 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
 
+mod contents;
 mod peers;
 
 mod blocks_of_prometheus;
+mod damage;
+mod decoders;
+mod decoders_by_chance;
 mod histograms_in_turn;
 mod late_in_turn;
 mod shared_directory;
+mod simulation;

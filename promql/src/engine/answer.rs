@@ -1,5 +1,7 @@
 //! One query from plan to answer.
 
+use std::sync::Arc;
+
 use tsdb::model::Labels;
 use tsdb::query::{Budget, Cancel, Charge, Queryable};
 
@@ -73,6 +75,7 @@ pub(super) fn answer(
     )?;
     let mut read = source.open(&plan.selections, budget, cancel)?;
     let dict = Dict::new(std::mem::take(&mut read.vocabulary));
+    let read = Arc::new(read);
     let limits = Limits::new(
         engine.options.max_samples,
         budget,
@@ -91,6 +94,7 @@ pub(super) fn answer(
     };
     progress.enter(Phase::Evaluating);
     let mut eval = Eval::new(&read, dict, cancel, settings, limits);
+    eval.workers.clone_from(&options.workers);
     eval.samples = SampleCount {
         total: 0,
         per_step: (options.per_step_stats && engine.options.per_step_stats).then(|| vec![0; plan.grid.len()]),
@@ -233,7 +237,7 @@ fn finished_set(
 
 fn sample(eval: &mut Eval<'_>, mut series: Series, t_ms: i64) -> Option<VectorSample> {
     let value = match series.h.pop() {
-        Some((_, h)) => SampleValue::Histogram(Box::new(std::sync::Arc::unwrap_or_clone(h))),
+        Some((_, h)) => SampleValue::Histogram(Box::new(Arc::unwrap_or_clone(h))),
         None => SampleValue::Float(*series.v.first().filter(|v| !is_absent(**v))?),
     };
     let labels = eval.dict.labels(series.set);
@@ -248,12 +252,7 @@ fn points(eval: &mut Eval<'_>, series: Series, grid: Grid) -> MatrixSeries {
     let histograms = series
         .h
         .into_iter()
-        .map(|(step, h)| {
-            (
-                grid.at_ms(step as usize),
-                Box::new(std::sync::Arc::unwrap_or_clone(h)),
-            )
-        })
+        .map(|(step, h)| (grid.at_ms(step as usize), Box::new(Arc::unwrap_or_clone(h))))
         .collect();
     eval.recycle(series.v);
     MatrixSeries {

@@ -16,6 +16,7 @@ mod progress;
 mod stats;
 #[cfg(test)]
 mod tests;
+mod workers;
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -29,6 +30,7 @@ pub use error::{ErrorKind, QueryError};
 pub use options::{EngineOptions, QueryOptions, Stopwatch};
 pub use progress::{Phase, Progress};
 pub use stats::{Stats, Times, TraceNode};
+pub use workers::Workers;
 
 /// Answers queries.
 #[derive(Debug)]

@@ -1,6 +1,8 @@
 //! What an engine and a single query can be told.
 
-use super::Progress;
+use std::sync::Arc;
+
+use super::{Progress, Workers};
 use crate::parser::ParserOptions;
 
 /// How far back an instant selector looks for a sample, unless `--query.lookback-delta` says otherwise.
@@ -66,4 +68,6 @@ pub struct QueryOptions {
     pub stopwatch: Option<Stopwatch>,
     /// Time each node of the plan, too, if there is a stopwatch.
     pub trace: bool,
+    /// Threads that may help.
+    pub workers: Option<Arc<dyn Workers>>,
 }

@@ -208,3 +208,52 @@ fn a_tree_parsed_before_answers_as_its_text() {
         .unwrap();
     assert_eq!(by_tree.value, by_text.value);
 }
+
+/// Lends a new thread whenever it is asked.
+#[derive(Debug)]
+struct Lavish;
+
+impl Workers for Lavish {
+    fn lend(&self, job: Box<dyn FnOnce() + Send>) -> bool {
+        std::thread::spawn(job);
+        true
+    }
+
+    fn samples_min(&self) -> usize {
+        0
+    }
+
+    fn are_wanted(&self) -> bool {
+        false
+    }
+}
+
+#[test]
+fn lent_threads_change_nothing_about_an_answer() {
+    let alone = Around::default();
+    let helped = Around {
+        query: QueryOptions {
+            workers: Some(std::sync::Arc::new(Lavish)),
+            ..QueryOptions::default()
+        },
+        ..Around::default()
+    };
+    for query in [
+        "x",
+        "sum(x)",
+        "timestamp(x offset 1m)",
+        "rate(x[5m])",
+        "sum by (i) (stddev_over_time(x[10m]) + 1)",
+        "quantile_over_time(0.9, x[40m])",
+        "quantile_over_time(2, x[10m])",
+        "absent_over_time(x[5m])",
+        "max_over_time(rate(x[2m])[10m:1m])",
+        "x / on (i) x @ 60",
+    ] {
+        let (alone, helped) = (alone.range(query).unwrap(), helped.range(query).unwrap());
+        assert_eq!(alone.value, helped.value, "{query}");
+        assert_eq!(alone.stats.total_samples, helped.stats.total_samples, "{query}");
+        let notes = |answer: &Answer| answer.annotations.to_strings(query, 0);
+        assert_eq!(notes(&alone), notes(&helped), "{query}");
+    }
+}

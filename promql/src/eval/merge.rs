@@ -11,7 +11,7 @@ use super::series::{Frame, Series, is_absent};
 use super::{Eval, Sink};
 use crate::engine::QueryError;
 use crate::parser::ast::AggregateOp;
-use crate::plan::node::{Grid, Node, RangeSource};
+use crate::plan::node::{Grid, Node, RangeArg, RangeSource};
 
 /// The error of two series with the same labels at the same time.
 pub(crate) fn same_labelset() -> QueryError {
@@ -63,10 +63,7 @@ impl<'r> Eval<'r> {
         match node {
             Node::Vector(selector) => selector.has_one_name && !self.dict.has_kinds,
             Node::Invariant { node, .. } | Node::Negate(node) => self.differ_without_name(node),
-            Node::Range(range) => match &range.source {
-                RangeSource::Selector(selector) => selector.has_one_name && !self.dict.has_kinds,
-                RangeSource::Subquery { node, .. } => self.differ_without_name(node),
-            },
+            Node::Range(range) => self.differ_without_name_in_range(range),
             Node::Aggregate(aggregate) => match aggregate.op {
                 AggregateOp::Topk | AggregateOp::Bottomk | AggregateOp::Limitk | AggregateOp::LimitRatio => {
                     self.differ_without_name(&aggregate.node)
@@ -80,6 +77,14 @@ impl<'r> Eval<'r> {
                 _ => false,
             },
             Node::Number(_) | Node::Text(_) | Node::Binary(_) | Node::Info(_) => false,
+        }
+    }
+
+    /// As [`Self::differ_without_name`], of a range.
+    pub(crate) fn differ_without_name_in_range(&self, range: &RangeArg) -> bool {
+        match &range.source {
+            RangeSource::Selector(selector) => selector.has_one_name && !self.dict.has_kinds,
+            RangeSource::Subquery { node, .. } => self.differ_without_name(node),
         }
     }
 }

@@ -15,6 +15,7 @@
 //! Start with [`Eval::each`].
 
 mod aggregate;
+pub(crate) mod ahead;
 mod binary;
 pub(crate) mod dict;
 pub(crate) mod limits;
@@ -25,10 +26,12 @@ mod smoothed;
 pub(crate) mod trace;
 pub(crate) mod window;
 
+use std::sync::Arc;
+
 use tsdb::query::{Cancel, Read};
 
 use crate::annotations::Annotations;
-use crate::engine::QueryError;
+use crate::engine::{QueryError, Workers};
 use crate::functions;
 use crate::plan::node::{Grid, Node};
 
@@ -71,7 +74,7 @@ impl SampleCount {
 
 /// A query being evaluated.
 pub(crate) struct Eval<'r> {
-    pub(crate) read: &'r Read,
+    pub(crate) read: &'r Arc<Read>,
     pub(crate) cancel: &'r Cancel,
     pub(crate) settings: Settings,
     pub(crate) limits: Limits,
@@ -79,6 +82,8 @@ pub(crate) struct Eval<'r> {
     pub(crate) notes: Annotations,
     pub(crate) samples: SampleCount,
     pub(crate) trace: Option<Tracer>,
+    /// Threads that may help.
+    pub(crate) workers: Option<Arc<dyn Workers>>,
     /// Columns to be used again.
     pool: Vec<Vec<f64>>,
 }
@@ -91,7 +96,7 @@ const POOL_BYTES_MAX: usize = 1 << 20;
 
 impl<'r> Eval<'r> {
     pub(crate) fn new(
-        read: &'r Read,
+        read: &'r Arc<Read>,
         dict: Dict,
         cancel: &'r Cancel,
         settings: Settings,
@@ -106,6 +111,7 @@ impl<'r> Eval<'r> {
             notes: Annotations::new(),
             samples: SampleCount::default(),
             trace: None,
+            workers: None,
             pool: Vec::new(),
         }
     }
@@ -249,7 +255,7 @@ impl<'r> Eval<'r> {
             series.v.resize(steps, value);
             if let Some((_, histogram)) = series.h.first().cloned() {
                 series.h = (0..u32::try_from(steps).unwrap_or(u32::MAX))
-                    .map(|step| (step, std::sync::Arc::clone(&histogram)))
+                    .map(|step| (step, Arc::clone(&histogram)))
                     .collect();
             }
             sink(self, series)?;
@@ -267,7 +273,7 @@ impl<'r> Eval<'r> {
                 *v = -*v;
             }
             for (_, h) in &mut series.h {
-                std::sync::Arc::make_mut(h).multiply(-1.0);
+                Arc::make_mut(h).multiply(-1.0);
             }
             Ok(true)
         })
@@ -278,9 +284,8 @@ impl<'r> Eval<'r> {
         Ok(self.dict.account(self.limits.budget())?)
     }
 
-    /// Notes that a series of a selection was read.
-    pub(crate) fn note_read(&mut self, selection: usize, bytes: usize, samples: usize) {
-        self.limits.note_read(selection, bytes);
+    /// Notes for the trace that samples of a series were read.
+    pub(crate) fn note_read(&mut self, samples: usize) {
         if let Some(trace) = &mut self.trace {
             trace.note_read(samples);
         }

@@ -1,11 +1,14 @@
 //! Instant vector selectors: at each step the newest sample that is not too old.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use tsdb::model::{FloatHistogram, Histogram, ResetHint, is_stale};
-use tsdb::query::Columns;
+use tsdb::query::{Cancel, Columns, Cursor, Read};
 
-use super::series::{HistogramSteps, Series, is_absent};
+use super::ahead::{Run, Work};
+use super::limits::{Holding, Limits};
+use super::series::{ABSENT, HistogramSteps, Series, is_absent};
 use super::{Eval, Sink};
 use crate::engine::QueryError;
 use crate::parser::ast::RangeExtension;
@@ -45,52 +48,62 @@ impl<'r> Eval<'r> {
         take: Take,
         sink: Sink<'_, 'r>,
     ) -> Result<(), QueryError> {
-        let steps = grid.len();
-        let lookback_ms = self.settings.lookback_ms;
-        let from_ms = selector
-            .shift
-            .apply(grid.start_ms)
-            .saturating_sub(lookback_ms - 1);
-        let through_ms = selector.shift.apply(grid.last_ms());
-        let mut scratch = self.limits.holding()?;
-        let mut columns = Columns::default();
+        let picking = Picking {
+            selection: selector.selection,
+            grid,
+            shift: looked_at(selector, take),
+            lookback_ms: self.settings.lookback_ms,
+            from_ms: selector
+                .shift
+                .apply(grid.start_ms)
+                .saturating_sub(self.settings.lookback_ms - 1),
+            through_ms: selector.shift.apply(grid.last_ms()),
+            take,
+            skips_buckets: selector.skips_buckets,
+        };
         let read = self.read;
-        let mut cursor = read.cursor();
         let roster = &read.rosters[selector.selection];
-        for index in 0..roster.len() {
-            self.cancel.check()?;
-            cursor.read(selector.selection, index, from_ms, through_ms, &mut columns)?;
-            if columns.is_empty() {
-                continue;
-            }
-            let read_bytes = columns.held_bytes();
-            scratch.set(0, read_bytes + steps * size_of::<f64>())?;
-            self.note_read(selector.selection, read_bytes, columns.len());
-            if selector.skips_buckets {
-                drop_buckets(&mut columns);
-            }
-            let mut v = self.column(steps);
-            let mut h = HistogramSteps::new();
-            let times = (grid, looked_at(selector, take), lookback_ms);
-            pick(&columns, times, take, &mut v, &mut h);
-            let present = self.count_present(&v, &h);
+        let mut picker = Picker::new(picking, read, &self.limits)?;
+        let mut pick = |eval: &mut Self, index: usize, sink: Sink<'_, 'r>| {
+            let (mut v, mut h) = (eval.column(grid.len()), HistogramSteps::new());
+            let present = if picker.pick(index, &mut v, &mut h)? {
+                eval.note_read(picker.columns.len());
+                eval.account()?;
+                eval.count_present(&v, &h)
+            } else {
+                0
+            };
             if present == 0 {
-                self.recycle(v);
-                continue;
+                eval.recycle(v);
+                return Ok(());
             }
-            let set = self.dict.intern(roster.labels(index));
-            self.account()?;
-            sink(
-                self,
-                Series {
-                    set,
-                    drop_name: false,
-                    v,
-                    h,
-                },
-            )?;
-        }
-        Ok(())
+            let set = eval.dict.intern(roster.labels(index));
+            let mut series = Series::floats(set, v);
+            series.h = h;
+            sink(eval, series)
+        };
+        let Some(workers) = self.helpers(roster.len(), picking.from_ms, picking.through_ms) else {
+            for index in 0..roster.len() {
+                self.cancel.check()?;
+                pick(self, index, sink)?;
+            }
+            return Ok(());
+        };
+        let work = picking.work(read, self.limits.clone(), self.cancel.clone());
+        self.each_ahead(
+            &workers,
+            (roster.len(), grid.len()),
+            work,
+            |eval, picked| match picked {
+                Picked::Floats(index, v, present) => {
+                    eval.samples.total += present as u64;
+                    eval.account()?;
+                    let set = eval.dict.intern(roster.labels(index));
+                    sink(eval, Series::floats(set, v))
+                }
+                Picked::Other(index) => pick(eval, index, sink),
+            },
+        )
     }
 
     /// Counts a selected series' samples, one a step; returns how many.
@@ -114,6 +127,113 @@ impl<'r> Eval<'r> {
     }
 }
 
+/// What is picked of each series of a selector.
+#[derive(Clone, Copy, Debug)]
+struct Picking {
+    selection: usize,
+    grid: Grid,
+    shift: Shift,
+    lookback_ms: i64,
+    from_ms: i64,
+    through_ms: i64,
+    take: Take,
+    skips_buckets: bool,
+}
+
+/// A series picked ahead of its turn.
+enum Picked {
+    /// Its index, its column, how many values that has; one at least.
+    Floats(usize, Vec<f64>, usize),
+    /// Its index, for the query's own thread to look at.
+    Other(usize),
+}
+
+impl Picking {
+    fn work(self, read: &Arc<Read>, limits: Limits, cancel: Cancel) -> Arc<Work<Picked>> {
+        let read = Arc::clone(read);
+        Arc::new(move |of| {
+            let mut run = Run::default();
+            run.failed = self.run(of, &read, &limits, &cancel, &mut run).err();
+            run
+        })
+    }
+
+    fn run(
+        self,
+        of: Range<usize>,
+        read: &Read,
+        limits: &Limits,
+        cancel: &Cancel,
+        run: &mut Run<Picked>,
+    ) -> Result<(), QueryError> {
+        let held = run.held.insert(limits.holding()?);
+        let mut picker = Picker::new(self, read, limits)?;
+        for index in of {
+            cancel.check()?;
+            if !picker.read(index)? {
+                continue;
+            }
+            if !picker.columns.is_float_only() {
+                run.items.push(Picked::Other(index));
+                continue;
+            }
+            let mut v = vec![ABSENT; self.grid.len()];
+            pick(&picker.columns, &self, &mut v, &mut HistogramSteps::new());
+            let present = v.iter().filter(|v| !is_absent(**v)).count();
+            if present > 0 {
+                held.add(0, v.len() * size_of::<f64>())?;
+                run.items.push(Picked::Floats(index, v, present));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads series and picks values of them.
+struct Picker<'r> {
+    of: Picking,
+    cursor: Box<dyn Cursor + 'r>,
+    columns: Columns,
+    limits: Limits,
+    /// What the columns are charged for, and a column of values.
+    held: Holding,
+}
+
+impl<'r> Picker<'r> {
+    fn new(of: Picking, read: &'r Read, limits: &Limits) -> Result<Self, QueryError> {
+        Ok(Self {
+            of,
+            cursor: read.cursor(),
+            columns: Columns::default(),
+            limits: limits.clone(),
+            held: limits.holding()?,
+        })
+    }
+
+    /// Reads a series; whether it has samples.
+    fn read(&mut self, index: usize) -> Result<bool, QueryError> {
+        let (of, columns) = (self.of, &mut self.columns);
+        self.cursor
+            .read(of.selection, index, of.from_ms, of.through_ms, columns)?;
+        let bytes = columns.held_bytes();
+        self.limits.note_read(of.selection, bytes);
+        self.held.set(0, bytes + of.grid.len() * size_of::<f64>())?;
+        Ok(!columns.is_empty())
+    }
+
+    /// Fills the columns of a series; whether it has samples.
+    fn pick(&mut self, index: usize, v: &mut [f64], h: &mut HistogramSteps) -> Result<bool, QueryError> {
+        if !self.read(index)? {
+            return Ok(false);
+        }
+        if self.of.skips_buckets {
+            drop_buckets(&mut self.columns);
+        }
+        pick(&self.columns, &self.of, v, h);
+        Ok(true)
+    }
+}
+
 /// The time at which a selector is looked at. With `@`, `timestamp` looks at that very time, as in
 /// Prometheus: `offset` then only limits what was read.
 fn looked_at(selector: &Selector, take: Take) -> Shift {
@@ -127,13 +247,14 @@ fn looked_at(selector: &Selector, take: Take) -> Shift {
 }
 
 /// Fills a column with the newest sample within the lookback of each step.
-fn pick(
-    columns: &Columns,
-    (grid, shift, lookback_ms): (Grid, Shift, i64),
-    take: Take,
-    v: &mut [f64],
-    h: &mut HistogramSteps,
-) {
+fn pick(columns: &Columns, of: &Picking, v: &mut [f64], h: &mut HistogramSteps) {
+    let Picking {
+        grid,
+        shift,
+        lookback_ms,
+        take,
+        ..
+    } = *of;
     let times = columns.t_ms.as_slice();
     let mut histograms = columns.histograms.iter().peekable();
     // The first row after the step's time.

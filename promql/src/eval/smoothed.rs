@@ -41,7 +41,8 @@ impl<'r> Eval<'r> {
                 0,
                 read_bytes + samples.held_bytes() + grid.len() * size_of::<f64>(),
             )?;
-            self.note_read(selector.selection, read_bytes, columns.len());
+            self.limits.note_read(selector.selection, read_bytes);
+            self.note_read(columns.len());
             if selector.skips_buckets {
                 super::selector::drop_buckets(&mut columns);
             }

@@ -10,15 +10,15 @@
 //! ```
 
 use tsdb::model::{FloatHistogram, is_stale};
-use tsdb::query::Columns;
+use tsdb::query::{Columns, Cursor, Read};
 
 use super::Eval;
 use super::dict::SetId;
-use super::limits::Holding;
+use super::limits::{Holding, Limits};
 use super::series::{Frame, Series, is_absent};
 use crate::engine::QueryError;
 use crate::parser::ast::RangeExtension;
-use crate::plan::node::{Grid, RangeArg, RangeSource, Shift};
+use crate::plan::node::{Grid, RangeArg, RangeSource, Selector, Shift};
 
 /// The samples of one series without staleness markers, floats and histograms apart.
 #[derive(Debug, Default)]
@@ -189,6 +189,68 @@ impl Slider {
     }
 }
 
+/// What is read of each series of a range selector.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WindowReading {
+    selection: usize,
+    pub(crate) from_ms: i64,
+    pub(crate) through_ms: i64,
+    skips_buckets: bool,
+    want_starts: bool,
+}
+
+impl WindowReading {
+    pub(crate) fn of(selector: &Selector, windows: &Windows, want_starts: bool) -> Self {
+        Self {
+            selection: selector.selection,
+            from_ms: windows.opens_ms(0).saturating_add(1),
+            through_ms: windows.closes_ms(windows.grid.len() - 1),
+            skips_buckets: selector.skips_buckets,
+            want_starts,
+        }
+    }
+}
+
+/// Reads series, one after the other.
+pub(crate) struct WindowReader<'r> {
+    of: WindowReading,
+    cursor: Box<dyn Cursor + 'r>,
+    columns: Columns,
+    /// Those of the series that was read last.
+    pub(crate) samples: Samples,
+    limits: Limits,
+    /// What columns and samples are charged for.
+    held: Holding,
+}
+
+impl<'r> WindowReader<'r> {
+    pub(crate) fn new(of: WindowReading, read: &'r Read, limits: &Limits) -> Result<Self, QueryError> {
+        Ok(Self {
+            of,
+            cursor: read.cursor(),
+            columns: Columns::default(),
+            samples: Samples::default(),
+            limits: limits.clone(),
+            held: limits.holding()?,
+        })
+    }
+
+    /// Reads a series; whether it has samples.
+    pub(crate) fn read(&mut self, index: usize) -> Result<bool, QueryError> {
+        let (of, columns) = (self.of, &mut self.columns);
+        self.cursor
+            .read(of.selection, index, of.from_ms, of.through_ms, columns)?;
+        let bytes = columns.held_bytes();
+        self.limits.note_read(of.selection, bytes);
+        self.held.set(0, bytes + self.samples.held_bytes())?;
+        if of.skips_buckets {
+            super::selector::drop_buckets(columns);
+        }
+        self.samples.take(columns, of.want_starts);
+        Ok(!self.samples.is_empty())
+    }
+}
+
 /// A series of which a function takes windows.
 pub(crate) struct Windowed<'s> {
     pub(crate) set: SetId,
@@ -230,32 +292,21 @@ impl<'r> Eval<'r> {
             }
             RangeSource::Selector(selector) => {
                 let windows = Windows::new(range, grid, self.settings.lookback_ms);
-                let from_ms = windows.opens_ms(0).saturating_add(1);
-                let through_ms = windows.closes_ms(grid.len() - 1);
-                let mut held = self.limits.holding()?;
-                let mut columns = Columns::default();
                 let read = self.read;
-                let mut cursor = read.cursor();
                 let roster = &read.rosters[selector.selection];
+                let reading = WindowReading::of(selector, &windows, want_starts);
+                let mut reader = WindowReader::new(reading, read, &self.limits)?;
                 for index in 0..roster.len() {
                     self.cancel.check()?;
-                    cursor.read(selector.selection, index, from_ms, through_ms, &mut columns)?;
-                    let read_bytes = columns.held_bytes();
-                    let column_bytes = grid.len() * size_of::<f64>();
-                    held.set(0, read_bytes + samples.held_bytes() + column_bytes)?;
-                    self.note_read(selector.selection, read_bytes, columns.len());
-                    if selector.skips_buckets {
-                        super::selector::drop_buckets(&mut columns);
-                    }
-                    samples.take(&mut columns, want_starts);
-                    if samples.is_empty() {
+                    if !reader.read(index)? {
                         continue;
                     }
+                    self.note_read(reader.samples.t.len() + reader.samples.h.len());
                     self.account()?;
                     let windowed = Windowed {
                         set: self.dict.intern(roster.labels(index)),
                         drop_name: false,
-                        samples: &samples,
+                        samples: &reader.samples,
                     };
                     sink(self, windowed)?;
                 }

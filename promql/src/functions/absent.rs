@@ -1,5 +1,7 @@
 //! `absent`, `absent_over_time`: one where there is nothing.
 
+use std::sync::Arc;
+
 use super::range::{RangeCall, each_series};
 use crate::engine::QueryError;
 use crate::eval::dict::SetId;
@@ -28,7 +30,7 @@ pub(super) fn each<'r>(
 
 pub(super) fn each_over_time<'r>(
     eval: &mut Eval<'r>,
-    call: &RangeCall<'_>,
+    call: &Arc<RangeCall>,
     range: &RangeArg,
     grid: Grid,
     sink: Sink<'_, 'r>,

@@ -7,6 +7,7 @@ use tsdb::model::FloatHistogram;
 use super::range::{RangeCall, of_window, rate_kind};
 use super::rate::Window;
 use super::remarks::Remarks;
+use super::sums::Params;
 use super::{Function, histogram_extended, histogram_rate, histogram_sums, predict};
 use crate::annotations::Annotations;
 use crate::engine::QueryError;
@@ -18,7 +19,7 @@ use crate::parser::ast::RangeExtension;
 
 /// Fills the columns of a series that has histograms, perhaps floats too.
 pub(super) fn windows(
-    call: &RangeCall<'_>,
+    call: &RangeCall,
     samples: &Samples,
     name: &str,
     (v, h): (&mut [f64], &mut HistogramSteps),
@@ -84,7 +85,7 @@ impl From<Option<FloatHistogram>> for Value {
 
 /// A window with the floats and the histograms in it.
 struct Mixed<'w> {
-    call: &'w RangeCall<'w>,
+    call: &'w RangeCall,
     samples: &'w Samples,
     held: &'w [HistogramSample],
     window: Window,

@@ -16,11 +16,13 @@ mod mixed;
 mod over_time;
 mod predict;
 mod range;
+mod ranks;
 mod rate;
 pub(crate) mod remarks;
 mod sliding;
 mod sort;
 mod sums;
+mod wide;
 
 use crate::annotations::{Annotations, Level};
 use crate::parser::Span;

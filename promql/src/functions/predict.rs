@@ -28,7 +28,11 @@ pub(crate) fn linear_regression(t: &[i64], v: &[f64], intercept_ms: i64) -> (f64
     sum_y += c_y;
     sum_xy += c_xy;
     sum_x2 += c_x2;
-    let n = v.len() as f64;
+    line(v.len() as f64, [sum_x, sum_y, sum_xy, sum_x2])
+}
+
+/// Slope and intercept from the sums of x, y, xy, x² over `n` samples.
+pub(super) fn line(n: f64, [sum_x, sum_y, sum_xy, sum_x2]: [f64; 4]) -> (f64, f64) {
     let covariance = sum_xy - sum_x * sum_y / n;
     let variance = sum_x2 - sum_x * sum_x / n;
     let slope = covariance / variance;

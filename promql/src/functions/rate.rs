@@ -150,11 +150,18 @@ pub(super) struct Stretch {
 }
 
 impl Stretch {
-    fn average_s(&self) -> f64 {
+    /// The time between two samples on average, of those that span `sampled_s`.
+    #[inline]
+    fn average_s(&self, sampled_s: f64) -> f64 {
         if self.intervals == 0 {
             return 0.0;
         }
-        (self.last_ms - self.first_ms) as f64 / 1000.0 / self.intervals as f64
+        sampled_s / self.intervals as f64
+    }
+
+    #[inline]
+    fn sampled_s(&self) -> f64 {
+        (self.last_ms - self.first_ms) as f64 / 1000.0
     }
 
     /// Whether the counter began within the range.
@@ -167,16 +174,17 @@ impl Stretch {
 
     /// The factor for a counter that began within the range: at zero, at its start time.
     pub(super) fn factor_from_start(&self, window: &Window) -> f64 {
-        let sampled_s = (self.last_ms - self.first_start_ms) as f64 / 1000.0;
-        self.of(sampled_s, 0.0, self.end_gap_s(window))
+        let since_start_s = (self.last_ms - self.first_start_ms) as f64 / 1000.0;
+        let average_s = self.average_s(self.sampled_s());
+        stretched(since_start_s, 0.0, self.end_gap_s(window, average_s))
     }
 
     /// The factor for anything else. `to_zero` is the first value's share of the increase: so far before the
     /// first sample the counter would have been zero, in lengths of what was sampled.
     #[inline]
     pub(super) fn factor(&self, window: &Window, to_zero: Option<f64>) -> f64 {
-        let sampled_s = (self.last_ms - self.first_ms) as f64 / 1000.0;
-        let average_s = self.average_s();
+        let sampled_s = self.sampled_s();
+        let average_s = self.average_s(sampled_s);
         let mut to_start_s = (self.first_ms - window.left_ms) as f64 / 1000.0;
         if to_start_s >= average_s * 1.1 {
             to_start_s = average_s / 2.0;
@@ -187,27 +195,27 @@ impl Stretch {
                 to_start_s = to_zero_s;
             }
         }
-        self.of(sampled_s, to_start_s, self.end_gap_s(window))
+        stretched(sampled_s, to_start_s, self.end_gap_s(window, average_s))
     }
 
     #[inline]
-    fn end_gap_s(&self, window: &Window) -> f64 {
+    fn end_gap_s(&self, window: &Window, average_s: f64) -> f64 {
         let to_end_s = (window.right_ms - self.last_ms) as f64 / 1000.0;
-        let average_s = self.average_s();
         if to_end_s >= average_s * 1.1 {
             average_s / 2.0
         } else {
             to_end_s
         }
     }
+}
 
-    #[inline]
-    fn of(&self, sampled_s: f64, to_start_s: f64, to_end_s: f64) -> f64 {
-        if sampled_s == 0.0 {
-            return 1.0;
-        }
-        (sampled_s + to_start_s + to_end_s) / sampled_s
+/// By how much what was sampled is to be stretched to reach the edges.
+#[inline]
+fn stretched(sampled_s: f64, to_start_s: f64, to_end_s: f64) -> f64 {
+    if sampled_s == 0.0 {
+        return 1.0;
     }
+    (sampled_s + to_start_s + to_end_s) / sampled_s
 }
 
 impl RateKind {

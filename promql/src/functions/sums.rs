@@ -1,26 +1,63 @@
-//! Compensated sums of many windows: several windows at a time, each in its own order.
+//! Functions that look at every sample of each window, sixteen windows at a time, each in its own order.
 //!
 //! A compensated sum is a chain in which every step waits for the one before. Windows do not wait for each
 //! other, so taking [`LANES`] of them side by side keeps the processor busy and changes no digit.
+//!
+//! ```text
+//! window 0   ●●●●●●●●●●●●          what all windows have: four to a register
+//! window 1     ●●●●●●●●●●●●○       ○ what a window has beyond: one by one
+//! window 2       ●●●●●●●●●●●●
+//! ```
+//!
+//! Start with [`Sums::push`]; the [`Kind`]s say what is gathered.
 
 use super::rate::Window;
-use super::{Function, over_time};
-use crate::kahan;
+use super::wide::{self, Kernel, One, Wide};
+use super::{Function, over_time, predict};
+use crate::eval::window::Samples;
 
-/// How many windows are summed side by side.
-const LANES: usize = 4;
+/// How many windows are gathered side by side.
+const LANES: usize = 16;
+/// Fewer are taken one by one.
+const LANES_MIN: usize = 3;
 
-/// Sums, means or deviations of windows, gathered until there are enough of them.
-pub(super) struct Sums<'v> {
-    v: &'v [f64],
+/// What a function's windows depend on besides the samples.
+pub(super) trait Params {
+    /// The parameter `at` of the window at `step`.
+    fn param(&self, at: usize, step: usize) -> f64;
+    /// The time of a step.
+    fn at_ms(&self, step: usize) -> i64;
+}
+
+/// Windows, gathered until there are enough of them.
+pub(super) struct Sums<'v, P> {
+    samples: &'v Samples,
+    params: &'v P,
     function: Function,
+    /// Times as floats, where they are looked at.
+    t: Vec<f64>,
+    /// Where the value differs from the one before, the last such place up to each sample.
+    changed: Vec<usize>,
     waiting: [Window; LANES],
     count: usize,
 }
 
-impl<'v> Sums<'v> {
-    /// For the functions whose values are sums.
-    pub(super) fn of(function: Function, v: &'v [f64]) -> Option<Self> {
+impl<'v, P: Params> Sums<'v, P> {
+    /// For the functions that look at every sample.
+    pub(super) fn of(function: Function, samples: &'v Samples, params: &'v P) -> Option<Self> {
+        let is_one = matches!(
+            function,
+            Function::SumOverTime
+                | Function::AvgOverTime
+                | Function::StddevOverTime
+                | Function::StdvarOverTime
+                | Function::Deriv
+                | Function::PredictLinear
+                | Function::DoubleExponentialSmoothing
+        );
+        if !is_one {
+            return None;
+        }
         let none = Window {
             step: 0,
             lo: 0,
@@ -28,23 +65,41 @@ impl<'v> Sums<'v> {
             left_ms: 0,
             right_ms: 0,
         };
-        let is_sum = matches!(
+        let mut sums = Self {
+            samples,
+            params,
             function,
-            Function::SumOverTime
-                | Function::AvgOverTime
-                | Function::StddevOverTime
-                | Function::StdvarOverTime
-        );
-        is_sum.then_some(Self {
-            v,
-            function,
+            t: Vec::new(),
+            changed: Vec::new(),
             waiting: [none; LANES],
             count: 0,
-        })
+        };
+        if sums.is_trend() {
+            sums.t = samples.t.iter().map(|&t| t as f64).collect();
+            let mut last = 0;
+            sums.changed.extend((0..samples.v.len()).map(|at| {
+                if at > 0 && samples.v[at] != samples.v[at - 1] {
+                    last = at;
+                }
+                last
+            }));
+        }
+        Some(sums)
+    }
+
+    fn is_trend(&self) -> bool {
+        matches!(self.function, Function::Deriv | Function::PredictLinear)
     }
 
     /// Takes a window; writes values once there are enough windows.
     pub(super) fn push(&mut self, window: Window, out: &mut [f64]) {
+        let samples_min = match self.function {
+            Function::Deriv | Function::PredictLinear | Function::DoubleExponentialSmoothing => 2,
+            _ => 1,
+        };
+        if window.hi - window.lo < samples_min {
+            return;
+        }
         self.waiting[self.count] = window;
         self.count += 1;
         if self.count == LANES {
@@ -54,184 +109,358 @@ impl<'v> Sums<'v> {
 
     /// Writes the values of all windows taken.
     pub(super) fn flush(&mut self, out: &mut [f64]) {
-        let windows = &self.waiting[..self.count];
-        let Some(common) = windows.iter().map(|w| w.hi - w.lo).min() else {
-            return;
-        };
-        let lanes: [&[f64]; LANES] = std::array::from_fn(|lane| {
-            let window = windows.get(lane).unwrap_or(&windows[0]);
-            &self.v[window.lo..window.lo + common]
-        });
-        let values = match self.function {
-            Function::StddevOverTime | Function::StdvarOverTime => {
-                self.finish(common, side_by_side(lanes), Spread::variance)
+        let values = if self.count < LANES_MIN {
+            [None; LANES]
+        } else {
+            match self.function {
+                Function::StddevOverTime | Function::StdvarOverTime => self.gather::<Spread>(),
+                Function::AvgOverTime => self.gather::<Mean>(),
+                Function::SumOverTime => self.gather::<Sum>(),
+                Function::DoubleExponentialSmoothing => self.gather::<Smooth>(),
+                _ => self.gather::<Trend>(),
             }
-            Function::AvgOverTime => self.finish(common, side_by_side(lanes), Sum::mean),
-            _ => self.finish(common, side_by_side(lanes), |sum: &Sum, lane, _| sum.sum(lane)),
         };
-        for (window, value) in windows.iter().zip(values) {
-            let v = &self.v[window.lo..window.hi];
+        for (window, value) in self.waiting[..self.count].iter().zip(values) {
             out[window.step] = match (value, self.function) {
                 (Some(variance), Function::StddevOverTime) => variance.sqrt(),
                 (Some(value), _) => value,
-                (None, Function::SumOverTime) => over_time::sum(v),
-                (None, Function::AvgOverTime) => over_time::avg(v),
-                (None, Function::StddevOverTime) => over_time::variance(v).sqrt(),
-                (None, _) => over_time::variance(v),
+                (None, _) => self.alone(window),
             };
         }
         self.count = 0;
     }
 
-    /// Gathers what each window has beyond the length that all have. A value is `None` where it has to be taken
-    /// with care for infinities.
-    fn finish<G: Gather>(
-        &self,
-        common: usize,
-        mut gathered: G,
-        value: impl Fn(&G, usize, f64) -> Option<f64>,
-    ) -> [Option<f64>; LANES] {
-        let mut values = [None; LANES];
-        for (lane, window) in self.waiting[..self.count].iter().enumerate() {
-            let mut count = common as f64;
-            for &v in &self.v[window.lo + common..window.hi] {
-                count += 1.0;
-                gathered.add(lane, v, count);
+    /// The value of one window, taken with care for infinities.
+    fn alone(&self, window: &Window) -> f64 {
+        let v = &self.samples.v[window.lo..window.hi];
+        let t = &self.samples.t[window.lo..window.hi];
+        match self.function {
+            Function::SumOverTime => over_time::sum(v),
+            Function::AvgOverTime => over_time::avg(v),
+            Function::StddevOverTime => over_time::variance(v).sqrt(),
+            Function::StdvarOverTime => over_time::variance(v),
+            Function::DoubleExponentialSmoothing => predict::double_exponential_smoothing(
+                v,
+                self.params.param(0, window.step),
+                self.params.param(1, window.step),
+            ),
+            Function::Deriv => predict::linear_regression(t, v, t[0]).0,
+            _ => {
+                let (slope, intercept) = predict::linear_regression(t, v, self.params.at_ms(window.step));
+                slope * self.params.param(0, window.step) + intercept
             }
-            values[lane] = value(&gathered, lane, count);
+        }
+    }
+
+    /// Gathers all waiting windows. A value is `None` where the window has to be looked at alone.
+    fn gather<K: Kind>(&self) -> [Option<f64>; LANES] {
+        let windows = &self.waiting[..self.count];
+        let common = windows.iter().map(|w| w.hi - w.lo).min().unwrap_or(0);
+        let lane = |lane: usize| windows.get(lane).unwrap_or(&windows[0]);
+        let seeds = std::array::from_fn(|at| self.seed(lane(at)));
+        let part = |all: &'v [f64], at: usize| {
+            if all.is_empty() {
+                return all;
+            }
+            let window = lane(at);
+            &all[window.lo..window.lo + common]
+        };
+        let states = wide::run(SideBySide::<K> {
+            v: std::array::from_fn(|at| part(&self.samples.v, at)),
+            t: std::array::from_fn(|at| {
+                let window = lane(at);
+                if self.t.is_empty() {
+                    &self.t[..]
+                } else {
+                    &self.t[window.lo..window.lo + common]
+                }
+            }),
+            seeds,
+            common,
+            kind: std::marker::PhantomData,
+        });
+        let mut values = [None; LANES];
+        for ((window, mut state), value) in windows.iter().zip(states).zip(&mut values) {
+            let mut count = common as f64;
+            for at in window.lo + common..window.hi {
+                count += 1.0;
+                let t = self.t.get(at).copied().unwrap_or(0.0);
+                K::add(&mut state, One(t), One(self.samples.v[at]), One(count));
+            }
+            *value = self.finish(window, K::value(&state, count));
         }
         values
     }
+
+    /// What a window's state begins with.
+    fn seed(&self, window: &Window) -> [f64; 4] {
+        match self.function {
+            Function::Deriv => [self.t[window.lo], 0.0, 0.0, 0.0],
+            Function::PredictLinear => [self.params.at_ms(window.step) as f64, 0.0, 0.0, 0.0],
+            Function::DoubleExponentialSmoothing => {
+                let v = &self.samples.v[window.lo..];
+                let (smoothing, trend) = (
+                    self.params.param(0, window.step),
+                    self.params.param(1, window.step),
+                );
+                [v[0], v[1] - v[0], smoothing, trend]
+            }
+            _ => [0.0; 4],
+        }
+    }
+
+    /// The function's value from what was gathered.
+    fn finish(&self, window: &Window, gathered: Option<(f64, f64)>) -> Option<f64> {
+        let (first, second) = gathered?;
+        if !self.is_trend() {
+            return Some(first);
+        }
+        if self.changed[window.hi - 1] <= window.lo {
+            // A horizontal line is one exactly.
+            return None;
+        }
+        if self.function == Function::Deriv {
+            return Some(first);
+        }
+        Some(first * self.params.param(0, window.step) + second)
+    }
 }
 
-/// What is gathered over windows, a lane for each.
-trait Gather: Copy + Default {
-    /// Takes a window's next value, which makes `count`.
-    fn add(&mut self, lane: usize, value: f64, count: f64);
+/// What is gathered over a window.
+trait Kind {
+    type State<F: Wide>: Copy;
+    /// The samples that the seed holds already.
+    const SEEDED: usize = 0;
+
+    fn start<F: Wide>(seed: [F; 4]) -> Self::State<F>;
+    /// Takes a window's next sample, which makes `count`.
+    fn add<F: Wide>(state: &mut Self::State<F>, t: F, v: F, count: F);
+    /// One lane of several.
+    fn lane<F: Wide>(state: &Self::State<F>, at: usize) -> Self::State<One>;
+    /// What came of it; `None` where infinities or no numbers were met.
+    fn value(state: &Self::State<One>, count: f64) -> Option<(f64, f64)>;
+}
+
+/// Windows of one length.
+struct SideBySide<'w, K> {
+    v: [&'w [f64]; LANES],
+    t: [&'w [f64]; LANES],
+    seeds: [[f64; 4]; LANES],
+    common: usize,
+    kind: std::marker::PhantomData<K>,
+}
+
+impl<K: Kind> Kernel for SideBySide<'_, K> {
+    type Out = [K::State<One>; LANES];
+
+    #[inline(always)]
+    fn run<F: Wide>(self) -> Self::Out {
+        let common = self.common;
+        let start = |first: usize| {
+            K::start(std::array::from_fn(|field| {
+                F::of(std::array::from_fn(|at| self.seeds[first + at][field]))
+            }))
+        };
+        // Four registers by name, since arrays of them would live in memory.
+        let mut states = (start(0), start(4), start(8), start(12));
+        let v: [&[f64]; LANES] = std::array::from_fn(|at| &self.v[at][..common]);
+        let has_times = self.t[0].len() == common;
+        let t: [&[f64]; LANES] =
+            std::array::from_fn(|at| if has_times { &self.t[at][..common] } else { v[at] });
+        let mut count = K::SEEDED as f64;
+        for i in K::SEEDED..common {
+            count += 1.0;
+            let n = F::splat(count);
+            let at = |lanes: &[&[f64]; LANES], first: usize| {
+                F::of([
+                    lanes[first][i],
+                    lanes[first + 1][i],
+                    lanes[first + 2][i],
+                    lanes[first + 3][i],
+                ])
+            };
+            K::add(&mut states.0, at(&t, 0), at(&v, 0), n);
+            K::add(&mut states.1, at(&t, 4), at(&v, 4), n);
+            K::add(&mut states.2, at(&t, 8), at(&v, 8), n);
+            K::add(&mut states.3, at(&t, 12), at(&v, 12), n);
+        }
+        std::array::from_fn(|at| match at / 4 {
+            0 => K::lane(&states.0, at % 4),
+            1 => K::lane(&states.1, at % 4),
+            2 => K::lane(&states.2, at % 4),
+            _ => K::lane(&states.3, at % 4),
+        })
+    }
+}
+
+/// As [`crate::kahan::add`] without its branches, so that several sums go side by side in one register.
+///
+/// What an addition loses is a float, so both find the same one (here by Knuth's six additions). Only where
+/// the sum or the compensation ends up infinite or no number do the two differ; such a sum is taken anew with
+/// care. An infinite sum never becomes finite again.
+#[inline(always)]
+fn add_finite<F: Wide>(inc: F, sum: F, c: F) -> (F, F) {
+    let t = sum.add(inc);
+    let added = t.sub(sum);
+    let lost = sum.sub(t.sub(added)).add(inc.sub(added));
+    (t, c.add(lost))
 }
 
 /// Compensated sums.
-#[derive(Clone, Copy, Default)]
-struct Sum {
-    sum: [f64; LANES],
-    c: [f64; LANES],
-}
+struct Sum;
 
-impl Gather for Sum {
+impl Kind for Sum {
+    type State<F: Wide> = [F; 2];
+
     #[inline(always)]
-    fn add(&mut self, lane: usize, value: f64, _count: f64) {
-        (self.sum[lane], self.c[lane]) = kahan::add_finite(value, self.sum[lane], self.c[lane]);
+    fn start<F: Wide>(_seed: [F; 4]) -> [F; 2] {
+        [F::splat(0.0); 2]
+    }
+
+    #[inline(always)]
+    fn add<F: Wide>(state: &mut [F; 2], _t: F, v: F, _count: F) {
+        (state[0], state[1]) = add_finite(v, state[0], state[1]);
+    }
+
+    #[inline(always)]
+    fn lane<F: Wide>(state: &[F; 2], at: usize) -> [One; 2] {
+        state.map(|field| One(field.get(at)))
+    }
+
+    fn value(&[sum, c]: &[One; 2], _count: f64) -> Option<(f64, f64)> {
+        (sum.0.is_finite() && c.0.is_finite()).then_some((sum.0 + c.0, 0.0))
     }
 }
 
-impl Sum {
-    fn sum(&self, lane: usize) -> Option<f64> {
-        self.is_finite(lane).then_some(self.sum[lane] + self.c[lane])
+/// Means of compensated sums.
+struct Mean;
+
+impl Kind for Mean {
+    type State<F: Wide> = [F; 2];
+
+    #[inline(always)]
+    fn start<F: Wide>(seed: [F; 4]) -> [F; 2] {
+        Sum::start(seed)
     }
 
-    fn mean(&self, lane: usize, count: f64) -> Option<f64> {
-        self.is_finite(lane)
-            .then_some(self.sum[lane] / count + self.c[lane] / count)
+    #[inline(always)]
+    fn add<F: Wide>(state: &mut [F; 2], t: F, v: F, count: F) {
+        Sum::add(state, t, v, count);
     }
 
-    fn is_finite(&self, lane: usize) -> bool {
-        self.sum[lane].is_finite() && self.c[lane].is_finite()
+    #[inline(always)]
+    fn lane<F: Wide>(state: &[F; 2], at: usize) -> [One; 2] {
+        Sum::lane(state, at)
+    }
+
+    fn value(&[sum, c]: &[One; 2], count: f64) -> Option<(f64, f64)> {
+        (sum.0.is_finite() && c.0.is_finite()).then_some((sum.0 / count + c.0 / count, 0.0))
     }
 }
 
 /// Compensated means and the squared distances from them.
-#[derive(Clone, Copy, Default)]
-struct Spread {
-    mean: [f64; LANES],
-    c_mean: [f64; LANES],
-    squares: [f64; LANES],
-    c_squares: [f64; LANES],
-}
+struct Spread;
 
-impl Gather for Spread {
+impl Kind for Spread {
+    /// Mean, squares, and the compensation of each.
+    type State<F: Wide> = [F; 4];
+
     #[inline(always)]
-    fn add(&mut self, lane: usize, value: f64, count: f64) {
-        let (mean, c_mean) = (self.mean[lane], self.c_mean[lane]);
-        let delta = value - (mean + c_mean);
-        let (mean, c_mean) = kahan::add_finite(delta / count, mean, c_mean);
-        (self.mean[lane], self.c_mean[lane]) = (mean, c_mean);
-        let square = delta * (value - (mean + c_mean));
-        (self.squares[lane], self.c_squares[lane]) =
-            kahan::add_finite(square, self.squares[lane], self.c_squares[lane]);
+    fn start<F: Wide>(_seed: [F; 4]) -> [F; 4] {
+        [F::splat(0.0); 4]
+    }
+
+    #[inline(always)]
+    fn add<F: Wide>(state: &mut [F; 4], _t: F, v: F, count: F) {
+        let [mean, c_mean, squares, c_squares] = *state;
+        let delta = v.sub(mean.add(c_mean));
+        let (mean, c_mean) = add_finite(delta.div(count), mean, c_mean);
+        let square = delta.mul(v.sub(mean.add(c_mean)));
+        let (squares, c_squares) = add_finite(square, squares, c_squares);
+        *state = [mean, c_mean, squares, c_squares];
+    }
+
+    #[inline(always)]
+    fn lane<F: Wide>(state: &[F; 4], at: usize) -> [One; 4] {
+        state.map(|field| One(field.get(at)))
+    }
+
+    fn value(state: &[One; 4], count: f64) -> Option<(f64, f64)> {
+        let [_, _, squares, c_squares] = state;
+        let all_finite = state.iter().all(|field| field.0.is_finite());
+        all_finite.then_some(((squares.0 + c_squares.0) / count, 0.0))
     }
 }
 
-impl Spread {
-    fn variance(&self, lane: usize, count: f64) -> Option<f64> {
-        let parts = [self.mean, self.c_mean, self.squares, self.c_squares];
-        parts
-            .iter()
-            .all(|part| part[lane].is_finite())
-            .then_some((self.squares[lane] + self.c_squares[lane]) / count)
+/// The sums of a least-squares line, and the time from which it counts.
+struct Trend;
+
+impl Kind for Trend {
+    /// Sums of x, y, xy, x², each with its compensation; the intercept's time.
+    type State<F: Wide> = ([F; 8], F);
+
+    #[inline(always)]
+    fn start<F: Wide>(seed: [F; 4]) -> ([F; 8], F) {
+        ([F::splat(0.0); 8], seed[0])
+    }
+
+    #[inline(always)]
+    fn add<F: Wide>((sums, from): &mut ([F; 8], F), t: F, y: F, _count: F) {
+        let [x_sum, x_c, y_sum, y_c, xy_sum, xy_c, x2_sum, x2_c] = *sums;
+        // Both are whole and below 2^53, so that their difference is exact.
+        let x = t.sub(*from).div(F::splat(1e3));
+        let (x_sum, x_c) = add_finite(x, x_sum, x_c);
+        let (y_sum, y_c) = add_finite(y, y_sum, y_c);
+        let (xy_sum, xy_c) = add_finite(x.mul(y), xy_sum, xy_c);
+        let (x2_sum, x2_c) = add_finite(x.mul(x), x2_sum, x2_c);
+        *sums = [x_sum, x_c, y_sum, y_c, xy_sum, xy_c, x2_sum, x2_c];
+    }
+
+    #[inline(always)]
+    fn lane<F: Wide>((sums, from): &([F; 8], F), at: usize) -> ([One; 8], One) {
+        (sums.map(|field| One(field.get(at))), One(from.get(at)))
+    }
+
+    fn value((sums, _): &([One; 8], One), count: f64) -> Option<(f64, f64)> {
+        let [x, x_c, y, y_c, xy, xy_c, x2, x2_c] = sums.map(|field| field.0);
+        let all_finite = sums.iter().all(|field| field.0.is_finite());
+        all_finite.then(|| predict::line(count, [x + x_c, y + y_c, xy + xy_c, x2 + x2_c]))
     }
 }
 
-/// Gathers windows of one length. Written lane by lane, so that two share a register.
-fn side_by_side<G: Gather>([a, b, c, d]: [&[f64]; LANES]) -> G {
-    let mut gathered = G::default();
-    let mut count = 0.0;
-    for (((&a, &b), &c), &d) in a.iter().zip(b).zip(c).zip(d) {
-        count += 1.0;
-        gathered.add(0, a, count);
-        gathered.add(1, b, count);
-        gathered.add(2, c, count);
-        gathered.add(3, d, count);
+/// Double exponential smoothing.
+struct Smooth;
+
+impl Kind for Smooth {
+    /// The smoothed value, the slope, and their factors.
+    type State<F: Wide> = [F; 4];
+    const SEEDED: usize = 1;
+
+    #[inline(always)]
+    fn start<F: Wide>(seed: [F; 4]) -> [F; 4] {
+        seed
     }
-    gathered
+
+    #[inline(always)]
+    fn add<F: Wide>(state: &mut [F; 4], _t: F, v: F, _count: F) {
+        let [before, slope, smoothing, trend] = *state;
+        let one = F::splat(1.0);
+        let x = smoothing.mul(v);
+        let y = one.sub(smoothing).mul(before.add(slope));
+        let smoothed = x.add(y);
+        let slope = trend.mul(smoothed.sub(before)).add(one.sub(trend).mul(slope));
+        *state = [smoothed, slope, smoothing, trend];
+    }
+
+    #[inline(always)]
+    fn lane<F: Wide>(state: &[F; 4], at: usize) -> [One; 4] {
+        state.map(|field| One(field.get(at)))
+    }
+
+    fn value(state: &[One; 4], _count: f64) -> Option<(f64, f64)> {
+        Some((state[0].0, 0.0))
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    const FUNCTIONS: [Function; 4] = [
-        Function::SumOverTime,
-        Function::AvgOverTime,
-        Function::StddevOverTime,
-        Function::StdvarOverTime,
-    ];
-
-    /// Numbers, some of which overflow sums or are none.
-    fn values() -> impl Strategy<Value = Vec<f64>> {
-        let odd = prop_oneof![
-            Just(f64::NAN),
-            Just(f64::NEG_INFINITY),
-            Just(1e308),
-            Just(-1e308),
-            Just(f64::MAX)
-        ];
-        prop::collection::vec(prop_oneof![9 => -1e3..1e3, 1 => odd], 1..40)
-    }
-
-    proptest! {
-        #[test]
-        fn side_by_side_gives_the_same_digits(v in values(), width in 1_usize..12) {
-            for function in FUNCTIONS {
-                let mut sums = Sums::of(function, &v).expect("a sum");
-                let mut out = vec![0.0; v.len()];
-                for hi in 1..=v.len() {
-                    let window = Window { step: hi - 1, lo: hi.saturating_sub(width), hi, left_ms: 0, right_ms: 0 };
-                    sums.push(window, &mut out);
-                }
-                sums.flush(&mut out);
-                for hi in 1..=v.len() {
-                    let window = &v[hi.saturating_sub(width)..hi];
-                    let expected = match function {
-                        Function::SumOverTime => over_time::sum(window),
-                        Function::AvgOverTime => over_time::avg(window),
-                        Function::StddevOverTime => over_time::variance(window).sqrt(),
-                        _ => over_time::variance(window),
-                    };
-                    let found = out[hi - 1];
-                    prop_assert!(found.to_bits() == expected.to_bits() || (found.is_nan() && expected.is_nan()));
-                }
-            }
-        }
-    }
-}
+mod tests;

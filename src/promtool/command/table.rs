@@ -1,4 +1,5 @@
-//! The tree of commands: every one that Prometheus' promtool has, and `promql script`, which is ours.
+//! The tree of commands: every one that Prometheus' promtool has, and two of ours, `promql script` and
+//! `tsdb retention`.
 
 use super::{ArgSpec, CommandSpec, FlagSpec, Kind};
 
@@ -450,6 +451,27 @@ const TSDB: &[CommandSpec] = &[
         "dump-openmetrics",
         "Print samples as OpenMetrics.",
         &[SANDBOX, MIN_TIME, MAX_TIME, MATCH],
+        &[DB],
+    ),
+    leaf(
+        "retention",
+        "Tell what the server would remove with these settings, block by block, and change nothing. Prometheus' \
+         promtool does not have this command.",
+        &[
+            flag(
+                "deucalion.config.file",
+                Kind::ExistingFile,
+                "",
+                "File of the server's settings that Prometheus does not have.",
+            ),
+            flag(
+                "retention.time",
+                Kind::Duration,
+                "15d",
+                "--storage.tsdb.retention.time of the server, 0 for ever.",
+            ),
+            switch("human-readable", "Readable numbers.").short('r'),
+        ],
         &[DB],
     ),
     group("create-blocks-from", "Make blocks.", CREATE_BLOCKS).with_flags(&[

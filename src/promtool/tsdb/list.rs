@@ -39,7 +39,12 @@ pub(super) fn print(blocks: &[Arc<Block>], with_header: bool, readable: bool, te
         .into_iter()
         .chain(blocks.iter().map(|block| row(block, readable)))
         .collect();
-    for row in &rows {
+    print_rows(&rows, terminal);
+}
+
+/// Prints the lines of a table, its columns below each other.
+pub(super) fn print_rows<const COLUMNS: usize>(rows: &[[String; COLUMNS]], terminal: &mut Terminal<'_>) {
+    for row in rows {
         let mut line = String::new();
         for (at, cell) in row.iter().enumerate() {
             line.push_str(cell);
@@ -56,25 +61,33 @@ pub(super) fn print(blocks: &[Arc<Block>], with_header: bool, readable: bool, te
 
 fn row(block: &Block, readable: bool) -> [String; 8] {
     let meta = block.meta();
-    let time = |t_ms: i64| match readable {
+    [
+        meta.ulid.to_string(),
+        shown_time(meta.min_ms, readable),
+        shown_time(meta.max_ms, readable),
+        go_duration(meta.max_ms.saturating_sub(meta.min_ms)),
+        meta.stats.num_samples.to_string(),
+        meta.stats.num_chunks.to_string(),
+        meta.stats.num_series.to_string(),
+        shown_bytes(block.bytes(), readable),
+    ]
+}
+
+/// A time in milliseconds, or as text.
+pub(super) fn shown_time(t_ms: i64, readable: bool) -> String {
+    match readable {
         true => jiff::Timestamp::from_second(t_ms / 1000).map_or_else(
             |_| t_ms.to_string(),
             |at| at.strftime("%Y-%m-%d %H:%M:%S +0000 UTC").to_string(),
         ),
         false => t_ms.to_string(),
-    };
-    let bytes = block.bytes();
-    [
-        meta.ulid.to_string(),
-        time(meta.min_ms),
-        time(meta.max_ms),
-        go_duration(meta.max_ms.saturating_sub(meta.min_ms)),
-        meta.stats.num_samples.to_string(),
-        meta.stats.num_chunks.to_string(),
-        meta.stats.num_series.to_string(),
-        match readable {
-            true => format_bytes(i64::try_from(bytes).unwrap_or(i64::MAX)),
-            false => bytes.to_string(),
-        },
-    ]
+    }
+}
+
+/// A size in bytes, or in larger units.
+pub(super) fn shown_bytes(bytes: u64, readable: bool) -> String {
+    match readable {
+        true => format_bytes(i64::try_from(bytes).unwrap_or(i64::MAX)),
+        false => bytes.to_string(),
+    }
 }

@@ -5,6 +5,7 @@ mod analyze;
 mod create_blocks;
 mod dump;
 mod list;
+mod retention;
 
 use std::path::{Path, PathBuf};
 
@@ -15,6 +16,7 @@ use super::{FAILED, OK, Terminal};
 pub(super) fn run(invocation: &Invocation<'_>, terminal: &mut Terminal<'_>) -> u8 {
     let outcome = match invocation.command().as_str() {
         "tsdb list" => list::run(invocation, terminal),
+        "tsdb retention" => retention::run(invocation, terminal),
         "tsdb analyze" => analyze::run(invocation, terminal),
         "tsdb dump-openmetrics" => dump::run(invocation, dump::Format::OpenMetrics, terminal),
         "tsdb create-blocks-from openmetrics" => create_blocks::run(invocation, terminal),

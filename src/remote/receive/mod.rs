@@ -5,6 +5,9 @@
 //!                    (invalid labels: passed over, counted)             └─ one does not: 400, nothing stored
 //! ```
 //!
+//! Where the number of series is limited, new ones beyond the limit are passed over and the rest is stored; the
+//! answer is 400 all the same, and tells how many they were.
+//!
 //! Start with [`Receiver::receive`]. Source of the behaviour:
 //! <https://prometheus.io/docs/specs/prw/remote_write_spec/> and Prometheus' own answers.
 
@@ -77,7 +80,9 @@ impl From<WireError> for Refusal {
 
 impl From<AppendError> for Refusal {
     fn from(error: AppendError) -> Self {
-        let status = if error.is_invalid_labels() { 400 } else { 500 };
+        // Sending the same again would not help.
+        let is_final = error.is_invalid_labels() || error.is_series_limit();
+        let status = if is_final { 400 } else { 500 };
         let source = std::error::Error::source(&error).map(|source| format!(": {source}"));
         Self::new(status, format!("{error}{}", source.unwrap_or_default()))
     }
@@ -89,6 +94,8 @@ struct Rows {
     batch: Batch,
     /// Where the rows of each series begin, and its labels.
     starts: Vec<(usize, Labels)>,
+    /// How many series were refused since there are as many as may be, and in which words.
+    beyond_limit: Option<(usize, String)>,
 }
 
 impl Rows {
@@ -96,6 +103,7 @@ impl Rows {
         Self {
             batch: Batch::timed(),
             starts: Vec::new(),
+            beyond_limit: None,
         }
     }
 
@@ -167,7 +175,12 @@ impl Receiver {
         if invalid > 0 {
             self.invalid_labels.add(f64::from(invalid));
         }
-        self.commit(rows)
+        let beyond_limit = rows.beyond_limit.take();
+        self.commit(rows)?;
+        match beyond_limit {
+            None => Ok(()),
+            Some((count, text)) => Err(Refusal::new(400, format!("{text}: {count} of this request"))),
+        }
     }
 
     fn add(
@@ -178,7 +191,14 @@ impl Receiver {
         rows: &mut Rows,
     ) -> Result<(), Refusal> {
         let batch = &mut rows.batch;
-        let known = self.storage.resolve(&labels, batch)?;
+        let known = match self.storage.resolve(&labels, batch) {
+            Ok(known) => known,
+            Err(error) if error.is_series_limit() => {
+                rows.beyond_limit.get_or_insert((0, error.to_string())).0 += 1;
+                return Ok(());
+            }
+            Err(error) => return Err(error.into()),
+        };
         rows.starts.push((batch.len(), labels));
         for &(at_ms, bits) in &series.samples {
             batch.push_at(known, at_ms, bits);

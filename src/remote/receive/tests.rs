@@ -1,5 +1,9 @@
 //! Requests spelled out, against storage in memory of the real kind.
 
+#[allow(dead_code, reason = "the rest of it is for requests between processes")]
+#[path = "../../../tests/support/write_request/build.rs"]
+mod build;
+
 use std::path::Path;
 
 use proptest::prelude::*;
@@ -7,32 +11,9 @@ use tsdb::db::{Db, DbOptions};
 use tsdb::fs::MemoryFs;
 
 use super::*;
+use build::{pack, series};
 
 const NOW_MS: i64 = 1_800_000_000_000;
-
-fn field(number: u8, wire_type: u8, bytes: &[u8]) -> Vec<u8> {
-    let mut out = vec![number << 3 | wire_type];
-    if wire_type == 2 {
-        tsdb::encoding::varint::put_uvarint(&mut out, bytes.len() as u64);
-    }
-    out.extend_from_slice(bytes);
-    out
-}
-
-fn series(labels: &[(&str, &str)], samples: &[(i64, f64)]) -> Vec<u8> {
-    let mut out = Vec::new();
-    for (name, value) in labels {
-        let label = [field(1, 2, name.as_bytes()), field(2, 2, value.as_bytes())].concat();
-        out.extend(field(1, 2, &label));
-    }
-    for (at_ms, value) in samples {
-        let mut time = Vec::new();
-        tsdb::encoding::varint::put_uvarint(&mut time, at_ms.cast_unsigned());
-        let sample = [field(1, 1, &value.to_le_bytes()), field(2, 0, &time)].concat();
-        out.extend(field(2, 2, &sample));
-    }
-    field(1, 2, &out)
-}
 
 struct Harness {
     receiver: Receiver,
@@ -42,8 +23,12 @@ struct Harness {
 
 impl Harness {
     fn new() -> Self {
+        Self::with(DbOptions::default())
+    }
+
+    fn with(options: DbOptions) -> Self {
         let fs = Arc::new(MemoryFs::default());
-        let db = Db::open(fs, Path::new("data"), DbOptions::default(), NOW_MS).unwrap();
+        let db = Db::open(fs, Path::new("data"), options, NOW_MS).unwrap();
         let (storage, registry) = (Arc::new(db), Registry::new());
         Self {
             receiver: Receiver::new(Arc::clone(&storage) as _, &registry),
@@ -53,9 +38,8 @@ impl Harness {
     }
 
     fn send(&self, request: &[Vec<u8>]) -> Result<(), Refusal> {
-        let packed = snap::raw::Encoder::new().compress_vec(&request.concat()).unwrap();
         self.receiver
-            .receive("application/x-protobuf", "snappy", &packed, NOW_MS)
+            .receive("application/x-protobuf", "snappy", &pack(request), NOW_MS)
     }
 
     #[track_caller]
@@ -125,6 +109,25 @@ fn one_sample_that_does_not_fit_refuses_the_whole_request() {
 }
 
 #[test]
+fn beyond_the_series_limit_the_rest_of_a_request_is_stored() {
+    let harness = Harness::with(DbOptions {
+        series_max: 1,
+        ..DbOptions::default()
+    });
+    let series = |name, at_ms| series(&[("__name__", name)], &[(at_ms, 1.0)]);
+    harness.send(&[series("a", NOW_MS)]).unwrap();
+    let text =
+        "series limit of 1 reached (--storage.tsdb.max-series), new series are refused: 2 of this request";
+    harness.check_refused(
+        &[series("b", NOW_MS), series("a", NOW_MS + 1), series("c", NOW_MS)],
+        text,
+    );
+    assert_eq!(harness.stored("a"), [(NOW_MS, 1.0), (NOW_MS + 1, 1.0)]);
+    assert_eq!(harness.stored("b"), []);
+    harness.send(&[series("a", NOW_MS + 2)]).unwrap();
+}
+
+#[test]
 fn series_with_invalid_labels_are_passed_over_and_counted() {
     let harness = Harness::new();
     let samples = [(NOW_MS, 1.0)];
@@ -148,9 +151,7 @@ fn series_with_invalid_labels_are_passed_over_and_counted() {
 #[test]
 fn what_is_no_request_is_refused_with_its_status() {
     let harness = Harness::new();
-    let packed = snap::raw::Encoder::new()
-        .compress_vec(&series(&[(METRIC_NAME, "a")], &[(NOW_MS, 1.0)]))
-        .unwrap();
+    let packed = pack(&[series(&[(METRIC_NAME, "a")], &[(NOW_MS, 1.0)])]);
     let check = |content_type: &str, encoding: &str, body: &[u8], status: u16, part: &str| {
         let refusal = harness
             .receiver
@@ -183,11 +184,9 @@ fn what_is_no_request_is_refused_with_its_status() {
     );
     check("application/x-protobuf", "gzip", &packed, 415, "gzip encoding");
     check("", "", b"no snappy", 400, "snappy: corrupt input");
-    let broken = snap::raw::Encoder::new().compress_vec(&[0x0a, 5, 1]).unwrap();
+    let broken = pack(&[vec![0x0a, 5, 1]]);
     check("", "", &broken, 400, "unexpected EOF");
-    let large = snap::raw::Encoder::new()
-        .compress_vec(&vec![0; REQUEST_BYTES_MAX + 1])
-        .unwrap();
+    let large = pack(&[vec![0; REQUEST_BYTES_MAX + 1]]);
     check("", "", &large, 400, "decoded size exceeds");
     harness
         .receiver

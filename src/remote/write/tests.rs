@@ -1,6 +1,6 @@
 //! Queues against a destination that answers as a script has it, with time that stands still.
 
-#[path = "../../../tests/support/write_request.rs"]
+#[path = "../../../tests/support/write_request/read.rs"]
 mod write_request;
 
 use std::collections::{BTreeMap, VecDeque};

@@ -177,7 +177,7 @@ pub(crate) fn push_timestamp(out: &mut String, t_ms: i64) {
         out.push('-');
     }
     let t_ms = t_ms.unsigned_abs();
-    push_display(out, t_ms / 1000);
+    promql::format::push_whole(out, t_ms / 1000);
     if !t_ms.is_multiple_of(1000) {
         push_display(out, format_args!(".{:03}", t_ms % 1000));
     }

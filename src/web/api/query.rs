@@ -218,6 +218,43 @@ pub(crate) struct QueryBody {
     /// What the value takes that is not sent yet, and the text that is being written.
     held: Charge,
     ticket: Option<Ticket>,
+    stamps: Stamps,
+}
+
+/// The times of a series as they begin its points. All series of a range query have the same.
+#[derive(Debug, Default)]
+struct Stamps {
+    t_ms: Vec<i64>,
+    /// Where each ends in `text`.
+    ends: Vec<usize>,
+    text: String,
+}
+
+impl Stamps {
+    /// Appends `[t,"`; `place` says which time of the series it probably is, and is moved on.
+    fn push(&mut self, out: &mut String, t_ms: i64, place: &mut usize) {
+        while self.t_ms.get(*place).is_some_and(|&known| known < t_ms) {
+            *place += 1;
+        }
+        match self.t_ms.get(*place) {
+            Some(&known) if known == t_ms => {}
+            Some(_) => return push_stamp(out, t_ms),
+            None => {
+                self.t_ms.push(t_ms);
+                push_stamp(&mut self.text, t_ms);
+                self.ends.push(self.text.len());
+            }
+        }
+        let from = place.checked_sub(1).map_or(0, |before| self.ends[before]);
+        out.push_str(&self.text[from..self.ends[*place]]);
+        *place += 1;
+    }
+}
+
+fn push_stamp(out: &mut String, t_ms: i64) {
+    out.push('[');
+    push_timestamp(out, t_ms);
+    out.push_str(",\"");
 }
 
 #[derive(Debug)]
@@ -282,6 +319,7 @@ impl QueryBody {
             rest,
             tail,
             first: true,
+            stamps: Stamps::default(),
             held,
             ticket: finished.ticket,
         })
@@ -309,7 +347,7 @@ impl QueryBody {
                 Rest::Matrix(series) => series.pop_front().is_some_and(|series| {
                     self.held.shrink(series.held_bytes());
                     separate(&mut out, &mut self.first);
-                    push_series(&mut out, &series);
+                    push_series(&mut out, &series, &mut self.stamps);
                     true
                 }),
             };
@@ -380,15 +418,26 @@ fn push_sample(out: &mut String, sample: &VectorSample) {
     out.push('}');
 }
 
-fn push_series(out: &mut String, series: &MatrixSeries) {
+fn push_series(out: &mut String, series: &MatrixSeries, stamps: &mut Stamps) {
     push_metric(out, &series.labels);
     if !series.floats.is_empty() || series.histograms.is_empty() {
         out.push_str(",\"values\":[");
+        let mut place = 0;
+        // The last value and where its text lies.
+        let mut last = (None, 0..0);
         for (i, &(t_ms, v)) in series.floats.iter().enumerate() {
             if i > 0 {
                 out.push(',');
             }
-            push_float_point(out, t_ms, v);
+            stamps.push(out, t_ms, &mut place);
+            let from = out.len();
+            if last.0 == Some(v.to_bits()) {
+                out.extend_from_within(last.1.clone());
+            } else {
+                format::push_json(out, v);
+                last = (Some(v.to_bits()), from..out.len());
+            }
+            out.push_str("\"]");
         }
         out.push(']');
     }
@@ -406,9 +455,7 @@ fn push_series(out: &mut String, series: &MatrixSeries) {
 }
 
 fn push_float_point(out: &mut String, t_ms: i64, v: f64) {
-    out.push('[');
-    push_timestamp(out, t_ms);
-    out.push_str(",\"");
+    push_stamp(out, t_ms);
     format::push_json(out, v);
     out.push_str("\"]");
 }
@@ -557,6 +604,28 @@ mod tests {
                 0
             ),
             r#"{"status":"success","data":{"resultType":"scalar","result":[1700000000.25,"1000000000000000000000"]}}"#
+        );
+    }
+
+    #[test]
+    fn series_of_a_matrix_may_have_different_times() {
+        let series = |name: &str, times: &[i64]| MatrixSeries {
+            labels: Labels::from_pairs([("i", name)]),
+            floats: times.iter().map(|&t_ms| (t_ms, 0.5)).collect(),
+            histograms: Vec::new(),
+        };
+        let all = [
+            series("a", &[1000, 3000]),
+            series("b", &[2000, 3000, 4500]),
+            series("c", &[0]),
+        ];
+        assert_eq!(
+            body(Value::Matrix(all.into()), 0),
+            concat!(
+                r#"{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"i":"a"},"#,
+                r#""values":[[1,"0.5"],[3,"0.5"]]},{"metric":{"i":"b"},"values":[[2,"0.5"],[3,"0.5"],[4.500,"0.5"]]},"#,
+                r#"{"metric":{"i":"c"},"values":[[0,"0.5"]]}]}}"#
+            )
         );
     }
 

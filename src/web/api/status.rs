@@ -120,6 +120,17 @@ fn push_count(json: &mut Json, count: &NamedCount) {
     });
 }
 
+/// `/api/v1/status/tsdb/blocks`
+pub(super) fn tsdb_blocks(view: &dyn StatusView) -> String {
+    let mut json = Json::new();
+    json.object(|json| {
+        json.key("blocks").list(view.blocks(), |json, block| {
+            json.raw(&block);
+        });
+    });
+    json.finish()
+}
+
 /// `/api/v1/status/walreplay`
 pub(super) fn wal_replay(view: &dyn StatusView) -> String {
     let replay = view.wal_replay();

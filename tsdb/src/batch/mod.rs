@@ -76,6 +76,8 @@ pub struct Batch {
     pub start_ms: Option<Vec<i64>>,
     /// Filled by the append, one a row.
     pub verdict: Vec<Verdict>,
+    /// Whether series are made for it though there are as many as may be: for the few that tell how things are.
+    pub beyond_limits: bool,
     /// Series made for this batch, whose records its commit writes to the WAL, also when no row is stored.
     pub(crate) created: Vec<SeriesRef>,
 }
@@ -101,6 +103,7 @@ impl Batch {
             metadata: Vec::new(),
             start_ms: None,
             verdict: Vec::new(),
+            beyond_limits: false,
             created: Vec::new(),
         }
     }
@@ -239,6 +242,7 @@ enum AppendErrorKind {
     Log(std::io::Error),
     Closed,
     Limit(String),
+    SeriesLimit(u64),
 }
 
 impl AppendError {
@@ -279,6 +283,18 @@ impl AppendError {
         }
     }
 
+    /// There are as many series as may be.
+    pub fn series_limit(series_max: u64) -> Self {
+        Self {
+            kind: AppendErrorKind::SeriesLimit(series_max),
+        }
+    }
+
+    /// Whether only new series are refused: those that there are take samples as before.
+    pub fn is_series_limit(&self) -> bool {
+        matches!(self.kind, AppendErrorKind::SeriesLimit(_))
+    }
+
     /// Whether the sender's labels are at fault, so that sending again cannot help.
     pub fn is_invalid_labels(&self) -> bool {
         matches!(self.kind, AppendErrorKind::InvalidLabels(_))
@@ -289,6 +305,10 @@ impl std::fmt::Display for AppendError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.kind {
             AppendErrorKind::InvalidLabels(reason) | AppendErrorKind::Limit(reason) => f.write_str(reason),
+            AppendErrorKind::SeriesLimit(series_max) => write!(
+                f,
+                "series limit of {series_max} reached (--storage.tsdb.max-series), new series are refused"
+            ),
             AppendErrorKind::Log(_) => f.write_str("log samples"),
             AppendErrorKind::Closed => f.write_str("the database is closed"),
         }

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::Ordering;
 
+use parking_lot::MutexGuard;
+
 use super::{AppendError, Batch, SeriesRef};
 use crate::head::lane::lane_of;
 use crate::head::lookup::Address;
@@ -33,6 +35,7 @@ impl Head {
             return Ok(SeriesRef(data.cold[ordinal].series));
         }
         drop(data);
+        let _making = self.make_room(batch)?;
         let mut data = self.lanes[lane].data.write();
         let next = self.last_ref.load(Ordering::Acquire) + 1;
         let (ordinal, made) = data.find_or_create(pairs, next, PENDING);
@@ -48,5 +51,19 @@ impl Head {
         Stats::add(&self.stats.series_created, 1);
         batch.created.push(SeriesRef(series));
         Ok(SeriesRef(series))
+    }
+
+    /// Whether one more series may be made. What is returned is held until it is: two do not take the last place.
+    fn make_room(&self, batch: &Batch) -> Result<Option<MutexGuard<'_, ()>>, AppendError> {
+        let series_max = self.options.series_max;
+        if series_max == 0 {
+            return Ok(None);
+        }
+        let making = self.making.lock();
+        if self.series_count() >= series_max && !batch.beyond_limits {
+            Stats::add(&self.stats.series_refused, 1);
+            return Err(AppendError::series_limit(series_max));
+        }
+        Ok(Some(making))
     }
 }

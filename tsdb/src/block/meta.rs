@@ -254,6 +254,15 @@ impl Meta {
         replace_file(fs, &path, &json)
     }
 
+    /// What Prometheus shows of a block: its own fields alone, on one line.
+    pub fn to_known_json(&self) -> String {
+        let mut known = self.clone();
+        known.unknown.clear();
+        known.stats.unknown.clear();
+        known.compaction.unknown.clear();
+        serde_json::to_string(&known).unwrap_or_default()
+    }
+
     fn to_json(&self) -> serde_json::Result<Vec<u8>> {
         let mut json = Vec::new();
         let tabs = serde_json::ser::PrettyFormatter::with_indent(b"\t");
@@ -323,6 +332,14 @@ mod tests {
         meta.write(&fs, Path::new("/b")).unwrap();
         assert_eq!(fs.read(Path::new("/b/meta.json")).unwrap(), TEXT.as_bytes());
         assert_eq!(fs.list(Path::new("/b")).unwrap(), ["meta.json"]);
+    }
+
+    #[test]
+    fn fields_of_others_are_not_shown() {
+        assert_eq!(
+            read(TEXT).unwrap().to_known_json(),
+            r#"{"ulid":"01ARZ3NDEKTSV4RRFFQ69G5FAV","minTime":0,"maxTime":7200000,"stats":{"numSamples":5,"numSeries":1},"compaction":{"level":1,"sources":["01ARZ3NDEKTSV4RRFFQ69G5FAV"]},"version":1}"#
+        );
     }
 
     #[test]

@@ -38,6 +38,26 @@ pub fn decode_all(encoding: Encoding, chunk: &[u8], into: &mut Columns) -> Resul
     }
 }
 
+/// Appends the samples of a chunk in `from_ms ..= through_ms` to the columns; perhaps more of them.
+///
+/// # Errors
+/// As [`decode_all()`]; what lies behind the range may be damaged all the same.
+#[inline]
+pub fn decode_range(
+    encoding: Encoding,
+    chunk: &[u8],
+    from_ms: i64,
+    through_ms: i64,
+    into: &mut Columns,
+) -> Result<(), ChunkError> {
+    match encoding {
+        Encoding::Xor if into.start_ms.is_empty() => {
+            xor::decode_range(chunk, from_ms, through_ms, &mut into.t_ms, &mut into.v)
+        }
+        _ => decode_all(encoding, chunk, into),
+    }
+}
+
 /// How many samples a chunk says it holds.
 ///
 /// # Errors

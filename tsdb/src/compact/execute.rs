@@ -7,8 +7,10 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::lengthen::lengthen;
 use super::merge_chunks::{Bytes, Piece, encoded, merge, samples_of};
 use crate::block::{Block, BlockWriter, Intervals, Meta, Tombstones, Ulid};
+use crate::chunk::encode::{Chunking, Packer};
 use crate::chunk::{ChunkError, Encoding};
 use crate::fs::{FileError, Vfs};
 use crate::index::{ChunkMeta, IndexReader};
@@ -58,7 +60,32 @@ impl From<CancelReason> for CompactError {
     }
 }
 
-/// Writes a block `ulid` into `data` with the samples of `blocks` that are not deleted.
+/// The series of a block that are to be left out, ascending.
+pub type UnwantedSeries<'a> = dyn Fn(&Block) -> Result<Vec<u32>, FileError> + 'a;
+
+/// What is to be made of blocks.
+#[derive(Clone, Copy)]
+pub struct Order<'a> {
+    /// The new block's id.
+    pub ulid: Ulid,
+    /// How long its chunk files may become.
+    pub segment_bytes_max: u64,
+    /// How float samples are to lie in it. Chunks that are long already stay as they are.
+    pub chunking: Chunking,
+    /// Which series are to be left out, if any.
+    pub unwanted: Option<&'a UnwantedSeries<'a>>,
+}
+
+impl fmt::Debug for Order<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Order")
+            .field("ulid", &self.ulid)
+            .field("chunking", &self.chunking)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Writes a block into `data` with the samples of `blocks` that are not deleted.
 ///
 /// # Errors
 /// When an input cannot be read, the output cannot be written, or `cancel` is set.
@@ -69,11 +96,10 @@ pub fn compact(
     fs: &dyn Vfs,
     data: &Path,
     blocks: &[Arc<Block>],
-    ulid: Ulid,
-    segment_bytes_max: u64,
+    order: &Order<'_>,
     cancel: &Cancel,
 ) -> Result<Outcome, CompactError> {
-    match write(fs, data, blocks, ulid, segment_bytes_max, cancel) {
+    match write(fs, data, blocks, order, cancel) {
         Ok(Some(meta)) => Ok(Outcome::Written(Box::new(meta))),
         Ok(None) => {
             for block in blocks {
@@ -96,18 +122,22 @@ fn write(
     fs: &dyn Vfs,
     data: &Path,
     blocks: &[Arc<Block>],
-    ulid: Ulid,
-    segment_bytes_max: u64,
+    order: &Order<'_>,
     cancel: &Cancel,
 ) -> Result<Option<Meta>, CompactError> {
     let metas: Vec<Arc<Meta>> = blocks.iter().map(|block| block.meta()).collect();
-    let meta = Meta::merged(ulid, &metas.iter().map(|meta| &**meta).collect::<Vec<_>>());
-    let mut writer = BlockWriter::create(fs, data, meta, segment_bytes_max)?;
+    let meta = Meta::merged(order.ulid, &metas.iter().map(|meta| &**meta).collect::<Vec<_>>());
+    let mut writer = BlockWriter::create(fs, data, meta, order.segment_bytes_max)?;
+    let mut packer = match order.chunking {
+        Chunking::Plain => None,
+        Chunking::Packed { samples } => Some(Packer::new(samples)),
+    };
     let indexes: Vec<&IndexReader> = blocks.iter().map(|block| block.index()).collect();
     let symbols = merge_symbols(&indexes, &mut writer)?;
     let mut inputs = Vec::with_capacity(blocks.len());
     for (block, symbols) in blocks.iter().zip(symbols) {
-        inputs.push(Input::new(block, symbols)?);
+        let unwanted = order.unwanted.map_or_else(|| Ok(Vec::new()), |of| of(block))?;
+        inputs.push(Input::new(block, symbols, &unwanted)?);
     }
     let mut written = 0u64;
     let mut labels = Vec::new();
@@ -124,10 +154,13 @@ fn write(
             lists.push(input.pieces()?);
             input.advance()?;
         }
-        let pieces = match lists.len() {
+        let mut pieces = match lists.len() {
             1 => lists.remove(0),
             _ => merge(lists).map_err(|error| explain(error, blocks))?,
         };
+        if let Some(packer) = &mut packer {
+            pieces = lengthen(pieces, packer).map_err(|error| explain(error, blocks))?;
+        }
         writer.add_series_by_symbols(&labels, pieces.iter().map(Piece::to_write))?;
     }
     Ok(writer.finish()?)
@@ -189,7 +222,8 @@ struct Input<'a> {
 }
 
 impl<'a> Input<'a> {
-    fn new(block: &'a Block, symbols: Vec<u32>) -> Result<Self, FileError> {
+    /// All series of `block` but the `unwanted`, which ascend.
+    fn new(block: &'a Block, symbols: Vec<u32>, unwanted: &[u32]) -> Result<Self, FileError> {
         let mut input = Self {
             block,
             symbols,
@@ -200,6 +234,11 @@ impl<'a> Input<'a> {
             chunks: Vec::new(),
         };
         block.index().all_postings(&mut input.series)?;
+        if !unwanted.is_empty() {
+            input
+                .series
+                .retain(|series| unwanted.binary_search(series).is_err());
+        }
         input.load()?;
         Ok(input)
     }

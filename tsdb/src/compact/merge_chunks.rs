@@ -2,15 +2,13 @@
 //!
 //! Chunks that overlap no other are passed on as they are. Those that do are decoded together and encoded
 //! anew, unless they are the same chunk twice. Order and duplicates are decided as Prometheus decides them.
+//! What [`super::lengthen`] makes of short chunks comes after that.
 
 use crate::block::ChunkToWrite;
 use crate::chunk::chain::{GoHeap, chain_columns};
-use crate::chunk::encode::encode;
+use crate::chunk::encode::{Encoded, SAMPLES, encode};
 use crate::chunk::{ChunkError, Encoding, decode_all};
 use crate::model::Columns;
-
-/// How many samples a chunk gets that is encoded anew.
-const SAMPLES: usize = 120;
 
 /// A chunk on its way from one block to another.
 #[derive(Clone, Debug)]
@@ -29,7 +27,7 @@ pub(super) enum Bytes<'a> {
 }
 
 impl Piece<'_> {
-    fn bytes(&self) -> &[u8] {
+    pub(super) fn bytes(&self) -> &[u8] {
         match &self.bytes {
             Bytes::Stored(bytes) => bytes,
             Bytes::Encoded(bytes) => bytes,
@@ -46,6 +44,17 @@ impl Piece<'_> {
     }
 }
 
+impl From<Encoded> for Piece<'_> {
+    fn from(chunk: Encoded) -> Self {
+        Self {
+            min_ms: chunk.min_ms,
+            max_ms: chunk.max_ms,
+            encoding: chunk.encoding,
+            bytes: Bytes::Encoded(chunk.bytes),
+        }
+    }
+}
+
 /// The samples of a chunk.
 pub(super) fn samples_of(piece: &Piece<'_>) -> Result<Columns, ChunkError> {
     let mut samples = Columns::default();
@@ -55,12 +64,7 @@ pub(super) fn samples_of(piece: &Piece<'_>) -> Result<Columns, ChunkError> {
 
 /// Samples as chunks of at most `samples_max`.
 pub(super) fn encoded(samples: &Columns, samples_max: usize) -> impl Iterator<Item = Piece<'static>> {
-    encode(samples, samples_max).into_iter().map(|chunk| Piece {
-        min_ms: chunk.min_ms,
-        max_ms: chunk.max_ms,
-        encoding: chunk.encoding,
-        bytes: Bytes::Encoded(chunk.bytes),
-    })
+    encode(samples, samples_max).into_iter().map(Piece::from)
 }
 
 /// Merges the chunks of one series, each list ascending, one list a block.

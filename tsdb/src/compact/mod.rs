@@ -1,7 +1,8 @@
 //! Compaction: decide, then do.
 //!
 //! [`plan()`] looks at what blocks there are and chooses some, [`execute`] writes one block of them,
-//! [`retention`] says which have outlived their time. The first and the last are pure: metas in, ids out.
+//! [`retention`] says which have outlived their time, [`tiers`] which of their series have. [`plan()`] and
+//! [`retention`] are pure: metas in, ids out.
 //! Who runs them when, and removes what was replaced, is the database's.
 //!
 //! ```text
@@ -10,11 +11,13 @@
 //! ```
 
 mod execute;
+mod lengthen;
 mod merge_chunks;
 mod plan;
 pub mod retention;
+pub mod tiers;
 
-pub use execute::{CompactError, Outcome, compact};
+pub use execute::{CompactError, Order, Outcome, UnwantedSeries, compact};
 pub use plan::{Choice, Reason, block_ranges_ms, plan};
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Which blocks are to be made into one next. Pure.
 
-use crate::block::meta::{FROM_SELECTED_SERIES, FROM_STALE_SERIES};
+use crate::block::meta::{FROM_OUT_OF_ORDER, FROM_SELECTED_SERIES, FROM_STALE_SERIES};
 use crate::block::{Meta, Ulid};
 
 /// Of how many of its series a block must have deletions to be rewritten for them alone.
@@ -46,13 +46,18 @@ pub fn block_ranges_ms(shortest_ms: i64, longest_ms: i64) -> Vec<i64> {
 /// only if `merge_overlapping`.
 pub fn plan(metas: &[&Meta], ranges_ms: &[i64], merge_overlapping: bool) -> Option<Choice> {
     // Blocks of part of the head's series tell nothing of the WAL. Merged with others they would seem to, so
-    // each class is planned by itself; the ordinary one first, that it may not starve.
+    // each class is planned by itself; the ordinary one first, that it may not starve. What came out of order
+    // joins the ordinary ones only where these have come by then: a block that seems to hold all up to its end,
+    // while the samples that came in order are in the WAL alone, makes the next start pass over those.
+    let ordinary = metas.iter().filter(|meta| meta.compaction.hints.is_empty());
+    let reach_ms = ordinary.map(|meta| meta.max_ms).max().unwrap_or(i64::MIN);
     let class = |meta: &Meta| match meta {
         _ if meta.has_hint(FROM_STALE_SERIES) => 1,
         _ if meta.has_hint(FROM_SELECTED_SERIES) => 2,
+        _ if meta.has_hint(FROM_OUT_OF_ORDER) && meta.max_ms > reach_ms => 3,
         _ => 0,
     };
-    (0..3).find_map(|wanted| {
+    (0..4).find_map(|wanted| {
         let mut same: Vec<&Meta> = metas
             .iter()
             .copied()

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::*;
 use crate::block::tests::{DATA, TestSeries, dir, open, write_block};
 use crate::block::{Block, Meta, Ulid};
+use crate::chunk::encode::Chunking;
 use crate::fs::{MemoryFs, Vfs};
 use crate::model::Matcher;
 use crate::query::{Budget, Cancel, CancelReason, Columns, Selection, Source, Vocabulary};
@@ -182,6 +183,27 @@ fn blocks_of_part_of_the_series_are_merged_among_themselves() {
     );
 }
 
+#[test]
+fn what_came_out_of_order_joins_ordinary_blocks_only_up_to_their_end() {
+    let late = |metas: &mut Vec<Meta>| {
+        for meta in metas.iter_mut().filter(|meta| meta.min_ms >= 20) {
+            let hint = crate::block::meta::FROM_OUT_OF_ORDER.to_owned();
+            meta.compaction.hints.push(hint);
+        }
+    };
+    // Of 20 to 80 what came in order is in the head alone.
+    assert_eq!(planned(&[(0, 20), (20, 40), (40, 60), (60, 80)], late), None);
+    let ordinary = |metas: &mut Vec<Meta>| {
+        late(metas);
+        metas.push(meta(60, 80));
+    };
+    let (reason, chosen) = planned(&[(0, 20), (20, 40), (40, 60)], ordinary).unwrap();
+    assert_eq!(
+        (reason, &*chosen),
+        (Reason::Range, &[(0, 20), (20, 40), (40, 60)][..])
+    );
+}
+
 fn ten(from_ms: i64, v: f64) -> Vec<(i64, f64)> {
     (from_ms..from_ms + 10).map(|t| (t, v)).collect()
 }
@@ -205,15 +227,17 @@ fn blocks(fs: &MemoryFs) -> Vec<Arc<Block>> {
     inputs.map(write).iter().map(|meta| open(fs, meta)).collect()
 }
 
+fn order() -> Order<'static> {
+    Order {
+        ulid: Ulid::new(99, 99),
+        segment_bytes_max: 1 << 20,
+        chunking: Chunking::Plain,
+        unwanted: None,
+    }
+}
+
 fn run(fs: &dyn Vfs, blocks: &[Arc<Block>]) -> Result<Outcome, CompactError> {
-    compact(
-        fs,
-        Path::new(DATA),
-        blocks,
-        Ulid::new(99, 99),
-        1 << 20,
-        &Cancel::new(),
-    )
+    compact(fs, Path::new(DATA), blocks, &order(), &Cancel::new())
 }
 
 #[track_caller]
@@ -263,6 +287,46 @@ fn series_of_all_blocks_become_one_block_and_chunks_stay_as_they_are() {
         ),
         (3, 5, 50)
     );
+}
+
+#[test]
+fn packed_the_chunks_of_a_series_become_one() {
+    let fs = MemoryFs::new();
+    let order = Order {
+        chunking: Chunking::Packed { samples: 960 },
+        ..order()
+    };
+    let inputs = blocks(&fs);
+    let outcome = compact(&fs, Path::new(DATA), &inputs, &order, &Cancel::new());
+    let packed = written(outcome.unwrap());
+    assert_eq!((packed.stats.num_chunks, packed.stats.num_samples), (3, 50));
+    let packed = contents(&open(&fs, &packed));
+    let plain = Order {
+        ulid: Ulid::new(98, 98),
+        chunking: Chunking::Plain,
+        ..order
+    };
+    let outcome = compact(&fs, Path::new(DATA), &inputs, &plain, &Cancel::new());
+    let plain = written(outcome.unwrap());
+    assert_eq!(packed, contents(&open(&fs, &plain)));
+}
+
+#[test]
+fn unwanted_series_do_not_come_along() {
+    let fs = MemoryFs::new();
+    let unwanted = |block: &Block| {
+        let mut found = crate::postings::matching(block.index(), &[Matcher::equal("__name__", "b")])?;
+        found.sort_unstable();
+        Ok(found)
+    };
+    let order = Order {
+        unwanted: Some(&unwanted),
+        ..order()
+    };
+    let meta = written(compact(&fs, Path::new(DATA), &blocks(&fs), &order, &Cancel::new()).unwrap());
+    let contents = contents(&open(&fs, &meta));
+    assert_eq!(contents.len(), 1);
+    assert_eq!(contents[0].1.len(), 30);
 }
 
 #[test]
@@ -339,7 +403,7 @@ fn a_cancelled_compaction_leaves_nothing_and_may_be_tried_again() {
     let blocks = blocks(&fs);
     let cancel = Cancel::new();
     cancel.cancel(CancelReason::ShuttingDown);
-    let cancelled = compact(&fs, Path::new(DATA), &blocks, Ulid::new(99, 99), 1 << 20, &cancel);
+    let cancelled = compact(&fs, Path::new(DATA), &blocks, &order(), &cancel);
     assert!(matches!(cancelled, Err(CompactError::Cancelled(_))));
     assert_eq!(fs.list(Path::new(DATA)).unwrap().len(), 2);
     written(run(&fs, &blocks).unwrap());

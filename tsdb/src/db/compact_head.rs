@@ -8,15 +8,11 @@ use std::sync::atomic::Ordering;
 use super::{Db, MaintainError};
 use crate::block::meta::FROM_OUT_OF_ORDER;
 use crate::block::{BlockWriter, ChunkToWrite, Meta, Ulid};
-use crate::chunk::encode::encode;
-use crate::fs::error::AtPath;
+use crate::chunk::encode::ColumnEncoder;
 use crate::head::lane::range_end;
 use crate::head::ordered::{Ordered, Part};
 use crate::query::{Columns, QueryError};
 use crate::wal::segment;
-
-/// How many samples a chunk of a block holds.
-const SAMPLES_PER_CHUNK: usize = 120;
 
 impl Db {
     /// Whether the head spans more than one and a half block ranges, so that its oldest can go.
@@ -77,8 +73,7 @@ impl Db {
         self.head.forget_cut();
         for number in segment::list(&*self.fs, &self.head.wbl_dir)? {
             if number <= last_segment {
-                let path = segment::path(&self.head.wbl_dir, number);
-                self.fs.remove_file(&path).at(&path)?;
+                segment::remove(&*self.fs, &self.head.wbl_dir, number)?;
             }
         }
         Ok(())
@@ -92,12 +87,13 @@ impl Db {
         meta: Meta,
     ) -> Result<Option<Meta>, MaintainError> {
         let mut ordered = Ordered::new(&self.head, part, meta.min_ms, meta.max_ms - 1)?;
+        let mut encoder = ColumnEncoder::new(self.options.chunking(meta.max_ms.saturating_sub(meta.min_ms)));
         let mut writer = BlockWriter::create(&*self.fs, dir, meta, self.options.chunk_segment_bytes)?;
         ordered.each_word(|word| writer.add_symbol(word).map(|_| ()))?;
         let (mut labels, mut samples) = (Vec::new(), Columns::default());
         while ordered.next(&mut labels, &mut samples)? {
             self.stopping.check().map_err(QueryError::from)?;
-            let encoded = encode(&samples, SAMPLES_PER_CHUNK);
+            let encoded = encoder.encode(&samples);
             let chunks = encoded.iter().map(|chunk| ChunkToWrite {
                 min_ms: chunk.min_ms,
                 max_ms: chunk.max_ms,

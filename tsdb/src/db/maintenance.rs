@@ -3,14 +3,13 @@
 
 use std::fmt;
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::retain::Room;
 use super::{Db, Stats};
-use crate::block::{Block, Meta};
-use crate::compact::retention::{self, Limits};
-use crate::compact::{self, CompactError, Outcome};
+use crate::block::{Block, Meta, Ulid};
+use crate::compact::{self, Choice, CompactError, Order, Outcome};
 use crate::fs::FileError;
 use crate::query::QueryError;
 use crate::wal::WalError;
@@ -27,6 +26,8 @@ pub struct Maintained {
     pub block_compactions: usize,
     /// Blocks that retention removed.
     pub blocks_removed: usize,
+    /// Blocks that were written anew without series that have outlived their time.
+    pub blocks_reduced: usize,
 }
 
 /// Maintenance that failed; what it did not get to is tried again the next time.
@@ -126,10 +127,13 @@ impl Db {
                 first = Err(error);
             }
         };
+        self.note_growth();
         note(self.flush(&mut done));
         note(self.compact_head_ranges(now_ms, &mut done));
         note(self.compact_blocks(now_ms, &mut done));
+        note(self.drop_passed_tiers(now_ms, &mut done));
         note(self.retain(&mut done));
+        self.note_size();
         first.map(|()| done)
     }
 
@@ -142,6 +146,8 @@ impl Db {
         let mut end_ms = None;
         while self.head_is_compactable() {
             Stats::add(&self.stats.compactions_triggered, 1);
+            // What is left of the head has to stay, so that there is no choice but to write.
+            self.make_room(self.head_block_bytes_max())?;
             let compacted = self.compact_head(now_ms);
             if compacted.is_err() {
                 Stats::add(&self.stats.compactions_failed, 1);
@@ -152,7 +158,9 @@ impl Db {
         }
         match end_ms {
             Some(end_ms) => {
+                self.make_room(self.log_bytes())?;
                 self.truncate_log(end_ms)?;
+                self.make_room(self.head_block_bytes_max())?;
                 self.compact_late(now_ms)
             }
             None => Ok(()),
@@ -171,7 +179,8 @@ impl Db {
             let blocks = self.blocks();
             let metas: Vec<Arc<Meta>> = blocks.iter().map(|block| block.meta()).collect();
             let metas: Vec<&Meta> = metas.iter().map(|meta| &**meta).collect();
-            let Some(choice) = compact::plan(&metas, &ranges_ms, true) else {
+            let choice = compact::plan(&metas, &ranges_ms, true);
+            let Some(choice) = choice.or_else(|| self.plan_old(&metas)) else {
                 return Ok(());
             };
             let chosen: Vec<Arc<Block>> = choice
@@ -180,12 +189,15 @@ impl Db {
                 .filter_map(|ulid| blocks.iter().find(|block| block.meta().ulid == *ulid))
                 .map(Arc::clone)
                 .collect();
+            let room = self.make_room(chosen.iter().map(|block| block.bytes()).sum())?;
+            match room {
+                Room::Enough => {}
+                Room::AfterRemoving => continue,
+                Room::TooLittle => return Ok(()),
+            }
             Stats::add(&self.stats.compactions_triggered, 1);
             let ulid = self.new_ulid(now_ms);
-            let (fs, segment_bytes) = (&*self.fs, self.options.chunk_segment_bytes);
-            let outcome = compact::compact(fs, &self.dir, &chosen, ulid, segment_bytes, &self.stopping)
-                .inspect_err(|_| Stats::add(&self.stats.compactions_failed, 1))?;
-            Stats::add(&self.stats.compactions, 1);
+            let outcome = self.compact(&chosen, ulid)?;
             tracing::info!(
                 blocks = chosen.len(),
                 reason = ?choice.reason,
@@ -198,60 +210,34 @@ impl Db {
         }
     }
 
-    fn retain(&self, done: &mut Maintained) -> Result<(), MaintainError> {
-        let blocks = self.blocks();
-        let metas: Vec<(Arc<Meta>, u64)> = blocks.iter().map(|block| (block.meta(), block.bytes())).collect();
-        let sized: Vec<(&Meta, u64)> = metas.iter().map(|(meta, bytes)| (&**meta, *bytes)).collect();
-        let bytes = sized.iter().map(|(_, bytes)| bytes).sum();
-        self.stats.blocks_bytes.store(bytes, Ordering::Relaxed);
-        let limits = Limits {
-            age_ms: Some(self.options.retention_ms).filter(|&age_ms| age_ms > 0),
-            bytes: Some(self.options.retention_bytes).filter(|&bytes| bytes > 0),
-        };
-        let other_bytes = limits.bytes.map_or(0, |_| {
-            self.log_bytes() + self.late_log_bytes() + self.chunk_file_bytes()
+    /// Old blocks to merge to longer ones than all others, where part of them is kept for longer.
+    fn plan_old(&self, metas: &[&Meta]) -> Option<Choice> {
+        let longer = self.options.tiers().longer_blocks(self.options.max_block_ms);
+        longer.into_iter().find_map(|(age_ms, longest_ms)| {
+            let is_old = |meta: &&Meta| self.age_ms(meta.max_ms) >= age_ms;
+            let old: Vec<&Meta> = metas.iter().copied().filter(is_old).collect();
+            let ranges_ms = compact::block_ranges_ms(self.options.min_block_ms, longest_ms);
+            compact::plan(&old, &ranges_ms, true)
+        })
+    }
+
+    /// Writes one block of `chosen`, without the series that have outlived their time.
+    pub(super) fn compact(&self, chosen: &[Arc<Block>], ulid: Ulid) -> Result<Outcome, CompactError> {
+        let metas = chosen.iter().map(|block| block.meta());
+        let (from_ms, end_ms) = metas.fold((i64::MAX, i64::MIN), |(from_ms, end_ms), meta| {
+            (from_ms.min(meta.min_ms), end_ms.max(meta.max_ms))
         });
-        let unwanted = retention::to_delete(&sized, &limits, other_bytes);
-        if unwanted.is_empty() {
-            return Ok(());
-        }
-        let by_age = Limits {
-            bytes: None,
-            ..limits
+        let tiers = self.options.tiers();
+        let age_ms = self.age_ms(end_ms);
+        let unwanted = |block: &Block| tiers.unwanted(block.index(), age_ms);
+        let order = Order {
+            ulid,
+            segment_bytes_max: self.options.chunk_segment_bytes,
+            chunking: self.options.chunking(end_ms.saturating_sub(from_ms)),
+            unwanted: (!tiers.is_empty()).then_some(&unwanted),
         };
-        let too_old = retention::to_delete(&sized, &by_age, 0).len();
-        Stats::add(&self.stats.time_retentions, u64::from(too_old > 0));
-        Stats::add(&self.stats.size_retentions, u64::from(unwanted.len() > too_old));
-        self.reload(&unwanted.iter().copied().collect::<Vec<_>>())?;
-        done.blocks_removed = unwanted.len();
-        Ok(())
-    }
-
-    /// Bytes of the log, its checkpoint included.
-    pub fn log_bytes(&self) -> u64 {
-        self.bytes_below(&self.head.wal_dir)
-    }
-
-    /// Bytes of the write-behind log.
-    pub fn late_log_bytes(&self) -> u64 {
-        self.bytes_below(&self.head.wbl_dir)
-    }
-
-    /// Bytes of the head's chunk files.
-    pub fn chunk_file_bytes(&self) -> u64 {
-        self.bytes_below(&crate::head::chunks_dir(&self.dir))
-    }
-
-    fn bytes_below(&self, dir: &Path) -> u64 {
-        let bytes = |name: &String| {
-            let path = dir.join(name);
-            match self.fs.stat(&path) {
-                Ok(stat) if stat.is_dir => self.bytes_below(&path),
-                Ok(stat) => stat.len,
-                // Removed in between.
-                Err(_) => 0,
-            }
-        };
-        self.fs.list(dir).unwrap_or_default().iter().map(bytes).sum()
+        compact::compact(&*self.fs, &self.dir, chosen, &order, &self.stopping)
+            .inspect(|_| Stats::add(&self.stats.compactions, 1))
+            .inspect_err(|_| Stats::add(&self.stats.compactions_failed, 1))
     }
 }

@@ -20,6 +20,7 @@ mod open;
 mod options;
 mod query;
 mod reload;
+mod retain;
 mod snapshot;
 mod stats;
 mod truncate;
@@ -31,6 +32,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use hashbrown::HashMap;
 use parking_lot::{Mutex, RwLock};
 
 pub use crate::head::exemplars::{ExemplarStatus, SeriesExemplars};
@@ -40,8 +42,10 @@ pub use options::DbOptions;
 pub use reload::read_blocks;
 pub use stats::{HeadStatus, Stats, StatusEntry};
 
+use self::retain::Growth;
+
 use crate::batch::{AppendError, AppendOptions, Appendable, Batch, Receipt, SeriesRef};
-use crate::block::Block;
+use crate::block::{Block, Ulid};
 use crate::fs::{Vfs, VfsLock};
 use crate::head::Head;
 use crate::model::{Labels, Matcher};
@@ -64,6 +68,9 @@ pub struct Db {
     stopping: Cancel,
     stats: Stats,
     ulids: AtomicU64,
+    /// For how many tiers of retention a block was written anew already, or found to hold nothing of them.
+    settled: Mutex<HashMap<Ulid, usize>>,
+    growth: Mutex<Growth>,
 }
 
 impl fmt::Debug for Db {

@@ -11,6 +11,7 @@ use parking_lot::{Mutex, RwLock};
 
 use super::{Db, DbOptions, Stats, lock, reload};
 use crate::block::{Block, Meta, filenames, remove_leftovers};
+use crate::fs::buffered::make_dir;
 use crate::fs::{FileError, MemoryFs, Vfs};
 use crate::head::replay::Replayed;
 use crate::head::{Head, HeadOptions, wal_dir};
@@ -152,6 +153,8 @@ impl Db {
             stopping: Cancel::new(),
             stats: Stats::default(),
             ulids: AtomicU64::new(now_ms.cast_unsigned()),
+            settled: Mutex::default(),
+            growth: Mutex::default(),
         }
     }
 
@@ -161,7 +164,7 @@ impl Db {
     /// When another process holds the directory, when it holds what this version cannot carry on, when a
     /// checkpoint or a block is damaged, or the system refuses.
     pub fn open(fs: Arc<dyn Vfs>, dir: &Path, options: DbOptions, now_ms: i64) -> Result<Self, OpenError> {
-        fs.create_dir_all(dir).map_err(|e| OpenError::io(dir, e))?;
+        make_dir(&*fs, dir).map_err(|e| OpenError::io(dir, e))?;
         let lock = match options.no_lockfile {
             true => None,
             false => Some(lock::take(&*fs, dir)?),
@@ -198,6 +201,7 @@ fn head_options(options: &DbOptions) -> HeadOptions {
         segment_bytes: options.wal_segment_bytes,
         exemplars_max: options.exemplars_max,
         window_ms: options.out_of_order_window_ms.max(0),
+        series_max: options.series_max,
     }
 }
 

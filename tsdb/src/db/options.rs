@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::chunk::encode::Chunking;
+use crate::compact::tiers::{Tier, Tiers};
 use crate::head::ReplayProgress;
 use crate::wal::Compression;
 
@@ -14,8 +16,13 @@ pub struct DbOptions {
     pub max_block_ms: i64,
     /// `--storage.tsdb.retention.time`: how long samples are kept; 0 for ever.
     pub retention_ms: i64,
+    /// Series that are kept for another time than that.
+    pub tiers: Vec<Tier>,
     /// `--storage.tsdb.retention.size`: how many bytes the directory may take; 0 for any number.
     pub retention_bytes: u64,
+    /// Whether that is a bound on everything in the directory at any moment, snapshots alone left out: what a
+    /// compaction needs while it runs is freed before. Otherwise it is what Prometheus counts, when it counts.
+    pub retention_is_bound: bool,
     /// `--storage.tsdb.wal-compression`
     pub wal_compression: Compression,
     /// `--storage.tsdb.wal-segment-size`
@@ -30,6 +37,12 @@ pub struct DbOptions {
     pub out_of_order_window_ms: i64,
     /// `--storage.tsdb.no-lockfile`
     pub no_lockfile: bool,
+    /// How many series the head may hold; 0 for any number. Beyond it new ones are refused, except where a batch
+    /// is [`crate::batch::Batch::beyond_limits`].
+    pub series_max: u64,
+    /// Whether blocks get long chunks of float samples in as few bits as possible, rather than Prometheus' 120
+    /// samples a chunk. Prometheus reads both.
+    pub long_chunks: bool,
     /// Told how far the start has come.
     pub progress: Arc<ReplayProgress>,
 }
@@ -41,14 +54,46 @@ impl Default for DbOptions {
             min_block_ms: 2 * HOUR_MS,
             max_block_ms: 36 * HOUR_MS,
             retention_ms: 15 * 24 * HOUR_MS,
+            tiers: Vec::new(),
             retention_bytes: 0,
+            retention_is_bound: false,
             wal_compression: Compression::Snappy,
             wal_segment_bytes: 128 << 20,
             chunk_segment_bytes: 512 << 20,
             exemplars_max: 0,
             out_of_order_window_ms: 0,
             no_lockfile: false,
+            series_max: 0,
+            long_chunks: true,
             progress: Arc::default(),
+        }
+    }
+}
+
+/// Samples a chunk in the shortest blocks: two hours of one sample every 15 s.
+const SAMPLES_OF_SHORT: usize = 480;
+
+/// Samples a chunk in longer blocks. More would save little: what a chunk costs beyond its samples is a few
+/// hundredths of a byte for each by then, and an instant query reads the whole chunk.
+const SAMPLES_OF_LONG: usize = 960;
+
+impl DbOptions {
+    /// How long which series are kept.
+    pub(super) fn tiers(&self) -> Tiers {
+        let rest_ms = Some(self.retention_ms).filter(|&age_ms| age_ms > 0);
+        Tiers::new(self.tiers.clone(), rest_ms)
+    }
+
+    /// How float samples are to lie in a block of this length.
+    pub(super) fn chunking(&self, range_ms: i64) -> Chunking {
+        match self.long_chunks {
+            false => Chunking::Plain,
+            true if range_ms <= self.min_block_ms => Chunking::Packed {
+                samples: SAMPLES_OF_SHORT,
+            },
+            true => Chunking::Packed {
+                samples: SAMPLES_OF_LONG,
+            },
         }
     }
 }

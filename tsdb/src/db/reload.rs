@@ -1,5 +1,6 @@
 //! Which blocks there are: opening new ones, letting go of those that others stand for.
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -43,8 +44,11 @@ pub(super) fn load(fs: &dyn Vfs, dir: &Path, known: &[Arc<Block>]) -> Result<Loa
             continue;
         };
         let path = dir.join(&name);
-        if !fs.stat(&path).is_ok_and(|stat| stat.is_dir) {
-            continue;
+        // Of one that the system does not tell of, it is not known that it is no block.
+        match fs.stat(&path) {
+            Ok(stat) if stat.is_dir => {}
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(FileError::io(&path, error)),
+            _ => continue,
         }
         if let Some(open) = known.iter().find(|block| block.meta().ulid == ulid) {
             blocks.push(Arc::clone(open));
@@ -79,7 +83,9 @@ pub(super) fn load(fs: &dyn Vfs, dir: &Path, known: &[Arc<Block>]) -> Result<Loa
             continue;
         }
         // Prometheus passes over a directory whose description cannot be read and refuses any other.
-        if crate::block::Meta::read(fs, &path).is_err() {
+        // One that the system does not give may be whole.
+        let described = crate::block::Meta::read(fs, &path);
+        if described.is_err_and(|error| error.is_damage() || error.is_unsupported() || error.is_not_found()) {
             tracing::error!(%error, dir = %path.display(), "Failed to read meta.json for a block; skipping");
             continue;
         }

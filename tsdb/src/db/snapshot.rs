@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Db, MaintainError};
 use crate::block::{Block, Meta, filenames};
-use crate::compact;
+use crate::fs::buffered::make_dir;
 use crate::fs::error::AtPath;
 use crate::fs::{FileError, Vfs};
 use crate::head::ordered::Part;
@@ -20,7 +20,7 @@ impl Db {
     pub fn snapshot(&self, skip_head: bool, name: &str, now_ms: i64) -> Result<PathBuf, MaintainError> {
         let _maintaining = self.maintaining.lock();
         let dir = self.dir.join("snapshots").join(name);
-        self.fs.create_dir_all(&dir).at(&dir)?;
+        make_dir(&*self.fs, &dir).at(&dir)?;
         let written = self.write_snapshot(&dir, skip_head, now_ms);
         if written.is_err() {
             // What went wrong first is what the operator needs to know.
@@ -56,9 +56,7 @@ impl Db {
             .iter()
             .filter(|block| !block.tombstones().is_empty())
         {
-            let (fs, segment_bytes) = (&*self.fs, self.options.chunk_segment_bytes);
-            let (alone, ulid) = ([Arc::clone(block)], self.new_ulid(now_ms));
-            compact::compact(fs, &self.dir, &alone, ulid, segment_bytes, &self.stopping)?;
+            self.compact(&[Arc::clone(block)], self.new_ulid(now_ms))?;
             self.reload(&[])?;
         }
         Ok(())
@@ -82,5 +80,8 @@ fn copy_block(fs: &dyn Vfs, block: &Block, to: &Path) -> Result<(), FileError> {
         file.append((*bytes).as_ref()).at(&to)?;
         file.sync().at(&to)?;
     }
-    fs.sync_dir(to).at(to)
+    for dir in [&to.join(filenames::CHUNKS), to] {
+        fs.sync_dir(dir).at(dir)?;
+    }
+    Ok(())
 }

@@ -1,4 +1,4 @@
-//! Writing a file from front to back through a buffer, counting.
+//! Writing a file from front to back through a buffer, counting; and what else has to survive a power cut whole.
 
 use std::path::{Path, PathBuf};
 
@@ -72,6 +72,18 @@ impl BufferedFile {
         self.file.sync().at(&self.path)?;
         Ok(self.flushed)
     }
+}
+
+/// Makes a directory and those above it, so that they survive a power cut.
+pub(crate) fn make_dir(fs: &dyn Vfs, dir: &Path) -> std::io::Result<()> {
+    let missing: Vec<&Path> = dir.ancestors().take_while(|dir| fs.stat(dir).is_err()).collect();
+    fs.create_dir_all(dir)?;
+    for above in missing.iter().rev().filter_map(|made| made.parent()) {
+        // A relative path ends in nothing, which stands for the directory at hand.
+        let at_hand = above.as_os_str().is_empty();
+        fs.sync_dir(if at_hand { Path::new(".") } else { above })?;
+    }
+    Ok(())
 }
 
 /// Replaces a small file whole: written beside it, synced, renamed over it.

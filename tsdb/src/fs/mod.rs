@@ -1,15 +1,17 @@
 //! The file system as the database sees it: a trait, so that tests can lose power and fill disks.
 //!
 //! Everything inside a data directory is created, renamed, synced and removed through a [`Vfs`].
-//! [`real::RealFs`] is the operating system's, [`memory::MemoryFs`] keeps files in memory. Contracts that the formats rely on: a rename replaces
-//! atomically; what was written survives the process at once and a power cut only after [`VfsFile::sync`];
-//! directory entries survive a power cut only after [`Vfs::sync_dir`].
+//! [`real::RealFs`] is the operating system's, [`memory::MemoryFs`] keeps files in memory, and
+//! [`simulated::SimulatedFs`] loses what was not synced and fails where it is told to. Contracts that the formats
+//! rely on: a rename replaces atomically; what was written survives the process at once and a power cut only
+//! after [`VfsFile::sync`]; directory entries survive a power cut only after [`Vfs::sync_dir`].
 
 pub(crate) mod buffered;
 pub mod error;
 pub mod memory;
 mod mmap;
 pub mod real;
+pub mod simulated;
 
 use std::fmt;
 use std::io;
@@ -19,6 +21,7 @@ use std::sync::Arc;
 pub use error::FileError;
 pub use memory::MemoryFs;
 pub use real::RealFs;
+pub use simulated::SimulatedFs;
 
 /// Bytes of a whole file, mapped or copied, that stay valid while held.
 pub type Mapped = Arc<dyn AsRef<[u8]> + Send + Sync>;

@@ -6,14 +6,15 @@
 //! chunk   u64 series | u64 first time | u64 last time | u8 encoding | uvarint length | bytes | u32 crc32c
 //! ```
 //!
-//! Nothing here is synced: what a power cut takes is rebuilt from the log.
+//! The file at hand is not synced: what a power cut takes of its end is rebuilt from the log. Those before it
+//! are, since a start takes it that the log's samples up to a series' last chunk are in chunks.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::slab::{Closed, Place};
+use super::closed::{Closed, Place};
 use crate::chunk::{Encoding, sample_count};
 use crate::encoding::{crc32c, varint};
 use crate::fs::{Mapped, Vfs, VfsFile};
@@ -38,6 +39,22 @@ const FILE_BYTES_MAX: u64 = 128 << 20;
 /// The files by number.
 pub(crate) type FileMap = Arc<BTreeMap<u32, Mapped>>;
 
+/// Makes the files in `dir` survive a power cut: another process, which was killed, may have left them unsynced.
+///
+/// # Errors
+/// The system's.
+pub(crate) fn sync_all(fs: &dyn Vfs, dir: &Path) -> Result<(), WalError> {
+    let io = |path: &Path, error| WalError::io(path, error);
+    for name in fs.list(dir).map_err(|error| io(dir, error))? {
+        if name.parse::<u32>().is_ok() {
+            let path = dir.join(name);
+            let synced = fs.open(&path).and_then(|mut file| file.sync());
+            synced.map_err(|error| io(&path, error))?;
+        }
+    }
+    fs.sync_dir(dir).map_err(|error| io(dir, error))
+}
+
 /// Where file `number` is.
 pub(crate) fn path(dir: &Path, number: u32) -> PathBuf {
     dir.join(format!("{number:06}"))
@@ -52,8 +69,8 @@ pub(crate) struct Scan {
     pub(crate) chunks: Vec<Found>,
     /// Likewise, of chunks whose samples came out of order.
     pub(crate) late: Vec<Found>,
-    /// The place of the last chunk of all.
-    pub(crate) last: Option<(u32, u32)>,
+    /// The largest number of a series that a chunk names.
+    pub(crate) last_ref: u64,
     pub(crate) files: BTreeMap<u32, Mapped>,
     /// The first file that cannot be used, and why. It and those after it must go.
     pub(crate) damage: Option<(u32, WalError)>,
@@ -130,7 +147,7 @@ pub(crate) fn scan(fs: &dyn Vfs, dir: &Path) -> Result<Scan, WalError> {
     }
     // Stable, so that a series' chunks stay in the order of writing.
     let written = scan.chunks.iter().chain(&scan.late);
-    scan.last = written.map(|&(_, number, offset)| (number, offset)).max();
+    scan.last_ref = written.map(|&(series, _, _)| series).max().unwrap_or(0);
     scan.chunks.sort_by_key(|c| c.0);
     scan.late.sort_by_key(|c| c.0);
     Ok(scan)
@@ -239,6 +256,8 @@ pub(crate) struct ChunkFiles {
     fs: Arc<dyn Vfs>,
     dir: PathBuf,
     current: Option<(u32, Box<dyn VfsFile>, u64)>,
+    /// One that ended before it was full, and is not synced yet.
+    ended: Option<Box<dyn VfsFile>>,
     next: u32,
     /// How long a file may become.
     file_bytes_max: u64,
@@ -262,6 +281,7 @@ impl ChunkFiles {
             fs,
             dir,
             current: None,
+            ended: None,
             next: next.max(1),
             file_bytes_max: FILE_BYTES_MAX,
         }
@@ -336,6 +356,14 @@ impl ChunkFiles {
     }
 
     fn cut(&mut self) -> io::Result<()> {
+        if let Some((_, file, _)) = &mut self.current {
+            file.sync()?;
+        }
+        if let Some(file) = &mut self.ended {
+            file.sync()?;
+            self.ended = None;
+        }
+        self.fs.sync_dir(&self.dir)?;
         let number = self.next;
         let mut file = self.fs.create(&path(&self.dir, number))?;
         // From here on there is something to undo.
@@ -381,7 +409,9 @@ impl ChunkFiles {
 
     /// Ends the file being written; the next chunk begins a new one.
     pub(crate) fn end_file(&mut self) {
-        self.current = None;
+        if let Some((_, file, _)) = self.current.take() {
+            self.ended = Some(file);
+        }
     }
 }
 

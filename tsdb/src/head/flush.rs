@@ -3,8 +3,8 @@
 use std::io;
 
 use super::chunk_files::{ChunkFiles, ToWrite};
+use super::closed::Place;
 use super::lane::Lane;
-use super::slab::Place;
 use super::{Head, Stats};
 use crate::chunk::Encoding;
 
@@ -29,15 +29,24 @@ impl Head {
                 }
             }
             flushed += self.flush_late(lane, &mut files)?;
+            let data = &mut *lane.data.write();
+            data.closed.tidy(&mut data.cold, &mut data.pending);
         }
         Ok(flushed)
     }
 
     fn flush_some(&self, lane: &Lane, files: &mut ChunkFiles) -> io::Result<usize> {
         let (mut chunks, mut data) = (Vec::new(), Vec::new());
+        let mut batch;
         {
             let lane = lane.data.read();
-            for &(ordinal, number) in lane.pending.iter().take(CHUNKS_AT_A_TIME) {
+            batch = lane.pending[..lane.pending.len().min(CHUNKS_AT_A_TIME)].to_vec();
+            // What closed together stands together, which is what groups are made of; a series' chunks stay in order.
+            batch.sort_by_cached_key(|&(ordinal, number)| {
+                let chunk = lane.closed.get(number);
+                (chunk.min_ms, chunk.max_ms, ordinal)
+            });
+            for &(ordinal, number) in &batch {
                 let chunk = lane.closed.get(number);
                 let from = data.len();
                 let encoding = match (chunk.place, lane.closed.held(number)) {
@@ -70,12 +79,17 @@ impl Head {
         *self.files.write() = mapped;
         let lane = &mut *lane.data.write();
         // Chunks closed since are behind those that were written; none goes while the files are locked.
-        for ((_, number), (file, offset)) in lane.pending.drain(..chunks.len()).zip(places) {
+        lane.pending.drain(..batch.len());
+        for (&(_, number), (file, offset)) in batch.iter().zip(places) {
             if let Some(slot) = lane.closed.moved(number, file, offset) {
                 lane.arena.give_back(slot);
             }
         }
         lane.pending.shrink_to(64);
+        let mut ordinals: Vec<u32> = batch.into_iter().map(|(ordinal, _)| ordinal).collect();
+        ordinals.sort_unstable();
+        ordinals.dedup();
+        lane.closed.group(&mut lane.cold, &ordinals);
         Stats::add(&self.stats.chunks_mapped, chunks.len() as u64);
         Ok(chunks.len())
     }

@@ -6,10 +6,11 @@
 use std::io;
 use std::sync::atomic::Ordering;
 
+use super::closed::Place;
 use super::lane::{Lane, LaneData};
 use super::late::LatePlace;
 use super::lookup::Address;
-use super::slab::{NO_CHUNK, PENDING, Place};
+use super::slab::PENDING;
 use super::{Head, Stats};
 
 /// What a collection took out.
@@ -40,8 +41,9 @@ impl Head {
             collected.series += part.series;
             collected.chunks += part.chunks;
             let data = lane.data.read();
+            first_file = first_file.min(data.closed.first_file_of_groups().unwrap_or(u32::MAX));
             for (cold, ordinal) in data.cold.iter().zip(0..) {
-                for (_, chunk) in data.closed.list(cold.closed) {
+                for (_, chunk) in data.closed.alone(cold.closed) {
                     if let Place::File { number, .. } = chunk.place {
                         first_file = first_file.min(number);
                     }
@@ -78,6 +80,7 @@ impl Head {
         {
             let data = &mut *lane.data.write();
             let pending = !data.pending.is_empty();
+            collected.chunks += data.closed.truncate_groups(from_ms) as u64;
             for ordinal in 0..data.count() {
                 let hot = &mut data.hot[ordinal];
                 let was_pending = hot.flags & PENDING != 0;
@@ -100,7 +103,11 @@ impl Head {
                     data.drop_open(ordinal);
                 }
                 let has_late = data.late.contains_key(&ordinal);
-                if left == NO_CHUNK && !data.hot[ordinal].is_open() && !was_pending && !has_late {
+                if !data.closed.has_any(ordinal, left)
+                    && !data.hot[ordinal].is_open()
+                    && !was_pending
+                    && !has_late
+                {
                     gone.push(ordinal);
                 }
             }
@@ -111,8 +118,9 @@ impl Head {
                     closed,
                     ..
                 } = data;
-                pending
-                    .retain(|&(ordinal, number)| closed.list(cold[ordinal].closed).any(|(n, _)| n == number));
+                pending.retain(|&(ordinal, number)| {
+                    closed.alone(cold[ordinal].closed).any(|(n, _)| n == number)
+                });
             }
             data.tombstones.retain(|_, intervals| {
                 intervals.retain(|&(_, through)| through >= from_ms);
@@ -153,6 +161,7 @@ impl Head {
         let mut old = parking_lot::RwLockUpgradableReadGuard::upgrade(old);
         fresh.arena = std::mem::take(&mut old.arena);
         fresh.closed = std::mem::take(&mut old.closed);
+        fresh.closed.renumber(&moved);
         fresh.pending = old
             .pending
             .iter()

@@ -223,7 +223,7 @@ mod tests {
             lane.append_histogram(series, n * 15_000, &histogram, 7_200_000);
         }
         lane.close(series);
-        let closed = lane.closed.list(lane.cold[series].closed);
+        let closed = lane.closed.list(series, lane.cold[series].closed);
         let mut sizes: Vec<u16> = closed.map(|(_, chunk)| chunk.samples).collect();
         sizes.reverse();
         sizes
@@ -255,7 +255,7 @@ mod tests {
         lane.close(series);
         let closed: Vec<_> = lane
             .closed
-            .list(lane.cold[series].closed)
+            .list(series, lane.cold[series].closed)
             .map(|(_, chunk)| (chunk.min_ms, chunk.max_ms))
             .collect();
         assert_eq!(closed, [(3, 3), (2, 2), (1, 1), (0, 0)]);

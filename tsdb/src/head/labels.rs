@@ -11,6 +11,8 @@ use std::hash::BuildHasher;
 
 use hashbrown::{HashMap, HashTable};
 
+use super::pieces::Pieces;
+use super::slab::Paged;
 use super::symbols::Symbols;
 use crate::encoding::varint;
 
@@ -19,13 +21,13 @@ use crate::encoding::varint;
 pub(crate) struct LabelSets {
     pub(crate) symbols: Symbols,
     /// (name, value) of each pair.
-    pairs: Vec<(u32, u32)>,
+    pairs: Paged<(u32, u32)>,
     by_words: HashTable<u32>,
     hasher: foldhash::fast::RandomState,
     /// Pairs of each name, in the order of their making.
     by_name: HashMap<u32, Vec<u32>, foldhash::fast::RandomState>,
     /// Label sets: a count, then pairs.
-    runs: Vec<u8>,
+    runs: Pieces,
 }
 
 impl LabelSets {
@@ -40,7 +42,7 @@ impl LabelSets {
         self.pairs.push(words);
         let (pairs, symbols, hasher) = (&self.pairs, &self.symbols, &self.hasher);
         self.by_words.insert_unique(hash, at, |&at| {
-            let (name, value) = pairs[at as usize];
+            let (name, value) = pairs[at];
             hasher.hash_one((symbols.word(name), symbols.word(value)))
         });
         self.by_name.entry(words.0).or_default().push(at);
@@ -65,7 +67,7 @@ impl LabelSets {
 
     /// The words of a pair.
     pub(crate) fn words(&self, pair: u32) -> (&str, &str) {
-        let (name, value) = self.pairs[pair as usize];
+        let (name, value) = self.pairs[pair];
         (self.symbols.word(name), self.symbols.word(value))
     }
 
@@ -86,18 +88,12 @@ impl LabelSets {
 
     /// Writes a label set down; returns where.
     pub(crate) fn store(&mut self, run: &[u8]) -> u32 {
-        let at = u32::try_from(self.runs.len()).expect("a lane's label sets take less than 4 GiB");
-        if self.runs.capacity() - self.runs.len() < run.len() {
-            // A quarter more at a time, rather than twice as much.
-            self.runs.reserve_exact(self.runs.len() / 4 + run.len().max(256));
-        }
-        self.runs.extend_from_slice(run);
-        at
+        self.runs.store(run)
     }
 
     /// The pairs of the label set at `at`.
     pub(crate) fn run(&self, at: u32) -> Run<'_> {
-        let bytes = &self.runs[at as usize..];
+        let bytes = self.runs.from(at);
         let (left, len) = varint::read_uvarint(bytes).unwrap_or((0, 0));
         Run {
             bytes: &bytes[len..],
@@ -107,15 +103,15 @@ impl LabelSets {
 
     /// The label set at `at` as it was stored.
     pub(crate) fn stored(&self, at: u32) -> &[u8] {
+        let bytes = self.runs.from(at);
         let mut run = self.run(at);
         run.by_ref().for_each(drop);
-        let end = self.runs.len() - run.bytes.len();
-        &self.runs[at as usize..end]
+        &bytes[..bytes.len() - run.bytes.len()]
     }
 
     /// Whether the label set at `at` is `run`. A run says itself where it ends, so that none begins another.
     pub(crate) fn is_run(&self, at: u32, run: &[u8]) -> bool {
-        self.runs[at as usize..].starts_with(run)
+        self.runs.from(at).starts_with(run)
     }
 
     /// The labels of the label set at `at`.
@@ -135,17 +131,17 @@ impl LabelSets {
 
     /// The numbers of a pair's words.
     pub(crate) fn word_numbers(&self, pair: u32) -> (u32, u32) {
-        self.pairs[pair as usize]
+        self.pairs[pair]
     }
 
     /// Bytes held.
     pub(crate) fn held_bytes(&self) -> usize {
         let names: usize = self.by_name.values().map(|pairs| pairs.capacity() * 4 + 40).sum();
         self.symbols.held_bytes()
-            + self.pairs.capacity() * 8
+            + self.pairs.held_bytes()
             + self.by_words.allocation_size()
             + names
-            + self.runs.capacity()
+            + self.runs.held_bytes()
     }
 }
 

@@ -13,11 +13,12 @@ use hashbrown::{HashMap, HashSet, HashTable};
 use parking_lot::{Mutex, RwLock};
 
 use super::arena::Arena;
+use super::closed::{Closed, ClosedChunks, NO_CHUNK, Place};
 use super::histograms::Open;
 use super::labels::{LabelSets, encode_run};
 use super::late::Late;
 use super::postings::Postings;
-use super::slab::{Closed, ClosedChunks, Cold, Hot, NO_CHUNK, Paged, Place};
+use super::slab::{Cold, Hot, Paged};
 use crate::chunk::xor;
 use crate::model::Metadata;
 
@@ -229,7 +230,7 @@ impl LaneData {
 
     /// The earliest sample of a series that is still here, of those that came in order.
     pub(crate) fn first_ms(&self, ordinal: u32) -> Option<i64> {
-        let oldest = self.closed.list(self.cold[ordinal].closed).last();
+        let oldest = self.closed.list(ordinal, self.cold[ordinal].closed).last();
         match oldest {
             Some((_, chunk)) => Some(chunk.min_ms),
             None => self.open_from_ms(ordinal),
@@ -325,7 +326,7 @@ mod tests {
         lane.close(series);
         let mut sizes: Vec<u16> = lane
             .closed
-            .list(lane.cold[series].closed)
+            .list(series, lane.cold[series].closed)
             .map(|(_, c)| c.samples)
             .collect();
         sizes.reverse();

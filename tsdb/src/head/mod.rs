@@ -12,8 +12,10 @@
 
 pub(crate) mod arena;
 pub(crate) mod chunk_files;
+pub(crate) mod closed;
 mod delete;
 pub mod exemplars;
+mod filed;
 pub(crate) mod flush;
 pub(crate) mod gc;
 pub(crate) mod histograms;
@@ -22,6 +24,7 @@ pub(crate) mod lane;
 pub(crate) mod late;
 pub(crate) mod lookup;
 pub(crate) mod ordered;
+mod pieces;
 pub(crate) mod postings;
 pub(crate) mod read;
 pub(crate) mod replay;
@@ -47,6 +50,7 @@ use self::lane::{LANES, Lane};
 use self::lookup::RefTable;
 use crate::batch::log::Scratch;
 use crate::fs::Vfs;
+use crate::fs::buffered::make_dir;
 use crate::wal::{Compression, Writer};
 
 /// How a head works.
@@ -62,6 +66,8 @@ pub(crate) struct HeadOptions {
     pub(crate) exemplars_max: usize,
     /// How much earlier than the latest sample one may come, at first.
     pub(crate) window_ms: i64,
+    /// How many series may be here; 0 for any number.
+    pub(crate) series_max: u64,
 }
 
 /// The head of a database.
@@ -95,6 +101,8 @@ pub(crate) struct Head {
     pub(crate) exemplars: Ring,
     pub(crate) scratch: Mutex<Vec<Scratch>>,
     pub(crate) closed: AtomicBool,
+    /// Held while a series is made, where their number is limited.
+    pub(crate) making: Mutex<()>,
     pub(crate) stats: Stats,
 }
 
@@ -172,7 +180,7 @@ impl Head {
         if window_ms > 0 {
             let wbl = &mut *self.wbl.lock();
             if wbl.is_none() {
-                fs.create_dir_all(&self.wbl_dir)?;
+                make_dir(&**fs, &self.wbl_dir)?;
                 *wbl = Some(Writer::create(
                     Arc::clone(fs),
                     &self.wbl_dir,

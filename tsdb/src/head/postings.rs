@@ -1,38 +1,43 @@
 //! Which series of a lane carry a label: sorted lists of ordinals, and the algebra on them.
 
+mod list;
+
+use list::{List, Run};
+
 use super::labels::LabelSets;
+use super::slab::Paged;
 use crate::model::{MatchKind, Matcher};
 
 /// The series of each pair.
 #[derive(Default)]
 pub(crate) struct Postings {
-    lists: Vec<Vec<u32>>,
+    lists: Paged<List>,
 }
+
+/// Of a pair without series.
+static NONE: List = List::One(Run { first: 0, end: 0 });
 
 impl Postings {
     /// Notes that series `ordinal`, the largest up to now, carries `pair`.
     pub(crate) fn push(&mut self, pair: u32, ordinal: u32) {
-        let pair = pair as usize;
-        if self.lists.len() <= pair {
-            self.lists.resize_with(pair + 1, Vec::new);
+        while self.lists.len() <= pair as usize {
+            self.lists.push(List::default());
         }
-        let list = &mut self.lists[pair];
-        if list.len() == list.capacity() {
-            // A quarter more at a time: lists are long-lived and there are many.
-            list.reserve_exact((list.len() / 4).max(1));
-        }
-        list.push(ordinal);
+        self.lists[pair].push(ordinal);
     }
 
     /// The series that carry `pair`.
-    pub(crate) fn list(&self, pair: u32) -> &[u32] {
-        self.lists.get(pair as usize).map_or(&[], Vec::as_slice)
+    pub(crate) fn list(&self, pair: u32) -> &List {
+        if pair as usize >= self.lists.len() {
+            return &NONE;
+        }
+        &self.lists[pair]
     }
 
     /// Bytes held.
     pub(crate) fn held_bytes(&self) -> usize {
-        let lists: usize = self.lists.iter().map(|list| list.capacity() * 4).sum();
-        self.lists.capacity() * size_of::<Vec<u32>>() + lists
+        let lists: usize = self.lists.iter().map(List::held_bytes).sum();
+        self.lists.held_bytes() + lists
     }
 }
 
@@ -48,16 +53,16 @@ pub(crate) fn select(labels: &LabelSets, postings: &Postings, count: u32, matche
         }
         let set = if matcher.kind() == MatchKind::Equal {
             let pair = labels.find_pair(matcher.name(), matcher.value());
-            Set::One(pair.map_or(&[], |pair| postings.list(pair)))
+            Set::One(pair.map_or(&NONE, |pair| postings.list(pair)))
         } else {
             union(labels, postings, count, matcher, true)
         };
-        if set.slice().is_empty() {
+        if set.len() == 0 {
             return Vec::new();
         }
         wanted.push(set);
     }
-    wanted.sort_by_key(|set| set.slice().len());
+    wanted.sort_by_key(Set::len);
     let mut sets = wanted.into_iter();
     let mut found = match sets.next() {
         Some(Set::Many(list)) => list,
@@ -65,26 +70,48 @@ pub(crate) fn select(labels: &LabelSets, postings: &Postings, count: u32, matche
         None => (0..count).collect(),
     };
     for set in sets {
-        intersect(&mut found, set.slice());
+        set.keep(&mut found, true);
     }
     for set in unwanted {
-        subtract(&mut found, set.slice());
+        set.keep(&mut found, false);
     }
     found
 }
 
 enum Set<'a> {
-    One(&'a [u32]),
+    One(&'a List),
     Many(Vec<u32>),
 }
 
 impl Set<'_> {
-    fn slice(&self) -> &[u32] {
+    fn len(&self) -> usize {
         match self {
-            Self::One(list) => list,
-            Self::Many(list) => list,
+            Self::One(list) => list.len(),
+            Self::Many(list) => list.len(),
         }
     }
+
+    /// Leaves of `found` what is here, or what is not.
+    fn keep(&self, found: &mut Vec<u32>, inside: bool) {
+        match self {
+            Self::One(list) => keep_runs(found, list, inside),
+            Self::Many(list) if inside => intersect(found, list),
+            Self::Many(list) => subtract(found, list),
+        }
+    }
+}
+
+/// Leaves of `found` what is in `list`, or what is not.
+fn keep_runs(found: &mut Vec<u32>, list: &List, inside: bool) {
+    let mut runs = list.runs();
+    let mut run = runs.next();
+    found.retain(|&ordinal| {
+        while run.is_some_and(|run| run.end <= ordinal) {
+            runs.skip_to(ordinal);
+            run = runs.next();
+        }
+        run.is_some_and(|run| run.first <= ordinal) == inside
+    });
 }
 
 /// The series whose value of the matcher's label satisfies it, or does not.
@@ -95,7 +122,7 @@ fn union<'a>(
     matcher: &Matcher,
     satisfied: bool,
 ) -> Set<'a> {
-    let lists: Vec<&[u32]> = labels
+    let lists: Vec<&List> = labels
         .pairs_of(matcher.name())
         .iter()
         .filter(|&&pair| {
@@ -104,25 +131,28 @@ fn union<'a>(
         .map(|&pair| postings.list(pair))
         .collect();
     match lists[..] {
-        [] => Set::One(&[]),
+        [] => Set::One(&NONE),
         [one] => Set::One(one),
         _ => Set::Many(merge(&lists, count)),
     }
 }
 
 /// Lists that share no series, as one.
-fn merge(lists: &[&[u32]], count: u32) -> Vec<u32> {
+fn merge(lists: &[&List], count: u32) -> Vec<u32> {
     let total: usize = lists.iter().map(|list| list.len()).sum();
+    let mut all = Vec::with_capacity(total);
+    let runs = lists.iter().flat_map(|list| list.runs());
     if total < count as usize / 32 {
-        let mut all = lists.concat();
+        runs.for_each(|run| all.extend(run.first..run.end));
         all.sort_unstable();
         return all;
     }
     let mut bits = vec![0u64; (count as usize).div_ceil(64)];
-    for &ordinal in lists.iter().copied().flatten() {
-        bits[ordinal as usize / 64] |= 1 << (ordinal % 64);
+    for run in runs {
+        for ordinal in run.first..run.end {
+            bits[ordinal as usize / 64] |= 1 << (ordinal % 64);
+        }
     }
-    let mut all = Vec::with_capacity(total);
     for (at, mut word) in (0u32..).zip(bits) {
         while word != 0 {
             all.push(at * 64 + word.trailing_zeros());
@@ -177,8 +207,18 @@ mod tests {
             subtract(&mut first, &list(&b));
             prop_assert_eq!(both, list(&(&a & &b)));
             prop_assert_eq!(&first, &list(&(&a - &b)));
-            let merged = merge(&[&first, &list(&b)], 400);
+            let runs = |ordinals: &[u32]| {
+                let mut list = List::default();
+                ordinals.iter().for_each(|&ordinal| list.push(ordinal));
+                list
+            };
+            let merged = merge(&[&runs(&first), &runs(&list(&b))], 400);
             prop_assert_eq!(merged, list(&(&a | &b)));
+            for inside in [true, false] {
+                let mut kept = list(&a);
+                keep_runs(&mut kept, &runs(&list(&b)), inside);
+                prop_assert_eq!(kept, list(&if inside { &a & &b } else { &a - &b }));
+            }
         }
     }
 }

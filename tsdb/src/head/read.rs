@@ -235,8 +235,7 @@ pub(crate) fn has_chunks(data: &LaneData, ordinal: u32, from_ms: i64, through_ms
         return true;
     }
     data.closed
-        .list(data.cold[ordinal].closed)
-        .take_while(|(_, chunk)| chunk.max_ms >= from_ms)
+        .list_from(ordinal, data.cold[ordinal].closed, from_ms)
         .any(|(_, chunk)| chunk.min_ms <= through_ms)
 }
 

@@ -13,12 +13,13 @@ use hashbrown::HashMap;
 use parking_lot::{Mutex, RwLock};
 
 use super::chunk_files::{self, ChunkFiles, Scan};
+use super::closed::Place;
 use super::exemplars::Ring;
 use super::histograms::Open;
 use super::lane::{LANES, Lane, LaneData, lane_of};
 use super::late::{LateChunk, LatePlace};
 use super::lookup::{Address, RefTable};
-use super::slab::{LOGGED, Place};
+use super::slab::LOGGED;
 use super::{Head, HeadOptions, Stats, chunks_dir, wal_dir, wbl_dir};
 use crate::encoding::DecodeError;
 use crate::fs::Vfs;
@@ -69,7 +70,8 @@ impl Replayed {
         min_valid_ms: i64,
         progress: &ReplayProgress,
     ) -> Result<Self, WalError> {
-        let scan = chunk_files::scan(fs, &chunks_dir(dir))?;
+        let mut scan = chunk_files::scan(fs, &chunks_dir(dir))?;
+        late::forget_compacted(fs, &wbl_dir(dir), &mut scan)?;
         let mut replayed = Self {
             lanes: std::array::from_fn(|_| LaneData::default()),
             refs: RefTable::default(),
@@ -407,10 +409,19 @@ impl Replayed {
         let number = self.last_segment.map_or(0, |last| last + 1);
         let writer = Writer::create(Arc::clone(&fs), &wal_dir, number, options.segment_bytes)
             .map_err(|e| WalError::io(&wal_dir, e))?;
+        segment::sync_all(&*fs, &wal_dir)?;
+        chunk_files::sync_all(&*fs, &chunks_dir)?;
+        if wbl.is_some() {
+            segment::sync_all(&*fs, &wbl_dir(dir))?;
+        }
+        fs.sync_dir(dir).map_err(|e| WalError::io(dir, e))?;
         // Prometheus keeps the records of series known under several numbers as long as samples may be left.
         let last_ms = self.max_ms;
         for until in self.expiries.values_mut() {
             *until = last_ms;
+        }
+        for data in &mut self.lanes {
+            data.closed.tidy(&mut data.cold, &mut data.pending);
         }
         let exemplars = self.exemplars;
         exemplars.set_window_ms(options.window_ms);
@@ -428,7 +439,8 @@ impl Replayed {
             }),
             refs: RwLock::new(self.refs),
             generation: AtomicU64::new(0),
-            last_ref: AtomicU64::new(self.last_ref),
+            // A number that is anywhere in the directory is not given out again, though its series is gone.
+            last_ref: AtomicU64::new(self.last_ref.max(self.scan.last_ref)),
             min_ms: AtomicI64::new(self.min_ms),
             max_ms: AtomicI64::new(self.max_ms),
             min_valid_ms: AtomicI64::new(self.min_valid_ms),
@@ -438,6 +450,7 @@ impl Replayed {
             exemplars,
             scratch: Mutex::default(),
             closed: AtomicBool::new(false),
+            making: Mutex::default(),
             stats: self.stats,
         };
         Ok(head)

@@ -28,6 +28,8 @@ pub struct Stats {
     pub duplicates: AtomicU64,
     /// `prometheus_tsdb_head_series_created_total`
     pub series_created: AtomicU64,
+    /// `deucalion_tsdb_series_refused_total`: there were as many as may be.
+    pub series_refused: AtomicU64,
     /// `prometheus_tsdb_head_series_removed_total`
     pub series_removed: AtomicU64,
     /// `prometheus_tsdb_head_series_not_found_total`

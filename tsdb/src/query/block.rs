@@ -8,7 +8,7 @@ use super::budget::Steps;
 use super::source::{Order, Selected, SeriesReader, Source};
 use super::{Budget, Cancel, Charge, Columns, QueryError, RosterBuilder, Selection, Sym, Vocabulary};
 use crate::block::{Block, Intervals, Tombstones};
-use crate::chunk::{Encoding, decode_all};
+use crate::chunk::{Encoding, decode_all, decode_range};
 use crate::fs::FileError;
 use crate::index::{ChunkMeta, IndexReader};
 use crate::model::Matcher;
@@ -281,7 +281,7 @@ impl SeriesReader for BlockSeries {
                 continue;
             }
             let begin = into.len();
-            self.decode(chunk, into)?;
+            self.decode(chunk, from_ms, through_ms, into)?;
             into.trim(begin, from_ms, through_ms);
             if let Some(deleted) = deleted
                 && deleted.touch(chunk.min_ms, chunk.max_ms)
@@ -295,12 +295,22 @@ impl SeriesReader for BlockSeries {
 }
 
 impl BlockSeries {
-    fn decode(&self, chunk: &ChunkMeta, into: &mut Columns) -> Result<(), QueryError> {
+    fn decode(
+        &self,
+        chunk: &ChunkMeta,
+        from_ms: i64,
+        through_ms: i64,
+        into: &mut Columns,
+    ) -> Result<(), QueryError> {
         let segments = self.block.segments();
         let stored = segments.chunk(chunk.at)?;
+        let is_whole = from_ms <= chunk.min_ms && chunk.max_ms <= through_ms;
         match Encoding::from_u8(stored.encoding) {
-            Some(encoding) => Ok(decode_all(encoding, stored.data, into)
-                .map_err(|error| segments.damaged(chunk.at, error.to_string()))?),
+            Some(encoding) => Ok(match is_whole {
+                true => decode_all(encoding, stored.data, into),
+                false => decode_range(encoding, stored.data, from_ms, through_ms, into),
+            }
+            .map_err(|error| segments.damaged(chunk.at, error.to_string()))?),
             None => {
                 let text = format!("chunk encoding {} is not known", stored.encoding);
                 Err(segments.unsupported(chunk.at, text).into())

@@ -101,8 +101,7 @@ pub fn write(
 /// The system's; what is left over does no harm and goes with the next checkpoint.
 pub fn remove_covered(fs: &dyn Vfs, dir: &Path, last: u32) -> Result<(), WalError> {
     for number in segment::list(fs, dir)?.into_iter().filter(|&n| n <= last) {
-        let path = segment::path(dir, number);
-        fs.remove_file(&path).map_err(|e| WalError::io(&path, e))?;
+        segment::remove(fs, dir, number)?;
     }
     for (_, path) in segment::checkpoints(fs, dir)?
         .into_iter()

@@ -31,6 +31,8 @@ pub fn repair(
         let from = segment::path(dir, number);
         let to = quarantine.join(format!("{number:08}"));
         fs.rename(&from, &to).map_err(io(&from))?;
+        // One after the other for certain: a power cut must not leave a gap either.
+        fs.sync_dir(dir).map_err(io(dir))?;
         set_aside.push(to);
     }
     let path = segment::path(dir, damaged);

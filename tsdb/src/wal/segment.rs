@@ -27,6 +27,32 @@ pub fn list(fs: &dyn Vfs, dir: &Path) -> Result<Vec<u32>, WalError> {
     Ok(numbers)
 }
 
+/// Makes what is in the segments of the log in `dir` survive a power cut, and that they are there. A process
+/// that was killed leaves what the next one takes for stored; that one never writes into these files again.
+///
+/// # Errors
+/// The system's.
+pub fn sync_all(fs: &dyn Vfs, dir: &Path) -> Result<(), WalError> {
+    for number in list(fs, dir)? {
+        let path = path(dir, number);
+        let synced = fs.open(&path).and_then(|mut file| file.sync());
+        synced.map_err(|error| WalError::io(&path, error))?;
+    }
+    fs.sync_dir(dir).map_err(|error| WalError::io(dir, error))
+}
+
+/// Removes segment `number` of the log in `dir`, for certain: were the next removed before it is certain, a power
+/// cut might leave a gap.
+///
+/// # Errors
+/// The system's.
+pub fn remove(fs: &dyn Vfs, dir: &Path, number: u32) -> Result<(), WalError> {
+    let path = path(dir, number);
+    fs.remove_file(&path)
+        .and_then(|()| fs.sync_dir(dir))
+        .map_err(|error| WalError::io(&path, error))
+}
+
 /// The checkpoints in `dir`, ascending by the last segment that they stand for.
 ///
 /// # Errors

@@ -133,6 +133,11 @@ impl Writer {
     /// The system's.
     pub fn next_segment(&mut self) -> io::Result<u32> {
         self.make_good()?;
+        if self.entry_unsynced {
+            // Were only the later of two segments certain, a power cut would leave a gap.
+            self.fs.sync_dir(&self.dir)?;
+            self.entry_unsynced = false;
+        }
         let (file, handle) = open_segment(&*self.fs, &self.dir, self.number + 1)?;
         self.number += 1;
         self.file = file;

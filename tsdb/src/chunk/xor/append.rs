@@ -232,7 +232,7 @@ impl WindowWriter {
 
 /// The bits that say how an interval differs from the one before, and how many they are.
 #[inline]
-fn time_code(dod_ms: i64) -> (u128, u32) {
+pub(super) fn time_code(dod_ms: i64) -> (u128, u32) {
     let low = |bits: u32| u128::from(dod_ms.cast_unsigned() & ((1 << bits) - 1));
     match dod_ms {
         0 => (0, 1),

@@ -22,7 +22,7 @@ pub fn sample_count(chunk: &[u8]) -> Result<u16, ChunkError> {
 }
 
 /// The count, refused where even the shortest samples would not fit: damage then costs next to nothing.
-fn possible_count(chunk: &[u8]) -> Result<u16, ChunkError> {
+pub(super) fn possible_count(chunk: &[u8]) -> Result<u16, ChunkError> {
     let count = sample_count(chunk)?;
     let bits_min = match usize::from(count) {
         0 => 0,
@@ -110,7 +110,7 @@ fn decode_into(chunk: &[u8], t_ms: &mut [i64], v: &mut [f64]) -> Result<Appender
 
 /// Reads a delta-of-delta, modulo 2^64; `next` is what lies ahead.
 #[inline(always)]
-fn read_dod(reader: &mut BitReader<'_>, next: u64) -> u64 {
+pub(super) fn read_dod(reader: &mut BitReader<'_>, next: u64) -> u64 {
     let (prefix, width) = match (!next).leading_zeros() {
         0 => {
             reader.skip(1);

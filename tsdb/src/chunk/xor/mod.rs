@@ -14,15 +14,20 @@
 //! A window is (leading zeros, at most 31; significant bits, 0 standing for 64). The ranges lean one to
 //! the right because a reader subtracts 2^n only above 2^(n-1).
 //!
-//! [`Appender`] writes as Prometheus does, byte for byte; [`decode_all()`] reads whole chunks.
+//! [`Appender`] writes as Prometheus does, byte for byte; [`PackedEncoder`] writes whole chunks in the fewest
+//! bits; [`decode_all()`] reads whole chunks, [`decode_range()`] part of one.
 
 mod append;
 mod decode_all;
+mod decode_range;
+mod windows;
 
 pub(crate) use append::WindowWriter;
 pub use append::{Appender, SAMPLE_BYTES_MAX, encode};
 pub(crate) use decode_all::Window;
 pub use decode_all::{decode_all, sample_count};
+pub use decode_range::decode_range;
+pub use windows::PackedEncoder;
 
 /// Bytes of the count that a chunk begins with.
 pub const HEADER_BYTES: usize = 2;

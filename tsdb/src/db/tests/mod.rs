@@ -5,9 +5,11 @@ mod concurrent;
 mod crash;
 mod histograms;
 mod late;
+mod limits;
 mod model;
 mod refusal;
 mod restart;
+mod tiers;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -9,9 +9,9 @@ use crate::chunk::encode::encode;
 use crate::chunk::{Encoding, decode_all};
 use crate::head::arena::Slot;
 use crate::head::chunk_files::{self, FileMap};
+use crate::head::closed::Place;
 use crate::head::lane::LaneData;
 use crate::head::late::{LateChunk, LatePlace};
-use crate::head::slab::Place;
 use crate::query::budget::Steps;
 use crate::query::source::SeriesReader;
 use crate::query::{Budget, Charge, Columns, QueryError};
@@ -81,8 +81,8 @@ impl HeadReader {
 
     pub(crate) fn note(&mut self, row: usize, data: &LaneData, ordinal: u32, from_ms: i64, through_ms: i64) {
         let first = self.chunks.len();
-        let closed = data.closed.list(data.cold[ordinal].closed);
-        for (held, chunk) in closed.take_while(|(_, chunk)| chunk.max_ms >= from_ms) {
+        let closed = data.closed.list_from(ordinal, data.cold[ordinal].closed, from_ms);
+        for (held, chunk) in closed {
             if chunk.min_ms > through_ms {
                 continue;
             }

@@ -3,12 +3,48 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::Replayed;
+use hashbrown::HashSet;
+
+use super::{REFS_END, Replayed};
 use crate::fs::Vfs;
+use crate::head::chunk_files::Scan;
+use crate::head::closed::Place;
 use crate::head::late::Value;
 use crate::head::{HeadOptions, Stats, wbl_dir};
 use crate::wal::record::{histograms, markers, samples};
 use crate::wal::{Kind, SegmentReader, WalError, Writer, repair, segment};
+
+/// Lets go of chunks that are in blocks since: a chunk's marker goes with the write-behind log's segment when
+/// what was out of order by then has been compacted, the chunk itself only with its file.
+///
+/// Where the log says nothing at all, or not all that it did, every chunk counts.
+pub(super) fn forget_compacted(fs: &dyn Vfs, dir: &Path, scan: &mut Scan) -> Result<(), WalError> {
+    let numbers = segment::list(fs, dir)?;
+    if numbers.is_empty() || scan.late.is_empty() {
+        return Ok(());
+    }
+    let mut marked = HashSet::new();
+    for number in numbers {
+        let mut reader = SegmentReader::open(fs, &segment::path(dir, number))?;
+        loop {
+            let Ok(record) = reader.next() else { return Ok(()) };
+            let Some(record) = record else { break };
+            if Kind::of(record) == Some(Kind::MmapMarkers) {
+                let _damaged = markers::decode(record, |_, place| {
+                    marked.insert(place);
+                });
+            }
+        }
+    }
+    scan.late
+        .retain(|&(_, file, offset)| marked.contains(&place(file, offset)));
+    Ok(())
+}
+
+/// A chunk's place, as markers have it.
+fn place(file: u32, offset: u32) -> u64 {
+    u64::from(file) << 32 | u64::from(offset)
+}
 
 impl Replayed {
     /// Reads the write-behind log: what came out of order.
@@ -78,7 +114,12 @@ impl Replayed {
                     self.lanes[place.lane()].insert_late(place.ordinal(), t_ms, value);
                     self.late_min_ms = self.late_min_ms.min(t_ms);
                 }
-                None => *self.stats.replay_unknown_series.get_mut() += 1,
+                None => {
+                    if number < REFS_END {
+                        self.last_ref = self.last_ref.max(number);
+                    }
+                    *self.stats.replay_unknown_series.get_mut() += 1;
+                }
             }
         }
     }
@@ -86,10 +127,11 @@ impl Replayed {
     /// What lies before a marker is in a chunk, if that chunk was found.
     fn apply_markers(&mut self, found: &[(u64, u64)]) {
         for &(number, at) in found {
-            let is_there = self
-                .scan
-                .last
-                .is_some_and(|(file, offset)| at <= u64::from(file) << 32 | u64::from(offset));
+            // A later chunk may be in its place, or behind it, after the file was damaged and rebuilt.
+            let is_there = self.scan.late_of(number).any(|chunk| match chunk.place {
+                Place::File { number, offset } => place(number, offset) == at,
+                _ => false,
+            });
             if let (Some(place), true) = (self.refs.get(number), is_there)
                 && let Some(late) = self.lanes[place.lane()].late.get_mut(&place.ordinal())
             {

@@ -3,12 +3,13 @@
 //! A unit test of rules that expects nothing says what each expression answers instead, so the two reports of
 //! one file must be equal. Series change resolution and zero bucket, begin anew, go stale, turn into floats.
 
+mod known;
+
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 use std::process::Command;
 
-use super::known;
 use crate::support::server::promtool;
 use crate::support::{Dice, number_from_env, peers};
 
