@@ -143,12 +143,7 @@ impl Plan {
         DbOptions {
             min_block_ms,
             max_block_ms: max_block_ms.max(min_block_ms),
-            retention_ms: retention.time_ms,
-            retention_bytes: match retention.percentage {
-                // The share of the file system counts before the size.
-                share if share > 0.0 => share_bytes(&self.data_dir, share),
-                _ => retention.size_bytes,
-            },
+            retention: super::storage::retention(&self.data_dir, retention),
             wal_compression: compression,
             wal_segment_bytes: bytes_or("storage.tsdb.wal-segment-size", defaults.wal_segment_bytes),
             chunk_segment_bytes: bytes_or(
@@ -173,22 +168,12 @@ impl Plan {
     pub(super) fn show_retention(&mut self, options: &DbOptions) {
         let format = crate::config::duration::format_ms;
         for (name, value) in [
-            ("storage.tsdb.retention.time", format(options.retention_ms)),
+            ("storage.tsdb.retention.time", format(options.retention.age_ms)),
             ("storage.tsdb.max-block-duration", format(options.max_block_ms)),
         ] {
             let _shown = self.flags.put(name, &value);
         }
     }
-}
-
-/// So many percent of the file system that the directory is on, or will be on once it is made.
-fn share_bytes(dir: &Path, percentage: f64) -> u64 {
-    let total = dir
-        .ancestors()
-        .chain([Path::new(".")])
-        .find_map(|place| rustix::fs::statvfs(place).ok())
-        .map_or(0, |system| system.f_blocks.saturating_mul(system.f_frsize));
-    (total as f64 * percentage / 100.0) as u64
 }
 
 /// The longest block that merging makes, unless told otherwise: 31 days.

@@ -8,12 +8,12 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex};
 use tracing::{error, info, warn};
 use tsdb::db::Db;
-use tsdb::db::DbOptions;
+use tsdb::db::{DbOptions, Retention};
 use tsdb::fs::RealFs;
 
 use super::clock;
 use super::late_storage::LateStorage;
-use crate::config::storage::StorageConfig;
+use crate::config::storage::{RetentionConfig, StorageConfig};
 use crate::telemetry::Registry;
 
 /// How often what was committed is made to survive a power cut.
@@ -29,6 +29,28 @@ pub(super) fn exemplars_max(keeps_exemplars: bool, config: &StorageConfig) -> us
         (true, None) => EXEMPLARS_MAX,
         (true, Some(max)) => usize::try_from(max).unwrap_or(0),
     }
+}
+
+/// What is to be kept in the directory `dir`.
+pub(super) fn retention(dir: &Path, config: &RetentionConfig) -> Retention {
+    Retention {
+        age_ms: config.time_ms,
+        bytes: match config.percentage {
+            // The share of the file system counts before the size.
+            share if share > 0.0 => share_bytes(dir, share),
+            _ => config.size_bytes,
+        },
+    }
+}
+
+/// So many percent of the file system that the directory is on, or will be on once it is made.
+fn share_bytes(dir: &Path, percentage: f64) -> u64 {
+    let total = dir
+        .ancestors()
+        .chain([Path::new(".")])
+        .find_map(|place| rustix::fs::statvfs(place).ok())
+        .map_or(0, |system| system.f_blocks.saturating_mul(system.f_frsize));
+    (total as f64 * percentage / 100.0) as u64
 }
 
 /// How many levels below normal the maintenance thread runs.
@@ -87,6 +109,7 @@ impl Storage {
     pub(super) fn apply(&self, keeps_exemplars: bool, config: &StorageConfig) -> Result<(), String> {
         let Some(db) = self.late.get() else { return Ok(()) };
         db.set_exemplars_max(exemplars_max(keeps_exemplars, config));
+        db.set_retention(retention(db.dir(), &config.tsdb.retention));
         db.set_out_of_order_window_ms(config.tsdb.out_of_order_time_window_ms)
             .map_err(|error| format!("out_of_order_time_window: {error}"))
     }
@@ -399,7 +422,7 @@ const GAUGES: &[(&str, &str, Read)] = &[
     (
         "prometheus_tsdb_retention_limit_seconds",
         "How long to retain samples in storage.",
-        |db| db.options().retention_ms as f64 / 1000.0,
+        |db| db.retention().age_ms as f64 / 1000.0,
     ),
     (
         "prometheus_tsdb_exemplar_exemplars_in_storage",
@@ -419,7 +442,7 @@ const GAUGES: &[(&str, &str, Read)] = &[
     (
         "prometheus_tsdb_retention_limit_bytes",
         "Max number of bytes to be retained in the tsdb blocks, configured 0 means disabled",
-        |db| db.options().retention_bytes as f64,
+        |db| db.retention().bytes as f64,
     ),
 ];
 

@@ -38,7 +38,7 @@ use parking_lot::{Mutex, RwLock};
 pub use crate::head::exemplars::{ExemplarStatus, SeriesExemplars};
 pub use maintenance::{MaintainError, Maintained};
 pub use open::OpenError;
-pub use options::DbOptions;
+pub use options::{DbOptions, Retention};
 pub use reload::read_blocks;
 pub use stats::{HeadStatus, Stats, StatusEntry};
 
@@ -71,6 +71,7 @@ pub struct Db {
     /// For how many tiers of retention a block was written anew already, or found to hold nothing of them.
     settled: Mutex<HashMap<Ulid, usize>>,
     growth: Mutex<Growth>,
+    retention: Mutex<Retention>,
 }
 
 impl fmt::Debug for Db {

@@ -144,6 +144,7 @@ impl Db {
         Self {
             fs,
             dir: dir.to_owned(),
+            retention: Mutex::new(options.retention),
             options,
             head: Arc::new(head),
             blocks: RwLock::new(Arc::new(blocks)),

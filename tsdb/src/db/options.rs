@@ -3,9 +3,18 @@
 use std::sync::Arc;
 
 use crate::chunk::encode::Chunking;
-use crate::compact::tiers::{Tier, Tiers};
+use crate::compact::tiers::Tier;
 use crate::head::ReplayProgress;
 use crate::wal::Compression;
+
+/// How much is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Retention {
+    /// `--storage.tsdb.retention.time`: how long samples are kept; 0 for ever.
+    pub age_ms: i64,
+    /// `--storage.tsdb.retention.size`: how many bytes the directory may take; 0 for any number.
+    pub bytes: u64,
+}
 
 /// Options of [`super::Db::open`]; the defaults are Prometheus'.
 #[derive(Clone, Debug)]
@@ -14,13 +23,11 @@ pub struct DbOptions {
     pub min_block_ms: i64,
     /// `--storage.tsdb.max-block-duration`: the longest block that merging makes.
     pub max_block_ms: i64,
-    /// `--storage.tsdb.retention.time`: how long samples are kept; 0 for ever.
-    pub retention_ms: i64,
+    /// What is kept at first. [`super::Db::set_retention`] changes it later.
+    pub retention: Retention,
     /// Series that are kept for another time than that.
     pub tiers: Vec<Tier>,
-    /// `--storage.tsdb.retention.size`: how many bytes the directory may take; 0 for any number.
-    pub retention_bytes: u64,
-    /// Whether that is a bound on everything in the directory at any moment, snapshots alone left out: what a
+    /// Whether its size is a bound on everything in the directory at any moment, snapshots alone left out: what a
     /// compaction needs while it runs is freed before. Otherwise it is what Prometheus counts, when it counts.
     pub retention_is_bound: bool,
     /// `--storage.tsdb.wal-compression`
@@ -53,9 +60,11 @@ impl Default for DbOptions {
         Self {
             min_block_ms: 2 * HOUR_MS,
             max_block_ms: 36 * HOUR_MS,
-            retention_ms: 15 * 24 * HOUR_MS,
+            retention: Retention {
+                age_ms: 15 * 24 * HOUR_MS,
+                bytes: 0,
+            },
             tiers: Vec::new(),
-            retention_bytes: 0,
             retention_is_bound: false,
             wal_compression: Compression::Snappy,
             wal_segment_bytes: 128 << 20,
@@ -78,12 +87,6 @@ const SAMPLES_OF_SHORT: usize = 480;
 const SAMPLES_OF_LONG: usize = 960;
 
 impl DbOptions {
-    /// How long which series are kept.
-    pub(super) fn tiers(&self) -> Tiers {
-        let rest_ms = Some(self.retention_ms).filter(|&age_ms| age_ms > 0);
-        Tiers::new(self.tiers.clone(), rest_ms)
-    }
-
     /// How float samples are to lie in a block of this length.
     pub(super) fn chunking(&self, range_ms: i64) -> Chunking {
         match self.long_chunks {

@@ -1,5 +1,7 @@
 //! Keeping the log short: a checkpoint of its older part, then that part goes.
 
+use std::sync::atomic::Ordering;
+
 use super::{Db, MaintainError};
 use crate::head::Stats;
 use crate::head::lookup::Address;
@@ -53,6 +55,7 @@ impl Db {
         };
         let keep = checkpoint::Keep {
             from_ms,
+            tombstones_from_ms: from_ms.min(head.late_min_ms.load(Ordering::Acquire)),
             series: &keep_series,
         };
         Stats::add(&head.stats.checkpoints, 1);

@@ -36,6 +36,9 @@ const OUT_OF_ORDER: u8 = 0x80;
 /// A file takes no chunk that would make it longer.
 const FILE_BYTES_MAX: u64 = 128 << 20;
 
+/// So much is gathered for one write(2).
+const BUFFER_BYTES: usize = 1 << 17;
+
 /// The files by number.
 pub(crate) type FileMap = Arc<BTreeMap<u32, Mapped>>;
 
@@ -322,7 +325,7 @@ impl ChunkFiles {
 
     fn write_all(&mut self, chunks: &[ToWrite], data: &[u8]) -> io::Result<Vec<(u32, u32)>> {
         let mut places = Vec::with_capacity(chunks.len());
-        let mut buffer = Vec::with_capacity(1 << 20);
+        let mut buffer = Vec::with_capacity(BUFFER_BYTES + (1 << 12));
         for chunk in chunks {
             let bytes = &data[chunk.bytes.clone()];
             let most = (CHUNK_BYTES_MIN + bytes.len()) as u64;
@@ -338,7 +341,7 @@ impl ChunkFiles {
             let offset = u32::try_from(len + buffer.len() as u64).map_err(io::Error::other)?;
             places.push((number, offset));
             put_chunk(&mut buffer, chunk, bytes);
-            if buffer.len() >= 1 << 20 {
+            if buffer.len() >= BUFFER_BYTES {
                 self.flush(&mut buffer)?;
             }
         }

@@ -252,6 +252,18 @@ impl LaneData {
         *intervals = merged;
     }
 
+    /// Lets go of deletions before `from_ms`, except of samples that came out of order: these stay for longer.
+    pub(crate) fn forget_tombstones(&mut self, from_ms: i64) {
+        let late = &self.late;
+        self.tombstones.retain(|ordinal, intervals| {
+            let late = late.get(ordinal);
+            intervals.retain(|&(from, through)| {
+                through >= from_ms || late.is_some_and(|late| late.touches(from, through))
+            });
+            !intervals.is_empty()
+        });
+    }
+
     /// Notes what is said of a series.
     pub(crate) fn describe(&mut self, ordinal: u32, metadata: &Metadata) {
         let said = match self.said.get(metadata) {

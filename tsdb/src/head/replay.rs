@@ -93,6 +93,9 @@ impl Replayed {
         replayed.exemplars.resize(options.exemplars_max);
         replayed.read_log(fs, &wal_dir(dir), progress)?;
         replayed.read_late_log(fs, &wbl_dir(dir))?;
+        for data in &mut replayed.lanes {
+            data.forget_tombstones(min_valid_ms);
+        }
         Ok(replayed)
     }
 
@@ -351,9 +354,7 @@ impl Replayed {
         if number < REFS_END {
             self.last_ref = self.last_ref.max(number);
         }
-        if through_ms < self.min_valid_ms {
-            return;
-        }
+        // Also of times that are in blocks: what came out of order may not be, and is read later.
         match self.refs.get(number) {
             Some(place) => self.lanes[place.lane()].bury(place.ordinal(), from_ms, through_ms),
             None => Stats::add(&self.stats.replay_unknown_series, 1),

@@ -32,6 +32,7 @@ pub(crate) enum After {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Told {
     rows: BTreeMap<String, BTreeMap<i64, (Value, Known)>>,
+    sync_failed: bool,
     /// What was deleted once: samples that come there later may be seen or not.
     deleted: BTreeMap<String, Vec<(i64, i64)>>,
     /// Text of labels → times of exemplars, with their values' bits, and whether they are certain.
@@ -83,11 +84,18 @@ impl Told {
     /// All that was acknowledged was synced.
     pub(crate) fn synced(&mut self) {
         for rows in self.rows.values_mut() {
-            rows.retain(|_, (_, known)| *known != Known::Deleted);
+            // What a failed sync left of a deletion is not known either.
+            rows.retain(|_, (_, known)| *known != Known::Deleted || self.sync_failed);
             for (_, known) in rows.values_mut().filter(|row| row.1 == Known::Told) {
                 *known = Known::Synced;
             }
         }
+    }
+
+    /// A sync failed: the system takes for written what is not, whatever later syncs say, and a log with a hole
+    /// ends there. Nothing is certain of the next power cut.
+    pub(crate) fn sync_failed(&mut self) {
+        self.sync_failed = true;
     }
 
     /// An interval of a series was deleted, or was tried to be.
@@ -141,7 +149,7 @@ impl Told {
             for (t_ms, (value, known)) in rows {
                 let certain = match after {
                     After::Anything => matches!(known, Known::Synced | Known::Told),
-                    After::PowerCut => *known == Known::Synced,
+                    After::PowerCut => *known == Known::Synced && !self.sync_failed,
                 };
                 if certain && !found.get(labels).is_some_and(|f| f.contains_key(t_ms)) {
                     return Err(format!("{labels} at {t_ms}: {value:?} ({known:?}) is lost"));
@@ -152,7 +160,10 @@ impl Told {
     }
 
     /// Takes what a start found for what is there.
-    pub(crate) fn adopt(&mut self, found: &Found) {
+    pub(crate) fn adopt(&mut self, found: &Found, after: After) {
+        if after == After::PowerCut {
+            self.sync_failed = false;
+        }
         for (labels, rows) in &mut self.rows {
             let found = found.get(labels);
             rows.retain(

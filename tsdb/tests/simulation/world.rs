@@ -32,6 +32,7 @@ pub(crate) struct World {
     values: u64,
     snapshots: Vec<(PathBuf, Told)>,
     floods: usize,
+    syncs_failed: usize,
 }
 
 impl World {
@@ -46,6 +47,7 @@ impl World {
             values: 0,
             snapshots: Vec::new(),
             floods: 0,
+            syncs_failed: 0,
         }
     }
 
@@ -57,7 +59,9 @@ impl World {
         if self.db.is_none() {
             self.open()?;
         }
-        self.act(step)?;
+        let done = self.act(step);
+        self.note_failed_syncs();
+        done?;
         // What only adds is seen with what comes after it.
         let adds = matches!(
             step,
@@ -66,6 +70,15 @@ impl World {
         match adds || self.fs.is_dead() {
             true => Ok(()),
             false => self.look(After::Anything, false),
+        }
+    }
+
+    fn note_failed_syncs(&mut self) {
+        let failed = self.fs.failed();
+        let syncs = failed.iter().filter(|call| call.starts_with("sync ")).count();
+        if syncs > self.syncs_failed {
+            self.told.sync_failed();
+            self.syncs_failed = syncs;
         }
     }
 
@@ -109,7 +122,7 @@ impl World {
             }
             Step::Flood { count } => self.flood(*count),
             Step::Sync => {
-                if db.sync().is_ok() {
+                if db.sync().is_ok() && !self.fs.is_dead() {
                     self.told.synced();
                 }
             }
@@ -125,7 +138,7 @@ impl World {
             } => {
                 let (from, through) = (now_ms - behind_ms, now_ms - behind_ms + length_ms);
                 let instance = Matcher::equal("instance", &series.to_string());
-                let done = db.delete(from, through, &[instance]).is_ok();
+                let done = db.delete(from, through, &[instance]).is_ok() && !self.fs.is_dead();
                 // What comes later is not deleted.
                 self.told
                     .delete(&labels(*series), from, through.min(now_ms), done);
@@ -133,7 +146,9 @@ impl World {
             Step::Clean => drop(db.clean_tombstones(now_ms)),
             Step::Snapshot => {
                 let name = format!("s{}", self.snapshots.len());
-                if let Ok(dir) = db.snapshot(false, &name, now_ms) {
+                if let Ok(dir) = db.snapshot(false, &name, now_ms)
+                    && !self.fs.is_dead()
+                {
                     self.snapshots.push((dir, self.told.in_copy()));
                 }
             }
@@ -224,19 +239,21 @@ impl World {
             batch.metadata.push((id, said));
         }
         let receipt = db.append(&mut batch, &AppendOptions::default());
+        // The dead tell nothing.
+        let receipt = receipt.ok().filter(|_| !self.fs.is_dead());
         for (at, (labels, t_ms, value)) in sent.iter().enumerate() {
             match &receipt {
-                Ok(_) if batch.verdict[at] == Verdict::Accepted => {
+                Some(_) if batch.verdict[at] == Verdict::Accepted => {
                     self.told.sample(labels, *t_ms, *value, true);
                 }
-                Ok(_) => {}
-                Err(_) => self.told.sample(labels, *t_ms, *value, false),
+                Some(_) => {}
+                None => self.told.sample(labels, *t_ms, *value, false),
             }
         }
         if beside && let Some((labels, t_ms, _)) = sent.first() {
             let exemplar = self.values as f64;
-            self.told.said(labels, *t_ms, &help, receipt.is_ok());
-            let stored = receipt.is_ok_and(|receipt| receipt.exemplars == 1);
+            self.told.said(labels, *t_ms, &help, receipt.is_some());
+            let stored = receipt.is_some_and(|receipt| receipt.exemplars == 1);
             self.told.exemplar(labels, *t_ms, exemplar, stored);
         }
     }
@@ -260,7 +277,7 @@ impl World {
             sent.push((labels, Value::Float(bits)));
         }
         self.floods += 1;
-        let taken = db.append(&mut batch, &AppendOptions::default()).is_ok();
+        let taken = db.append(&mut batch, &AppendOptions::default()).is_ok() && !self.fs.is_dead();
         for (labels, value) in sent {
             self.told.sample(&labels, self.newest_ms, value, taken);
         }
@@ -283,7 +300,7 @@ impl World {
         self.told.compare(&found, after)?;
         if opened {
             // What was doubtful before the start is so no longer.
-            self.told.adopt(&found);
+            self.told.adopt(&found, after);
         }
         // What begins half a range ago is in the head.
         let from_ms = match self.options.exemplars_max > 1_000 {

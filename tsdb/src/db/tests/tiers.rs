@@ -4,6 +4,11 @@ use super::*;
 use crate::compact::tiers::Tier;
 use crate::model::MatchKind;
 
+const REST: Retention = Retention {
+    age_ms: 10_000,
+    bytes: 0,
+};
+
 /// Keeps `:5m` for 20 s, `:1h` for 40 s, the rest for 10 s, in blocks of one second and up to nine.
 fn options() -> DbOptions {
     let tier = |pattern, age_ms| Tier {
@@ -11,7 +16,7 @@ fn options() -> DbOptions {
         age_ms,
     };
     DbOptions {
-        retention_ms: 10_000,
+        retention: REST,
         max_block_ms: 1_000,
         tiers: vec![tier(".+:5m", 20_000), tier(".+:1h", 40_000)],
         ..super::options()
@@ -98,9 +103,22 @@ fn a_block_is_looked_at_once_a_tier() {
 }
 
 #[test]
+fn what_is_kept_can_change_while_the_database_is_open() {
+    let db = Db::open(memory(), Path::new(DIR), options(), 1).unwrap();
+    fill(&db, 0, 15_000);
+    check_kept_ms(&db, 10_000, 14_000, 14_000);
+    db.set_retention(Retention {
+        age_ms: 5_000,
+        ..REST
+    });
+    db.maintain(15_000).unwrap();
+    check_kept_ms(&db, 5_000, 14_000, 14_000);
+}
+
+#[test]
 fn series_without_a_tier_are_kept_for_ever_where_the_flags_say_so() {
     let options = DbOptions {
-        retention_ms: 0,
+        retention: Retention::default(),
         ..options()
     };
     let db = Db::open(memory(), Path::new(DIR), options, 1).unwrap();
