@@ -8,14 +8,14 @@ use promql::engine::{Engine, EngineOptions};
 use promql::parser::ParserOptions;
 use tracing::{error, warn};
 use tsdb::db::DbOptions;
-use tsdb::query::Budget;
 
 use super::load::{Loaded, Loader};
-use super::{demo, logging, urls};
+use super::{demo, logging, memory, urls};
 use crate::cli::{CliExit, Flags};
 use crate::config::OwnConfig;
 use crate::discovery;
 use crate::notifier;
+use crate::queries::Shares;
 use crate::remote;
 use crate::scrape::Outside;
 use crate::web::WebOptions;
@@ -38,8 +38,6 @@ pub(super) struct Plan {
     pub(super) cors_origin: tsdb::model::Regex,
     pub(super) data_dir: PathBuf,
     pub(super) is_demo: bool,
-    /// Bytes that all queries may hold, rules' too.
-    pub(super) budget: Budget,
     pub(super) own: OwnConfig,
 }
 
@@ -56,7 +54,7 @@ impl Plan {
                 data_dir = dir.join("data");
             }
         }
-        let own = read_own_file(&flags)?;
+        let own = read_own_file(&mut flags)?;
         let listen = flags
             .texts("web.listen-address")
             .first()
@@ -98,9 +96,26 @@ impl Plan {
             cors_origin,
             data_dir,
             is_demo,
-            budget: Budget::new("all queries'", bytes(own.query.bytes_max)),
             own,
         })
+    }
+
+    /// What queries may hold, rules' too.
+    pub(super) fn shares(&self) -> Shares {
+        let limit = |name: &str| {
+            usize::try_from(self.flags.bytes(name))
+                .ok()
+                .filter(|&bytes| bytes > 0)
+        };
+        let per_query = limit("query.max-bytes").unwrap_or(usize::MAX);
+        match limit("query.max-total-bytes") {
+            Some(total) => Shares::new(per_query, total, "--query.max-total-bytes"),
+            None => Shares::new(
+                per_query,
+                memory::limit_bytes().map_or(usize::MAX, |bytes| bytes / 4 * 3),
+                "three quarters of this machine's memory (--query.max-total-bytes is not set)",
+            ),
+        }
     }
 
     pub(super) fn db_options(&self) -> DbOptions {
@@ -186,19 +201,27 @@ fn start_log(flags: &Flags) -> Result<(), CliExit> {
     Ok(())
 }
 
-/// `--deucalion.config.file`: settings that Prometheus does not have.
-fn read_own_file(flags: &Flags) -> Result<OwnConfig, CliExit> {
-    match flags.text("deucalion.config.file") {
-        "" => Ok(OwnConfig::default()),
-        file => OwnConfig::load(Path::new(file)).map_err(|error| refuse(2, error)),
+/// `--deucalion.config.file`: settings that Prometheus does not have. They count as if their flags had been
+/// written; what both say must be the same.
+fn read_own_file(flags: &mut Flags) -> Result<OwnConfig, CliExit> {
+    let file = flags.text("deucalion.config.file").to_owned();
+    if file.is_empty() {
+        return Ok(OwnConfig::default());
     }
-}
-
-/// A limit, if there is one.
-pub(super) fn bytes(limit: Option<u64>) -> usize {
-    limit
-        .and_then(|bytes| usize::try_from(bytes).ok())
-        .unwrap_or(usize::MAX)
+    let own = OwnConfig::load(Path::new(&file)).map_err(|error| refuse(2, error))?;
+    for (key, flag, text) in own.flags() {
+        let written = flags.is_written(flag).then(|| flags.shown(flag));
+        flags
+            .put(flag, &text)
+            .map_err(|error| refuse(2, format!("{file}: {key}: {error}")))?;
+        if let Some(written) = written
+            && written != flags.shown(flag)
+        {
+            let text = format!("{file}: {key} is {text}, but --{flag} is {written}: leave one of them out");
+            return Err(refuse(2, text));
+        }
+    }
+    Ok(own)
 }
 
 fn parser_options(flags: &Flags) -> ParserOptions {
