@@ -159,6 +159,7 @@ impl Db {
         note(self.flush(&mut done));
         note(self.with_reserve(|| self.compact_head_ranges(now_ms, &mut done)));
         note(self.with_reserve(|| self.settle(now_ms)));
+        note(self.verify_chunks());
         if !is_short {
             note(self.checkpoint_head());
             note(self.compact_blocks(now_ms, &mut done));
