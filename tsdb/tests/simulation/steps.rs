@@ -1,7 +1,7 @@
 //! A history of a database, drawn from a seed before any of it happens: what goes wrong meanwhile does not
 //! change what is tried next.
 
-use tsdb::db::{DbOptions, Retention};
+use tsdb::db::DbOptions;
 use tsdb::fs::simulated::Dice;
 use tsdb::wal::Compression;
 
@@ -67,10 +67,8 @@ pub(crate) fn options(dice: &mut Dice) -> DbOptions {
     DbOptions {
         min_block_ms: BLOCK_MS,
         max_block_ms: 9 * BLOCK_MS,
-        retention: Retention {
-            age_ms: [0, 0, 6 * BLOCK_MS][dice.below(3)],
-            bytes: retention_bytes,
-        },
+        retention_ms: [0, 0, 6 * BLOCK_MS][dice.below(3)],
+        retention_bytes,
         long_chunks: dice.coin(),
         checkpoint_samples_max: [0, 30, 300][dice.below(3)],
         open_threads: 1 + dice.below(2),

@@ -152,7 +152,7 @@ impl World {
                     self.look_at_snapshots()?;
                 }
             }
-            Step::Window { .. } if self.options.retention.bytes > 0 => {}
+            Step::Window { .. } if self.options.retention_bytes > 0 => {}
             Step::Window { ms } => drop(db.set_out_of_order_window_ms(*ms)),
             Step::Restart => {
                 if let Some(db) = self.db.take() {
@@ -289,11 +289,11 @@ impl World {
     }
 
     fn expire(&mut self) {
-        let by_age = self.options.retention.age_ms;
+        let by_age = self.options.retention_ms;
         if by_age > 0 {
             self.told.may_expire(self.newest_ms + BLOCK_MS - by_age);
         }
-        if self.options.retention.bytes > 0 {
+        if self.options.retention_bytes > 0 {
             self.told.may_expire(self.newest_ms - BLOCK_MS / 2);
         }
     }
