@@ -9,10 +9,9 @@ use tsdb::batch::{AppendOptions, Appendable, Batch, Verdict};
 use tsdb::db::{Db, DbOptions};
 use tsdb::fs::Vfs;
 use tsdb::fs::simulated::{Dice, SimulatedFs};
-use tsdb::model::{
-    Exemplar, FloatHistogram, Histogram, IntHistogram, Labels, Matcher, Metadata, MetricKind, Span,
-};
+use tsdb::model::{Exemplar, Labels, Matcher, Metadata, MetricKind};
 
+use super::samples::{histogram, labels};
 use super::steps::{BLOCK_MS, HISTOGRAMS_FROM, SERIES, Step};
 use super::told::{After, Told};
 use crate::contents::{Value, everything};
@@ -214,7 +213,7 @@ impl World {
             let Ok(id) = db.resolve(&labels, &mut batch) else {
                 return;
             };
-            let value = match series >= HISTOGRAMS_FROM && self.values % 9 != 0 {
+            let value = match series >= HISTOGRAMS_FROM && !self.values.is_multiple_of(9) {
                 true => {
                     let histogram = histogram(series, self.values);
                     let value = Value::of_histogram(&histogram);
@@ -247,10 +246,15 @@ impl World {
         let receipt = db.append(&mut batch, &AppendOptions::default());
         // The dead tell nothing.
         let receipt = receipt.ok().filter(|_| !self.fs.is_dead());
+        // As in Prometheus, what came out of order and could not be logged is in memory alone.
+        let unlogged = self.fs.failed().iter().any(|call| call.contains("/wbl"));
         for (at, (labels, t_ms, value)) in sent.iter().enumerate() {
             match &receipt {
                 Some(_) if batch.verdict[at] == Verdict::Accepted => {
                     self.told.sample(labels, *t_ms, *value, true);
+                    if unlogged && t_ms % 10 != 0 {
+                        self.told.doubt(labels, *t_ms);
+                    }
                 }
                 Some(_) => {}
                 None => self.told.sample(labels, *t_ms, *value, false),
@@ -356,43 +360,4 @@ impl World {
         }
         Ok(())
     }
-}
-
-/// The labels of a series.
-fn labels(series: usize) -> Labels {
-    let (name, instance) = (format!("m{}", series % 4), series.to_string());
-    Labels::from_pairs([
-        ("__name__", name.as_str()),
-        ("instance", &instance),
-        ("job", "test"),
-    ])
-}
-
-/// A histogram that no other is the same as.
-fn histogram(series: usize, value: u64) -> Histogram {
-    let spans = vec![Span {
-        offset: (value % 3) as i32,
-        length: 1 + (value % 2) as u32,
-    }];
-    let sum = value as f64;
-    if series % 2 == 0 {
-        return Histogram::Integer(IntHistogram {
-            count: value * if value % 2 == 0 { 1 } else { 2 },
-            sum,
-            positive_deltas: if value % 2 == 0 {
-                vec![value.cast_signed()]
-            } else {
-                vec![value.cast_signed(), 0]
-            },
-            positive_spans: spans,
-            ..IntHistogram::default()
-        });
-    }
-    Histogram::Float(FloatHistogram {
-        count: sum * spans[0].length as f64,
-        sum,
-        positive_buckets: vec![sum; spans[0].length as usize],
-        positive_spans: spans,
-        ..FloatHistogram::default()
-    })
 }
