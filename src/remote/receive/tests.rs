@@ -28,7 +28,7 @@ impl Harness {
 
     fn with(options: DbOptions) -> Self {
         let fs = Arc::new(MemoryFs::default());
-        let db = Db::open(fs, Path::new("data"), options, NOW_MS).unwrap();
+        let db = Db::open(fs, Path::new("/data"), options, NOW_MS).unwrap();
         let (storage, registry) = (Arc::new(db), Registry::new());
         Self {
             receiver: Receiver::new(Arc::clone(&storage) as _, &registry),
