@@ -6,6 +6,7 @@ mod contents;
 mod peers;
 
 mod blocks_of_prometheus;
+mod checkpoint_in_turn;
 mod damage;
 mod decoders;
 mod decoders_by_chance;

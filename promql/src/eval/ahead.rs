@@ -70,7 +70,8 @@ impl<'r> Eval<'r> {
                 ..
             }
         );
-        (series > 1 && samples >= workers.samples_min() && !counts_steps).then(|| Arc::clone(workers))
+        let is_alone = counts_steps || self.trace.is_some();
+        (series > 1 && samples >= workers.samples_min() && !is_alone).then(|| Arc::clone(workers))
     }
 
     /// Computes `series` series of `steps` values by `work` and hands what comes of each to `take`, in order.

@@ -1,4 +1,4 @@
-//! Closed chunks in files: of each series those that were added, the oldest first.
+//! Closed chunks in files that are in no group: of each series its own, the oldest first.
 //!
 //! ```text
 //! list    uvarint ordinals since the last list | uvarint n | n × chunk

@@ -304,19 +304,26 @@ impl Loading<'_> {
             ordinals,
         } = self;
         for part in *parts {
-            part.each(*fs, BlockKind::Closed, *lane, |_, bytes| {
-                each_closed(bytes, |ordinal, chunk| {
-                    if ordinal as usize >= ordinals.len() {
-                        return Err("a series that is known");
-                    }
-                    if let Some(ordinal) = moved(ordinals, u64::from(ordinal)) {
-                        data.push_closed(ordinal, chunk);
-                    }
-                    Ok(())
-                })
+            part.each(*fs, BlockKind::Groups, *lane, |_, bytes| {
+                let mut rest = DecodeBuffer::new(bytes);
+                while !rest.is_empty() {
+                    data.closed.filed.take_group(&mut rest, ordinals)?;
+                }
+                Ok(())
             })?;
         }
         let Some(newest) = parts.last() else { return Ok(()) };
+        newest.each(*fs, BlockKind::Loose, *lane, |_, bytes| {
+            each_closed(bytes, |ordinal, chunk| {
+                if ordinal as usize >= ordinals.len() {
+                    return Err("a series that is known");
+                }
+                if let Some(ordinal) = moved(ordinals, u64::from(ordinal)) {
+                    data.push_closed(ordinal, chunk);
+                }
+                Ok(())
+            })
+        })?;
         newest.each(*fs, BlockKind::Held, *lane, |_, bytes| {
             beside::each_held(bytes, |ordinal, chunk, samples| {
                 if let Some(ordinal) = moved(ordinals, ordinal) {

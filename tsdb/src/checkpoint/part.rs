@@ -26,8 +26,8 @@ pub(super) enum BlockKind {
     Pairs = 1,
     /// Series that are new: see [`super::labels`].
     Series = 2,
-    /// Closed chunks that are in files since: see [`super::closed`].
-    Closed = 3,
+    /// Groups of closed chunks that are new: see [`crate::head::filed`].
+    Groups = 3,
     /// Open chunks without their bytes: see [`super::state`].
     State = 4,
     /// Bytes that open chunks have grown by: see [`super::pieces`].
@@ -38,6 +38,8 @@ pub(super) enum BlockKind {
     Beside = 7,
     /// What belongs to no lane: see [`super::global`].
     Global = 8,
+    /// Closed chunks that are in files and in no group: see [`super::closed`].
+    Loose = 9,
 }
 
 impl BlockKind {
@@ -45,12 +47,13 @@ impl BlockKind {
         [
             Self::Pairs,
             Self::Series,
-            Self::Closed,
+            Self::Groups,
             Self::State,
             Self::Pieces,
             Self::Held,
             Self::Beside,
             Self::Global,
+            Self::Loose,
         ]
         .into_iter()
         .find(|&kind| kind as u8 == number)

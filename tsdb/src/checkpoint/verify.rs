@@ -14,7 +14,7 @@ use crate::head::{chunk_files, chunks_dir, wal_dir};
 use crate::wal::segment;
 
 /// How many bytes before the end of the log and of the chunk files must be as they were.
-const WINDOW_BYTES: u64 = 64 << 10;
+const WINDOW_BYTES: u64 = if cfg!(test) { 512 } else { 64 << 10 };
 
 /// What the head that is being opened is like.
 #[derive(Clone, Copy, Debug)]

@@ -20,7 +20,7 @@ use crate::chunk::Encoding;
 use crate::chunk::xor::HEADER_BYTES;
 use crate::fs::error::AtPath;
 use crate::fs::{FileError, Vfs};
-use crate::head::closed::{Closed, Place};
+use crate::head::closed::{Closed, NO_CHUNK, Place};
 use crate::head::lane::{LANES, Lane, LaneData};
 use crate::head::lookup::Address;
 use crate::head::slab::LOGGED;
@@ -76,8 +76,8 @@ struct Told {
     through: Ends,
     /// Of each series the bits of its open chunk, 0 if there was none.
     bits: Vec<u16>,
-    /// When the newest chunk in a file ended, of the series that had newer ones in none.
-    through_in_file: HashMap<u32, i64>,
+    /// Groups of closed chunks.
+    groups: usize,
 }
 
 /// Keeps the checkpoint of one head.
@@ -326,7 +326,7 @@ fn write_lane(lane: &Lane, number: u8, told: &mut Told, part: &mut PartWriter) -
             (blocks.series_encoder, blocks.series) = Default::default();
         }
         if is_last || blocks.closed.len() >= BLOCK_BYTES {
-            part.block(BlockKind::Closed, number, page, &blocks.closed)?;
+            part.block(BlockKind::Loose, number, page, &blocks.closed)?;
             (blocks.closed_encoder, blocks.closed) = Default::default();
         }
     }
@@ -347,6 +347,19 @@ fn write_lane(lane: &Lane, number: u8, told: &mut Told, part: &mut PartWriter) -
     }
     part.block(BlockKind::Pairs, number, 0, &pairs)?;
     told.pairs = end;
+    // They come and go in maintenance alone.
+    let end = lane.data.read().closed.filed.group_count();
+    let mut groups = Vec::new();
+    while told.groups < end {
+        let data = lane.data.read();
+        while told.groups < end && groups.len() < BLOCK_BYTES {
+            data.closed.filed.put_group(told.groups, &mut groups);
+            told.groups += 1;
+        }
+        drop(data);
+        part.block(BlockKind::Groups, number, 0, &groups)?;
+        groups.clear();
+    }
     let mut rest = Vec::new();
     beside::put(&mut rest, &lane.data.read(), &blocks.unlogged);
     part.block(BlockKind::Beside, number, 0, &rest)
@@ -375,37 +388,39 @@ impl Blocks {
         self.state_encoder.push(&mut self.state, &state);
     }
 
-    /// Closed chunks: those in files that were not told yet, and those that are in none. Says whether any was
-    /// closed since.
+    /// Closed chunks that are in no group: those in files, and those that are in none. Says whether any was closed
+    /// since.
     fn closed(&mut self, data: &LaneData, ordinal: u32, told: &mut Told) -> bool {
+        let newest = data.cold[ordinal].closed;
+        if newest != NO_CHUNK {
+            self.loose(data, ordinal, newest);
+        }
         let through_ms = told.through.get(ordinal);
-        let mut in_file_ms = match told.through_in_file.is_empty() {
-            true => through_ms,
-            false => told.through_in_file.remove(&ordinal).unwrap_or(through_ms),
-        };
+        match data.closed_since(ordinal, through_ms).next() {
+            Some((_, newest)) => {
+                told.through.set(ordinal, newest.max_ms);
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn loose(&mut self, data: &LaneData, ordinal: u32, newest: u32) {
         let (mut in_files, mut in_none) = (Vec::new(), Vec::new());
-        let mut newest_ms = through_ms;
-        for (number, chunk) in data.closed_since(ordinal, in_file_ms) {
-            newest_ms = newest_ms.max(chunk.max_ms);
+        for (number, chunk) in data.closed.alone(newest) {
             match chunk.place {
                 Place::File { number: file, offset } => in_files.push((chunk, file, offset)),
                 Place::Memory(..) | Place::Held => in_none.push((number, chunk)),
             }
         }
-        if let Some((newest, ..)) = in_files.first() {
-            in_file_ms = newest.max_ms;
+        if !in_files.is_empty() {
             self.closed_encoder
                 .begin(&mut self.closed, ordinal, in_files.len());
         }
         for (chunk, file, offset) in in_files.iter().rev() {
             self.closed_encoder.push(&mut self.closed, chunk, *file, *offset);
         }
-        if !in_none.is_empty() {
-            told.through_in_file.insert(ordinal, in_file_ms);
-            self.held(data, ordinal, &in_none);
-        }
-        told.through.set(ordinal, newest_ms);
-        newest_ms > through_ms
+        self.held(data, ordinal, &in_none);
     }
 
     /// Chunks that are in no file, the newest first.

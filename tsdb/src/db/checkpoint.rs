@@ -1,9 +1,32 @@
 //! When the head's checkpoint is written: see [`crate::checkpoint`].
 
+use std::sync::atomic::Ordering;
+
 use super::{Db, MaintainError, Stats, reload};
 use crate::fs::FileError;
+use crate::head::{chunk_files, chunks_dir};
 
 impl Db {
+    /// Looks at the chunks in files that the start took as they were told; once. Where one is damaged the next
+    /// start rebuilds it from the log, as far as that still has it.
+    pub(super) fn verify_chunks(&self) -> Result<(), MaintainError> {
+        if !self.has_unverified_chunks.swap(false, Ordering::AcqRel) {
+            return Ok(());
+        }
+        let dir = chunks_dir(&self.dir);
+        let numbers: Vec<u32> = self.head.files.read().keys().copied().collect();
+        for number in numbers {
+            let path = chunk_files::path(&dir, number);
+            let len = self.fs.stat(&path).map_err(MaintainError::io)?.len;
+            let damaged = chunk_files::find_damage(&*self.fs, &path, len).map_err(MaintainError::io)?;
+            if let Some(offset) = damaged {
+                tracing::error!(file = %path.display(), offset, "A head chunk has a wrong checksum");
+                self.give_up_checkpoint();
+            }
+        }
+        Ok(())
+    }
+
     /// Writes the head's checkpoint if that is due.
     pub(super) fn checkpoint_head(&self) -> Result<(), MaintainError> {
         let samples_max = self.options.checkpoint_samples_max;
@@ -23,7 +46,7 @@ impl Db {
         if self.checkpointer.lock().take().is_none() {
             return;
         }
-        tracing::warn!("The WAL is damaged; the next start replays and repairs it");
+        tracing::warn!("What a start relies on is damaged; the next one replays the WAL and repairs it");
         if let Err(error) = crate::checkpoint::remove(&*self.fs, &self.dir) {
             tracing::warn!(%error, "The head's checkpoint could not be removed");
         }

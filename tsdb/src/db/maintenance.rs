@@ -137,6 +137,7 @@ impl Db {
         self.note_growth();
         note(self.flush(&mut done));
         note(self.compact_head_ranges(now_ms, &mut done));
+        note(self.verify_chunks());
         note(self.checkpoint_head());
         note(self.compact_blocks(now_ms, &mut done));
         note(self.drop_passed_tiers(now_ms, &mut done));

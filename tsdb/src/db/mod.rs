@@ -31,7 +31,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use hashbrown::HashMap;
 use parking_lot::{Mutex, RwLock};
@@ -63,6 +63,8 @@ pub struct Db {
     blocks: RwLock<Arc<Vec<Arc<Block>>>>,
     /// Writes the head's checkpoint, unless there is to be none.
     checkpointer: Mutex<Option<Checkpointer>>,
+    /// Whether chunks in files were taken as a checkpoint told of them, and not looked at since.
+    has_unverified_chunks: AtomicBool,
     /// Held while the database is maintained.
     maintaining: Mutex<()>,
     /// The time up to which the log was truncated last.

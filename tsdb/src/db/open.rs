@@ -5,11 +5,11 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::{Mutex, RwLock};
 
-use super::{Db, DbOptions, Stats, lock, reload};
+use super::{Db, DbOptions, Retention, Stats, lock, reload};
 use crate::block::{Block, Meta, filenames, remove_leftovers};
 use crate::checkpoint::Checkpointer;
 use crate::fs::buffered::make_dir;
@@ -147,14 +147,19 @@ impl Db {
         now_ms: i64,
     ) -> Self {
         let checkpointer = (options.checkpoint_samples_max > 0).then(|| Checkpointer::new(&*fs, dir));
+        let was_told_of_chunks = head.stats.checkpoint_loads.load(Ordering::Relaxed) > 0;
         Self {
             fs,
             dir: dir.to_owned(),
-            retention: Mutex::new(options.retention),
+            retention: Mutex::new(Retention {
+                age_ms: options.retention_ms,
+                bytes: options.retention_bytes,
+            }),
             options,
             head: Arc::new(head),
             blocks: RwLock::new(Arc::new(blocks)),
             checkpointer: Mutex::new(checkpointer),
+            has_unverified_chunks: AtomicBool::new(was_told_of_chunks),
             maintaining: Mutex::default(),
             truncated_ms: Mutex::new(i64::MIN),
             lock: Mutex::default(),

@@ -220,6 +220,41 @@ fn scan_file(
     Ok(None)
 }
 
+/// Looks at the checksums of all chunks of a file that is `len` bytes long, reading a part at a time; says where one
+/// is wrong.
+///
+/// # Errors
+/// The system's.
+pub(crate) fn find_damage(fs: &dyn Vfs, path: &Path, len: u64) -> io::Result<Option<u64>> {
+    const PART_BYTES: usize = 1 << 20;
+    let (mut from, mut part) = (FILE_HEADER_BYTES as u64, PART_BYTES);
+    while from < len {
+        let bytes = fs.read_at(path, from, part)?;
+        let mut at = 0;
+        while bytes.len() - at >= CHUNK_BYTES_MIN && bytes[at..at + 24] != [0; 24] {
+            let Some((chunk_len, _)) = closed(&bytes[at..], 0, 0) else {
+                break;
+            };
+            let (chunk, stored) = bytes[at..at + chunk_len].split_at(chunk_len - 4);
+            if crc32c(chunk).to_be_bytes() != stored {
+                return Ok(Some(from + at as u64));
+            }
+            at += chunk_len;
+        }
+        let is_end = from + bytes.len() as u64 >= len;
+        let rest = &bytes[at..];
+        let is_zeros = rest.iter().take(24).all(|&byte| byte == 0);
+        match at {
+            _ if is_zeros && (is_end || rest.len() >= 24) => return Ok(None),
+            _ if is_end => return Ok(Some(from + at as u64)),
+            // A chunk longer than a part.
+            0 => part *= 2,
+            _ => from += at as u64,
+        }
+    }
+    Ok(None)
+}
+
 fn be64(bytes: &[u8]) -> u64 {
     bytes.first_chunk().map_or(0, |eight| u64::from_be_bytes(*eight))
 }

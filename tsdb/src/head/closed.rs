@@ -67,7 +67,7 @@ const WIDE: u32 = u32::MAX;
 /// See the module.
 #[derive(Default)]
 pub(crate) struct ClosedChunks {
-    filed: FiledChunks,
+    pub(crate) filed: FiledChunks,
     entries: Paged<Entry>,
     free: Vec<u32>,
     base_ms: Option<i64>,

@@ -116,7 +116,7 @@ fn run(steps: &[Step]) -> usize {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(16))]
     #[test]
     fn the_head_by_its_checkpoint_is_the_head_by_the_log(steps in prop::collection::vec(step(), 1..60)) {
         run(&steps);

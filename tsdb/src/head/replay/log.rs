@@ -2,16 +2,21 @@
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::ReplayProgress;
 use super::work::{Gather, Refused, Work};
 use crate::fs::Vfs;
 use crate::head::lane::LANES;
+use crate::wal::page::PAGE_BYTES;
 use crate::wal::{SegmentReader, WalError, segment};
 
 /// How much is gathered before it is applied, in rows: half a hundred scrapes, a few megabytes.
 const WEIGHT: usize = 128 << 10;
+
+/// How much of a file is read at a time: whole pages.
+const WINDOW_BYTES: usize = if cfg!(test) { PAGE_BYTES } else { 1 << 20 };
 
 /// A file of the log.
 struct Source {
@@ -27,8 +32,8 @@ pub(super) struct Log<'a> {
     fs: &'a dyn Vfs,
     progress: &'a ReplayProgress,
     left: VecDeque<Source>,
-    /// The file at hand, and the end of the last record that was taken.
-    reader: Option<(SegmentReader, Option<u32>, u64)>,
+    /// The file at hand.
+    reading: Option<Reading>,
     /// The last segment that is there, or that a checkpoint stands for.
     pub(super) last_segment: Option<u32>,
     /// Where the log is damaged.
@@ -48,7 +53,7 @@ impl<'a> Log<'a> {
             fs,
             progress,
             left: VecDeque::new(),
-            reader: None,
+            reading: None,
             last_segment: None,
             damage: None,
             segments_read: 0,
@@ -100,7 +105,7 @@ impl<'a> Log<'a> {
     /// Gathers a good deal of work; says whether there is more.
     pub(super) fn fill(&mut self, gather: &mut Gather, works: &mut [Work; LANES]) -> Result<bool, WalError> {
         while works.iter().map(Work::weight).sum::<usize>() < WEIGHT {
-            let Some((reader, number, before)) = &mut self.reader else {
+            let Some(reading) = &mut self.reading else {
                 let Some(next) = self.left.pop_front() else {
                     return Ok(false);
                 };
@@ -108,39 +113,107 @@ impl<'a> Log<'a> {
                     self.progress.current.store(number, Ordering::Relaxed);
                     self.last_segment = Some(number);
                 }
-                let reader = SegmentReader::open_at(self.fs, &next.path, next.offset)?;
-                self.reader = Some((reader, next.segment, next.offset));
+                self.reading = Some(Reading::begin(self.fs, next)?);
                 continue;
             };
-            let number = *number;
-            let error = match reader.next() {
-                Ok(None) => {
+            match reading.take(gather, works) {
+                Ok(true) => {}
+                Ok(false) if reading.go_on(self.fs)? => {}
+                Ok(false) => {
                     self.segments_read += 1;
-                    self.reader = None;
-                    continue;
+                    self.reading = None;
                 }
-                Ok(Some(record)) => match gather.record(record, works) {
-                    Ok(()) => {
-                        *before = reader.offset();
-                        continue;
-                    }
-                    Err(Refused::Foreign(what)) => WalError::foreign(reader.path(), *before, what),
-                    Err(Refused::Damaged(reason)) => {
-                        WalError::corrupt(reader.path(), *before, reason.to_string())
-                    }
-                },
-                Err(error) => error,
-            };
-            return match number {
-                Some(number) if error.is_corruption() => {
+                Err(error) => {
+                    let Some(number) = reading.source.segment.filter(|_| error.is_corruption()) else {
+                        // A damaged checkpoint is an error to the end: nothing is repaired, nothing removed.
+                        return Err(error);
+                    };
                     self.damage = Some((number, error));
-                    (self.reader, self.left) = (None, VecDeque::new());
-                    Ok(false)
+                    (self.reading, self.left) = (None, VecDeque::new());
+                    return Ok(false);
                 }
-                // A damaged checkpoint is an error to the end: nothing is repaired, nothing removed.
-                _ => Err(error),
-            };
+            }
         }
         Ok(true)
     }
+}
+
+/// A file of the log that is being read, a few megabytes at a time.
+struct Reading {
+    source: Source,
+    len: u64,
+    /// How much is read at a time; more where a record takes more.
+    window: usize,
+    reader: SegmentReader,
+    /// Where the last record ended that was taken.
+    before: u64,
+}
+
+impl Reading {
+    fn begin(fs: &dyn Vfs, source: Source) -> Result<Self, WalError> {
+        let len = fs
+            .stat(&source.path)
+            .map_err(|error| WalError::io(&source.path, error))?;
+        let reader = read_part(fs, &source, len.len, source.offset, WINDOW_BYTES)?;
+        Ok(Self {
+            len: len.len,
+            window: WINDOW_BYTES,
+            before: source.offset,
+            reader,
+            source,
+        })
+    }
+
+    /// Takes the next record; says whether there was one in what is read.
+    fn take(&mut self, gather: &mut Gather, works: &mut [Work; LANES]) -> Result<bool, WalError> {
+        let Some(record) = self.reader.next()? else {
+            return Ok(false);
+        };
+        match gather.record(record, works) {
+            Ok(()) => {
+                self.before = self.reader.offset();
+                Ok(true)
+            }
+            Err(Refused::Foreign(what)) => Err(WalError::foreign(&self.source.path, self.before, what)),
+            Err(Refused::Damaged(reason)) => Err(WalError::corrupt(
+                &self.source.path,
+                self.before,
+                reason.to_string(),
+            )),
+        }
+    }
+
+    /// Reads the next part of the file; says whether there is one.
+    fn go_on(&mut self, fs: &dyn Vfs) -> Result<bool, WalError> {
+        if self.reader.is_last() {
+            return Ok(false);
+        }
+        let from = self.reader.offset();
+        if from < self.reader.base() + PAGE_BYTES as u64 {
+            self.window *= 2;
+        }
+        self.reader = read_part(fs, &self.source, self.len, from, self.window)?;
+        Ok(true)
+    }
+}
+
+/// Reads whole pages around `from` on, as many as fill the window.
+fn read_part(
+    fs: &dyn Vfs,
+    source: &Source,
+    len: u64,
+    from: u64,
+    window: usize,
+) -> Result<SegmentReader, WalError> {
+    let path = &source.path;
+    if from > len {
+        return Err(WalError::corrupt(path, len, "the segment is too short"));
+    }
+    let base = from - from % PAGE_BYTES as u64;
+    let bytes = fs
+        .read_at(path, base, window)
+        .map_err(|error| WalError::io(path, error))?;
+    let is_last = base + bytes.len() as u64 >= len;
+    let (base, from) = (base as usize, from as usize);
+    Ok(SegmentReader::part(path, Arc::new(bytes), base, from, is_last))
 }
