@@ -8,12 +8,13 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex};
 use tracing::{error, info, warn};
 use tsdb::db::Db;
-use tsdb::db::DbOptions;
+use tsdb::db::{DbOptions, Retention};
 use tsdb::fs::RealFs;
+use tsdb::head::Stats;
 
 use super::clock;
 use super::late_storage::LateStorage;
-use crate::config::storage::StorageConfig;
+use crate::config::storage::{RetentionConfig, StorageConfig};
 use crate::telemetry::Registry;
 
 /// How often what was committed is made to survive a power cut.
@@ -29,6 +30,28 @@ pub(super) fn exemplars_max(keeps_exemplars: bool, config: &StorageConfig) -> us
         (true, None) => EXEMPLARS_MAX,
         (true, Some(max)) => usize::try_from(max).unwrap_or(0),
     }
+}
+
+/// What is to be kept in the directory `dir`.
+pub(super) fn retention(dir: &Path, config: &RetentionConfig) -> Retention {
+    Retention {
+        age_ms: config.time_ms,
+        bytes: match config.percentage {
+            // The share of the file system counts before the size.
+            share if share > 0.0 => share_bytes(dir, share),
+            _ => config.size_bytes,
+        },
+    }
+}
+
+/// So many percent of the file system that the directory is on, or will be on once it is made.
+fn share_bytes(dir: &Path, percentage: f64) -> u64 {
+    let total = dir
+        .ancestors()
+        .chain([Path::new(".")])
+        .find_map(|place| rustix::fs::statvfs(place).ok())
+        .map_or(0, |system| system.f_blocks.saturating_mul(system.f_frsize));
+    (total as f64 * percentage / 100.0) as u64
 }
 
 /// How many levels below normal the maintenance thread runs.
@@ -87,6 +110,7 @@ impl Storage {
     pub(super) fn apply(&self, keeps_exemplars: bool, config: &StorageConfig) -> Result<(), String> {
         let Some(db) = self.late.get() else { return Ok(()) };
         db.set_exemplars_max(exemplars_max(keeps_exemplars, config));
+        db.set_retention(retention(db.dir(), &config.tsdb.retention));
         db.set_out_of_order_window_ms(config.tsdb.out_of_order_time_window_ms)
             .map_err(|error| format!("out_of_order_time_window: {error}"))
     }
@@ -106,6 +130,8 @@ impl Storage {
         info!(
             took_ms = began.elapsed().as_millis() as u64,
             series = db.head_series(),
+            replayed = Stats::get(&db.head_stats().replay_samples),
+            checkpoint = Stats::get(&db.head_stats().checkpoint_loads) > 0,
             "TSDB started"
         );
         self.late.open(Arc::clone(&db));
@@ -332,10 +358,35 @@ const COUNTERS: &[(&str, &str, Read)] = &[
         "Total number of head truncations attempted.",
         |db| head(|s| &s.truncations, db),
     ),
+    (
+        "deucalion_tsdb_head_checkpoints_total",
+        "Total number of times that open chunks were to be written for the next start.",
+        |db| of_db(|s| &s.checkpoints, db),
+    ),
+    (
+        "deucalion_tsdb_head_checkpoints_failed_total",
+        "Total number of times that open chunks could not be written for the next start.",
+        |db| of_db(|s| &s.checkpoints_failed, db),
+    ),
+    (
+        "deucalion_tsdb_head_checkpoint_bytes_total",
+        "Total number of bytes of open chunks written for the next start.",
+        |db| of_db(|s| &s.checkpoint_bytes, db),
+    ),
 ];
 
 /// Gauges read from the database: name, help, where.
 const GAUGES: &[(&str, &str, Read)] = &[
+    (
+        "deucalion_tsdb_start_samples_replayed",
+        "Samples of the log that the start replayed.",
+        |db| head(|s| &s.replay_samples, db),
+    ),
+    (
+        "deucalion_tsdb_start_used_head_checkpoint",
+        "Whether the start found open chunks that were written for it.",
+        |db| head(|s| &s.checkpoint_loads, db),
+    ),
     (
         "prometheus_tsdb_head_series",
         "Total number of series in the head block.",
@@ -399,7 +450,7 @@ const GAUGES: &[(&str, &str, Read)] = &[
     (
         "prometheus_tsdb_retention_limit_seconds",
         "How long to retain samples in storage.",
-        |db| db.options().retention_ms as f64 / 1000.0,
+        |db| db.retention().age_ms as f64 / 1000.0,
     ),
     (
         "prometheus_tsdb_exemplar_exemplars_in_storage",
@@ -419,7 +470,7 @@ const GAUGES: &[(&str, &str, Read)] = &[
     (
         "prometheus_tsdb_retention_limit_bytes",
         "Max number of bytes to be retained in the tsdb blocks, configured 0 means disabled",
-        |db| db.options().retention_bytes as f64,
+        |db| db.retention().bytes as f64,
     ),
 ];
 
@@ -461,6 +512,17 @@ fn register(late: &LateStorage<Db>, registry: &Registry) {
     for &(name, help, from) in FLOAT_COUNTERS {
         registry.counter_fn_labelled(name, help, "type=\"float\"", read(from));
     }
+    let held = late.clone();
+    registry.gauges_fn(
+        "deucalion_tsdb_head_bytes",
+        "Memory that the head holds, by what is in it.",
+        &["part"],
+        move || {
+            let parts = held.get().map_or_else(Vec::new, |db| db.head_bytes());
+            let labelled = |(part, bytes): (&str, usize)| (vec![part.to_owned()], bytes as f64);
+            parts.into_iter().map(labelled).collect()
+        },
+    );
     registry.counter_fns(
         "prometheus_tsdb_head_samples_appended_total",
         "Total number of appended samples.",

@@ -132,15 +132,13 @@ impl StatusView for Status {
 
     fn runtime(&self) -> RuntimeStatus {
         let retention = self.late.get().map(|db| {
-            let options = db.options();
+            let kept = db.retention();
             let mut parts = Vec::new();
-            if options.retention_ms > 0 {
-                parts.push(duration::format_ms(options.retention_ms));
+            if kept.age_ms > 0 {
+                parts.push(duration::format_ms(kept.age_ms));
             }
-            if options.retention_bytes > 0 {
-                parts.push(size::format_bytes(
-                    i64::try_from(options.retention_bytes).unwrap_or(i64::MAX),
-                ));
+            if kept.bytes > 0 {
+                parts.push(size::format_bytes(i64::try_from(kept.bytes).unwrap_or(i64::MAX)));
             }
             parts.join(" or ")
         });

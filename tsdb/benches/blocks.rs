@@ -3,7 +3,7 @@
 //! | variable | meaning | default |
 //! |---|---|---|
 //! | `DEUCALION_BLOCKS_PAGES` | directory of recorded pages, `JOB.SECONDS.gz` in the text format, 15 s apart | nothing is done without |
-//! | `DEUCALION_BLOCKS_HOURS` | how many hours the recordings are repeated, two more than are to be merged | 8 |
+//! | `DEUCALION_BLOCKS_HOURS` | how many hours the recordings are repeated, four more than are to be merged | 10 |
 //! | `PEERS` | directory of `bin/promtool` and `bin/prometheus`; without them only ours is told | `peers` in the temporary directory |
 //!
 //! Counters go on where a recording is repeated. Sizes are those of the files, index and all. The length of
@@ -59,7 +59,7 @@ fn main() -> Result<()> {
         return Ok(());
     };
     let hours = std::env::var("DEUCALION_BLOCKS_HOURS").ok();
-    let hours: i64 = hours.and_then(|n| n.parse().ok()).unwrap_or(8);
+    let hours: i64 = hours.and_then(|n| n.parse().ok()).unwrap_or(10);
     let recorded = read_pages(&pages)?;
     println!("{} series, {hours} h", recorded.len());
     let home = tempfile::tempdir()?;

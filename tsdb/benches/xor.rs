@@ -1,6 +1,8 @@
-//! What does it cost to append a sample to a chunk, and to read one from it?
+//! What does it cost to append a sample to a chunk, to encode whole chunks in as few bits as possible, and to
+//! read them?
 //!
-//! Three shapes of series, 120 samples a chunk; figures are per sample (throughput in elements).
+//! Four shapes of series, 120 samples a chunk and 960 packed ones; figures are per sample (throughput in elements),
+//! but for those of reading part of a chunk, which are per chunk.
 
 use std::hint::black_box;
 
@@ -9,9 +11,12 @@ use tsdb::chunk::xor;
 
 const SAMPLES: u64 = 120;
 
-fn shapes() -> [(&'static str, Vec<(i64, u64)>); 4] {
+/// How many samples long chunks hold.
+const LONG: u64 = 960;
+
+fn shapes(samples: u64) -> [(&'static str, Vec<(i64, u64)>); 4] {
     let series = |jitter_ms: i64, value: &dyn Fn(u64) -> f64| {
-        (0..SAMPLES)
+        (0..samples)
             .map(|i| {
                 let t_ms =
                     1_700_000_000_000 + i.cast_signed() * 15_000 + i.cast_signed() * 31 % (jitter_ms + 1);
@@ -34,7 +39,7 @@ fn shapes() -> [(&'static str, Vec<(i64, u64)>); 4] {
 fn bench(c: &mut Criterion) {
     let mut group = c.benchmark_group("xor append");
     group.throughput(Throughput::Elements(SAMPLES));
-    for (name, samples) in shapes() {
+    for (name, samples) in shapes(SAMPLES) {
         let mut memory = [0; 4096];
         group.bench_function(name, |b| {
             b.iter(|| {
@@ -50,7 +55,7 @@ fn bench(c: &mut Criterion) {
 
     let mut group = c.benchmark_group("xor decode_all");
     group.throughput(Throughput::Elements(SAMPLES));
-    for (name, samples) in shapes() {
+    for (name, samples) in shapes(SAMPLES) {
         let mut chunk = Vec::new();
         xor::encode(samples, &mut chunk);
         let (mut t_ms, mut v) = (Vec::new(), Vec::new());
@@ -65,5 +70,42 @@ fn bench(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, bench);
+fn long(c: &mut Criterion) {
+    let columns = |samples: &[(i64, u64)]| -> (Vec<i64>, Vec<f64>) {
+        samples
+            .iter()
+            .map(|&(t_ms, bits)| (t_ms, f64::from_bits(bits)))
+            .unzip()
+    };
+    let mut group = c.benchmark_group("xor packed");
+    group.throughput(Throughput::Elements(LONG));
+    for (name, samples) in shapes(LONG) {
+        let (t_ms, v) = columns(&samples);
+        let mut encoder = xor::PackedEncoder::default();
+        group.bench_function(name, |b| b.iter(|| encoder.encode(black_box(&t_ms), &v)));
+    }
+    group.finish();
+
+    // Twenty samples in the middle, as an instant query reads them.
+    let mut group = c.benchmark_group("xor decode_range");
+    for count in [SAMPLES, 480, LONG] {
+        for (name, samples) in shapes(count) {
+            let (t_ms, v) = columns(&samples);
+            let chunk = xor::PackedEncoder::default().encode(&t_ms, &v);
+            let from_ms = t_ms[t_ms.len() / 2];
+            let (mut t_ms, mut v) = (Vec::new(), Vec::new());
+            group.bench_function(format!("{name}, {count} samples"), |b| {
+                b.iter(|| {
+                    t_ms.clear();
+                    v.clear();
+                    let through_ms = from_ms + 300_000;
+                    xor::decode_range(black_box(&chunk), from_ms, through_ms, &mut t_ms, &mut v)
+                });
+            });
+        }
+    }
+    group.finish();
+}
+
+criterion_group!(benches, bench, long);
 criterion_main!(benches);

@@ -53,6 +53,13 @@ impl MaintainError {
     }
 }
 
+impl MaintainError {
+    /// Whether the log is damaged.
+    pub(super) fn is_corruption(&self) -> bool {
+        matches!(&self.kind, MaintainErrorKind::Wal(error) if error.is_corruption())
+    }
+}
+
 impl From<FileError> for MaintainError {
     fn from(error: FileError) -> Self {
         Self {
@@ -130,6 +137,8 @@ impl Db {
         self.note_growth();
         note(self.flush(&mut done));
         note(self.compact_head_ranges(now_ms, &mut done));
+        note(self.verify_chunks());
+        note(self.checkpoint_head());
         note(self.compact_blocks(now_ms, &mut done));
         note(self.drop_passed_tiers(now_ms, &mut done));
         note(self.retain(&mut done));
@@ -212,7 +221,7 @@ impl Db {
 
     /// Old blocks to merge to longer ones than all others, where part of them is kept for longer.
     fn plan_old(&self, metas: &[&Meta]) -> Option<Choice> {
-        let longer = self.options.tiers().longer_blocks(self.options.max_block_ms);
+        let longer = self.tiers().longer_blocks(self.options.max_block_ms);
         longer.into_iter().find_map(|(age_ms, longest_ms)| {
             let is_old = |meta: &&Meta| self.age_ms(meta.max_ms) >= age_ms;
             let old: Vec<&Meta> = metas.iter().copied().filter(is_old).collect();
@@ -227,7 +236,7 @@ impl Db {
         let (from_ms, end_ms) = metas.fold((i64::MAX, i64::MIN), |(from_ms, end_ms), meta| {
             (from_ms.min(meta.min_ms), end_ms.max(meta.max_ms))
         });
-        let tiers = self.options.tiers();
+        let tiers = self.tiers();
         let age_ms = self.age_ms(end_ms);
         let unwanted = |block: &Block| tiers.unwanted(block.index(), age_ms);
         let order = Order {

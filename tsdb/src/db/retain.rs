@@ -9,10 +9,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::{Db, MaintainError, Maintained, Stats};
+use super::{Db, MaintainError, Maintained, Retention, Stats};
 use crate::block::{Block, Meta, Ulid};
 use crate::compact::Outcome;
 use crate::compact::retention::{self, Limits};
+use crate::compact::tiers::Tiers;
 
 /// Copies that were asked for: whoever asked removes them.
 const SNAPSHOTS: &str = "snapshots";
@@ -46,7 +47,7 @@ impl Db {
         let metas = self.sized_metas();
         let sized: Vec<(&Meta, u64)> = metas.iter().map(|(meta, bytes)| (&**meta, *bytes)).collect();
         let limits = Limits {
-            age_ms: self.options.tiers().longest_ms(),
+            age_ms: self.tiers().longest_ms(),
             bytes: self.bytes_max(),
         };
         let other_bytes = match limits.bytes {
@@ -73,7 +74,7 @@ impl Db {
 
     /// Writes blocks anew of which series have outlived their time, the oldest first.
     pub(super) fn drop_passed_tiers(&self, now_ms: i64, done: &mut Maintained) -> Result<(), MaintainError> {
-        let tiers = self.options.tiers();
+        let tiers = self.tiers();
         if tiers.is_empty() {
             return Ok(());
         }
@@ -189,7 +190,25 @@ impl Db {
     }
 
     fn bytes_max(&self) -> Option<u64> {
-        Some(self.options.retention_bytes).filter(|&bytes| bytes > 0)
+        Some(self.retention().bytes).filter(|&bytes| bytes > 0)
+    }
+
+    /// How long which series are kept.
+    pub(super) fn tiers(&self) -> Tiers {
+        let rest_ms = Some(self.retention().age_ms).filter(|&age_ms| age_ms > 0);
+        Tiers::new(self.options.tiers.clone(), rest_ms)
+    }
+
+    /// How much is kept.
+    pub fn retention(&self) -> Retention {
+        *self.retention.lock()
+    }
+
+    /// Changes how much is kept, from the next maintenance on.
+    pub fn set_retention(&self, retention: Retention) {
+        *self.retention.lock() = retention;
+        // Times that have passed may be others.
+        self.settled.lock().clear();
     }
 
     fn sized_metas(&self) -> Vec<(Arc<Meta>, u64)> {

@@ -19,7 +19,9 @@ impl Db {
     /// The system's, or damage; what was written by then is removed.
     pub fn snapshot(&self, skip_head: bool, name: &str, now_ms: i64) -> Result<PathBuf, MaintainError> {
         let _maintaining = self.maintaining.lock();
-        let dir = self.dir.join("snapshots").join(name);
+        let all = self.dir.join("snapshots");
+        make_dir(&*self.fs, &all).at(&all)?;
+        let dir = all.join(name);
         make_dir(&*self.fs, &dir).at(&dir)?;
         let written = self.write_snapshot(&dir, skip_head, now_ms);
         if written.is_err() {

@@ -78,12 +78,26 @@ impl BufferedFile {
 pub(crate) fn make_dir(fs: &dyn Vfs, dir: &Path) -> std::io::Result<()> {
     let missing: Vec<&Path> = dir.ancestors().take_while(|dir| fs.stat(dir).is_err()).collect();
     fs.create_dir_all(dir)?;
-    for above in missing.iter().rev().filter_map(|made| made.parent()) {
-        // A relative path ends in nothing, which stands for the directory at hand.
-        let at_hand = above.as_os_str().is_empty();
-        fs.sync_dir(if at_hand { Path::new(".") } else { above })?;
+    for made in missing.iter().rev() {
+        sync_above(fs, made)?;
     }
-    Ok(())
+    match missing.is_empty() {
+        false => Ok(()),
+        // Whoever made it may not have got so far. One that somebody else made may be in one that we cannot open.
+        true => sync_above(fs, dir).or_else(|error| match error.kind() {
+            std::io::ErrorKind::PermissionDenied => Ok(()),
+            _ => Err(error),
+        }),
+    }
+}
+
+fn sync_above(fs: &dyn Vfs, dir: &Path) -> std::io::Result<()> {
+    match dir.parent() {
+        // A relative path ends in nothing, which stands for the directory at hand.
+        Some(above) if above.as_os_str().is_empty() => fs.sync_dir(Path::new(".")),
+        Some(above) => fs.sync_dir(above),
+        None => Ok(()),
+    }
 }
 
 /// Replaces a small file whole: written beside it, synced, renamed over it.

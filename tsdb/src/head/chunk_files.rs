@@ -36,6 +36,9 @@ const OUT_OF_ORDER: u8 = 0x80;
 /// A file takes no chunk that would make it longer.
 const FILE_BYTES_MAX: u64 = 128 << 20;
 
+/// So much is gathered for one write(2).
+const BUFFER_BYTES: usize = 1 << 17;
+
 /// The files by number.
 pub(crate) type FileMap = Arc<BTreeMap<u32, Mapped>>;
 
@@ -101,11 +104,11 @@ impl Scan {
     }
 }
 
-/// Reads the headers of all chunks in `dir`. Writes nothing.
+/// Reads the headers of all chunks in `dir` that lie behind what is known of their files already. Writes nothing.
 ///
 /// # Errors
 /// When a file cannot be read, or holds chunks that this version cannot carry.
-pub(crate) fn scan(fs: &dyn Vfs, dir: &Path) -> Result<Scan, WalError> {
+pub(crate) fn scan(fs: &dyn Vfs, dir: &Path, known: impl Fn(u32) -> u64) -> Result<Scan, WalError> {
     let mut scan = Scan::default();
     let mut numbers: Vec<u32> = match fs.list(dir) {
         Ok(names) => names.iter().filter_map(|name| name.parse().ok()).collect(),
@@ -130,6 +133,7 @@ pub(crate) fn scan(fs: &dyn Vfs, dir: &Path) -> Result<Scan, WalError> {
         } else {
             scan_file(
                 all,
+                usize::try_from(known(number)).unwrap_or(usize::MAX),
                 number,
                 &path,
                 (&mut scan.chunks, &mut scan.late),
@@ -155,6 +159,7 @@ pub(crate) fn scan(fs: &dyn Vfs, dir: &Path) -> Result<Scan, WalError> {
 
 fn scan_file(
     all: &[u8],
+    known: usize,
     number: u32,
     path: &Path,
     (into, late): (&mut Vec<Found>, &mut Vec<Found>),
@@ -167,7 +172,7 @@ fn scan_file(
         let what = format!("version {} of the format, known is {VERSION}", all[4]);
         return Err(WalError::foreign(path, 4, what));
     }
-    let mut at = FILE_HEADER_BYTES;
+    let mut at = known.max(FILE_HEADER_BYTES);
     while at < all.len() {
         let rest = &all[at..];
         if rest.len() < CHUNK_BYTES_MIN {
@@ -211,6 +216,41 @@ fn scan_file(
         }
         into.push((series, number, offset));
         at += len;
+    }
+    Ok(None)
+}
+
+/// Looks at the checksums of all chunks of a file that is `len` bytes long, reading a part at a time; says where one
+/// is wrong.
+///
+/// # Errors
+/// The system's.
+pub(crate) fn find_damage(fs: &dyn Vfs, path: &Path, len: u64) -> io::Result<Option<u64>> {
+    const PART_BYTES: usize = 1 << 20;
+    let (mut from, mut part) = (FILE_HEADER_BYTES as u64, PART_BYTES);
+    while from < len {
+        let bytes = fs.read_at(path, from, part)?;
+        let mut at = 0;
+        while bytes.len() - at >= CHUNK_BYTES_MIN && bytes[at..at + 24] != [0; 24] {
+            let Some((chunk_len, _)) = closed(&bytes[at..], 0, 0) else {
+                break;
+            };
+            let (chunk, stored) = bytes[at..at + chunk_len].split_at(chunk_len - 4);
+            if crc32c(chunk).to_be_bytes() != stored {
+                return Ok(Some(from + at as u64));
+            }
+            at += chunk_len;
+        }
+        let is_end = from + bytes.len() as u64 >= len;
+        let rest = &bytes[at..];
+        let is_zeros = rest.iter().take(24).all(|&byte| byte == 0);
+        match at {
+            _ if is_zeros && (is_end || rest.len() >= 24) => return Ok(None),
+            _ if is_end => return Ok(Some(from + at as u64)),
+            // A chunk longer than a part.
+            0 => part *= 2,
+            _ => from += at as u64,
+        }
     }
     Ok(None)
 }
@@ -322,7 +362,7 @@ impl ChunkFiles {
 
     fn write_all(&mut self, chunks: &[ToWrite], data: &[u8]) -> io::Result<Vec<(u32, u32)>> {
         let mut places = Vec::with_capacity(chunks.len());
-        let mut buffer = Vec::with_capacity(1 << 20);
+        let mut buffer = Vec::with_capacity(BUFFER_BYTES + (1 << 12));
         for chunk in chunks {
             let bytes = &data[chunk.bytes.clone()];
             let most = (CHUNK_BYTES_MIN + bytes.len()) as u64;
@@ -338,7 +378,7 @@ impl ChunkFiles {
             let offset = u32::try_from(len + buffer.len() as u64).map_err(io::Error::other)?;
             places.push((number, offset));
             put_chunk(&mut buffer, chunk, bytes);
-            if buffer.len() >= 1 << 20 {
+            if buffer.len() >= BUFFER_BYTES {
                 self.flush(&mut buffer)?;
             }
         }

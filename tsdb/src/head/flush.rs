@@ -8,8 +8,8 @@ use super::lane::Lane;
 use super::{Head, Stats};
 use crate::chunk::Encoding;
 
-/// How many chunks are gathered before they are written: a megabyte or two.
-const CHUNKS_AT_A_TIME: usize = 8192;
+/// How many chunks are gathered before they are written: half a megabyte or less.
+const CHUNKS_AT_A_TIME: usize = 2048;
 
 impl Head {
     /// Writes the closed chunks that are still in memory to chunks_head and frees their memory.

@@ -122,10 +122,7 @@ impl Head {
                     closed.alone(cold[ordinal].closed).any(|(n, _)| n == number)
                 });
             }
-            data.tombstones.retain(|_, intervals| {
-                intervals.retain(|&(_, through)| through >= from_ms);
-                !intervals.is_empty()
-            });
+            data.forget_tombstones(from_ms);
         }
         if !gone.is_empty() {
             collected.series = gone.len() as u64;

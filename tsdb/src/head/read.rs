@@ -43,23 +43,26 @@ impl Head {
         let head_from_ms = self.time_range_ms().map_or(i64::MAX, |(from, _)| from);
         let files = Arc::clone(&self.files.read());
         let mut words = Words::default();
-        want.iter()
-            .map(|want| {
-                let mut selecting = Selecting {
-                    lanes: &lanes,
-                    words: &mut words,
-                    from_ms: want.from_ms.max(head_from_ms),
-                    want,
-                    reader: HeadReader::new(Arc::clone(&files), head_from_ms, budget)?,
-                };
-                let found = selecting.find(cancel)?;
-                let roster = selecting.note(&found, vocabulary, cancel)?;
-                Ok(Selected {
-                    roster,
-                    order: if want.sorted { Order::Labels } else { Order::Source },
-                    reader: Box::new(selecting.reader),
-                })
+        let mut find = |want: &Selection| {
+            let mut selecting = Selecting {
+                lanes: &lanes,
+                words: &mut words,
+                from_ms: want.from_ms.max(head_from_ms),
+                want,
+                reader: HeadReader::new(Arc::clone(&files), head_from_ms, budget)?,
+                budget,
+            };
+            let found = selecting.find(cancel)?;
+            let _found = budget.charge(found.capacity() * size_of::<(u64, Address)>())?;
+            let roster = selecting.note(&found, vocabulary, cancel)?;
+            Ok(Selected {
+                roster,
+                order: if want.sorted { Order::Labels } else { Order::Source },
+                reader: Box::new(selecting.reader),
             })
+        };
+        want.iter()
+            .map(|want| find(want).map_err(|error: QueryError| error.about(want)))
             .collect()
     }
 
@@ -75,11 +78,9 @@ impl Head {
 impl Source for Head {
     fn time_range_ms(&self) -> (i64, i64) {
         let (from, through) = Head::time_range_ms(self).unwrap_or((i64::MAX, i64::MIN));
-        match self.late_min_ms.load(std::sync::atomic::Ordering::Acquire) {
-            i64::MAX => (from, through),
-            // What comes out of order is not later than the latest sample.
-            late => (from.min(late), through.max(late)),
-        }
+        let order = std::sync::atomic::Ordering::Acquire;
+        let (late_from, late_through) = (self.late_min_ms.load(order), self.late_max_ms.load(order));
+        (from.min(late_from), through.max(late_through))
     }
 
     fn select(
@@ -149,6 +150,7 @@ struct Selecting<'a> {
     want: &'a Selection,
     from_ms: i64,
     reader: HeadReader,
+    budget: &'a Budget,
 }
 
 impl Selecting<'_> {
@@ -186,10 +188,14 @@ impl Selecting<'_> {
         cancel: &Cancel,
     ) -> Result<crate::query::Roster, QueryError> {
         let mut roster = RosterBuilder::default();
+        let mut words_charge = self.budget.charge(0)?;
         for (row, &(_, at)) in found.iter().enumerate() {
             if row % 1024 == 0 {
                 cancel.check()?;
+                self.reader.roster_bytes = roster.held_bytes();
                 self.reader.charge()?;
+                vocabulary.account(self.budget)?;
+                words_charge.resize(self.words.iter().map(|words| words.allocation_size()).sum())?;
             }
             let data = &self.lanes[at.lane()];
             let words = &mut self.words[at.lane()];
@@ -210,6 +216,7 @@ impl Selecting<'_> {
         let roster = roster.build();
         self.reader.roster_bytes = roster.held_bytes();
         self.reader.charge()?;
+        vocabulary.account(self.budget)?;
         Ok(roster)
     }
 }

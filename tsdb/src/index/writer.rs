@@ -1,7 +1,7 @@
 //! Writing an index: all symbols, then all series, each ascending; postings are derived at the end.
 //!
-//! Memory does not grow with the labels: what was written is mapped and read again, for as many label
-//! names at a time as fit [`PAIRS_MAX`]. Four bytes a series stay (the list of all series).
+//! Memory does not grow with the labels: what was written is mapped and read again, for as many label names
+//! at a time as have about one pair a series, 12 bytes each. Four bytes a series stay (the list of all series).
 
 use std::path::{Path, PathBuf};
 
@@ -16,8 +16,8 @@ use crate::fs::buffered::BufferedFile;
 use crate::fs::error::AtPath;
 use crate::fs::{FileError, Mapped, Vfs};
 
-/// How many (name, value, series) are sorted at a time, at 12 bytes each; one name may exceed it.
-const PAIRS_MAX: usize = 2 << 20;
+/// So many (name, value, series) may be sorted at a time, however few series there are.
+const PAIRS_ALWAYS: usize = 1 << 16;
 
 /// Writes a new index.
 pub struct IndexWriter<'a> {
@@ -225,15 +225,18 @@ impl<'a> IndexWriter<'a> {
         let mut names: Vec<(u32, usize)> = self.uses.drain().collect();
         names.sort_unstable();
         let mut pairs: Vec<(u32, u32, u32)> = Vec::new();
+        let pairs_max = refs.len().max(PAIRS_ALWAYS);
         let mut rest = &names[..];
         while let Some(&(first, _)) = rest.first() {
             let mut sum = 0;
             let fits = rest.iter().take_while(|(_, uses)| {
                 sum += uses;
-                sum <= PAIRS_MAX
+                sum <= pairs_max
             });
             let (batch, later) = rest.split_at(fits.count().max(1));
             let last = batch.last().map_or(first, |&(name, _)| name);
+            pairs.clear();
+            pairs.reserve_exact(batch.iter().map(|(_, uses)| uses).sum());
             self.collect_pairs(written, &refs, first..=last, &mut pairs)?;
             pairs.sort_unstable();
             for list in pairs.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
@@ -246,7 +249,7 @@ impl<'a> IndexWriter<'a> {
         Ok(())
     }
 
-    /// Reads again all labels whose names are in `names`.
+    /// Reads again all labels whose names are in `names` and adds them to `pairs`.
     fn collect_pairs(
         &self,
         written: &[u8],
@@ -254,7 +257,6 @@ impl<'a> IndexWriter<'a> {
         names: std::ops::RangeInclusive<u32>,
         pairs: &mut Vec<(u32, u32, u32)>,
     ) -> Result<(), FileError> {
-        pairs.clear();
         let mut labels = Vec::new();
         for &series in refs {
             let at = u64::from(series) * SERIES_ALIGN;

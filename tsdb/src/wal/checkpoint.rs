@@ -45,6 +45,8 @@ impl Counts {
 pub struct Keep<'a> {
     /// Samples before this go.
     pub from_ms: i64,
+    /// Tombstones that end before this go: the time of the earliest sample that the head has, out of order too.
+    pub tombstones_from_ms: i64,
     /// Whether a series' record stays.
     pub series: &'a dyn Fn(u64) -> bool,
 }
@@ -185,7 +187,7 @@ impl<'a> Rewriter<'a> {
             Some(Kind::Tombstones) => {
                 tombstones::begin(raw);
                 tombstones::decode(record, |id, from_ms, through_ms| {
-                    if through_ms >= keep.from_ms && (keep.series)(id) {
+                    if through_ms >= keep.tombstones_from_ms && (keep.series)(id) {
                         tombstones::push(raw, id, from_ms, through_ms);
                     }
                 })?;

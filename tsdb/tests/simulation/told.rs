@@ -13,6 +13,8 @@ enum Known {
     Synced,
     /// It was acknowledged: only a power cut may take it.
     Told,
+    /// It was refused: it is not there, and after the next start it is or not.
+    Refused,
     /// It is there or not.
     Doubtful,
     /// It was deleted: only a power cut may bring it back.
@@ -22,8 +24,10 @@ enum Known {
 /// How hard a database was treated before it is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum After {
-    /// It runs, or was stopped, or killed.
-    Anything,
+    /// It runs.
+    Nothing,
+    /// It was opened again, after a stop or a kill.
+    Start,
     /// Power was cut.
     PowerCut,
 }
@@ -32,6 +36,7 @@ pub(crate) enum After {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Told {
     rows: BTreeMap<String, BTreeMap<i64, (Value, Known)>>,
+    sync_failed: bool,
     /// What was deleted once: samples that come there later may be seen or not.
     deleted: BTreeMap<String, Vec<(i64, i64)>>,
     /// Text of labels → times of exemplars, with their values' bits, and whether they are certain.
@@ -49,9 +54,10 @@ impl Told {
                 .iter()
                 .any(|&(from, through)| (from..=through).contains(&t_ms))
         });
-        let known = match acknowledged && !buried {
-            true => Known::Told,
-            false => Known::Doubtful,
+        let known = match (acknowledged, buried) {
+            (true, false) => Known::Told,
+            (true, true) => Known::Doubtful,
+            (false, _) => Known::Refused,
         };
         self.rows.entry(labels).or_default().insert(t_ms, (value, known));
     }
@@ -83,11 +89,18 @@ impl Told {
     /// All that was acknowledged was synced.
     pub(crate) fn synced(&mut self) {
         for rows in self.rows.values_mut() {
-            rows.retain(|_, (_, known)| *known != Known::Deleted);
+            // What a failed sync left of a deletion is not known either.
+            rows.retain(|_, (_, known)| *known != Known::Deleted || self.sync_failed);
             for (_, known) in rows.values_mut().filter(|row| row.1 == Known::Told) {
                 *known = Known::Synced;
             }
         }
+    }
+
+    /// A sync failed: the system takes for written what is not, whatever later syncs say, and a log with a hole
+    /// ends there. Nothing is certain of the next power cut.
+    pub(crate) fn sync_failed(&mut self) {
+        self.sync_failed = true;
     }
 
     /// An interval of a series was deleted, or was tried to be.
@@ -101,7 +114,7 @@ impl Told {
         for (_, (_, known)) in rows.range_mut(from_ms..=through_ms) {
             *known = match acknowledged {
                 // Of a sample that may appear only with the next start, a deletion knows nothing.
-                true if *known != Known::Doubtful => Known::Deleted,
+                true if !matches!(*known, Known::Doubtful | Known::Refused) => Known::Deleted,
                 _ => Known::Doubtful,
             };
         }
@@ -130,7 +143,10 @@ impl Told {
                     Some((told, _)) if told != value => {
                         return Err(format!("{labels} at {t_ms}: {value:?}, told was {told:?}"));
                     }
-                    Some((_, Known::Deleted)) if after == After::Anything => {
+                    Some((_, Known::Refused)) if after == After::Nothing => {
+                        return Err(format!("{labels} at {t_ms}: {value:?} was refused"));
+                    }
+                    Some((_, Known::Deleted)) if after != After::PowerCut => {
                         return Err(format!("{labels} at {t_ms}: {value:?} was deleted"));
                     }
                     Some(_) => {}
@@ -140,8 +156,8 @@ impl Told {
         for (labels, rows) in &self.rows {
             for (t_ms, (value, known)) in rows {
                 let certain = match after {
-                    After::Anything => matches!(known, Known::Synced | Known::Told),
-                    After::PowerCut => *known == Known::Synced,
+                    After::Nothing | After::Start => matches!(known, Known::Synced | Known::Told),
+                    After::PowerCut => *known == Known::Synced && !self.sync_failed,
                 };
                 if certain && !found.get(labels).is_some_and(|f| f.contains_key(t_ms)) {
                     return Err(format!("{labels} at {t_ms}: {value:?} ({known:?}) is lost"));
@@ -152,13 +168,16 @@ impl Told {
     }
 
     /// Takes what a start found for what is there.
-    pub(crate) fn adopt(&mut self, found: &Found) {
+    pub(crate) fn adopt(&mut self, found: &Found, after: After) {
+        if after == After::PowerCut {
+            self.sync_failed = false;
+        }
         for (labels, rows) in &mut self.rows {
             let found = found.get(labels);
             rows.retain(
                 |t_ms, (_, known)| match found.is_some_and(|f| f.contains_key(t_ms)) {
                     true => {
-                        if matches!(*known, Known::Doubtful | Known::Deleted) {
+                        if !matches!(*known, Known::Synced | Known::Told) {
                             *known = Known::Told;
                         }
                         true

@@ -32,6 +32,7 @@ pub(crate) struct World {
     values: u64,
     snapshots: Vec<(PathBuf, Told)>,
     floods: usize,
+    syncs_failed: usize,
 }
 
 impl World {
@@ -40,12 +41,13 @@ impl World {
             fs,
             options,
             db: None,
-            since: After::Anything,
+            since: After::Start,
             told: Told::default(),
             newest_ms: 10_000,
             values: 0,
             snapshots: Vec::new(),
             floods: 0,
+            syncs_failed: 0,
         }
     }
 
@@ -57,7 +59,9 @@ impl World {
         if self.db.is_none() {
             self.open()?;
         }
-        self.act(step)?;
+        let done = self.act(step);
+        self.note_failed_syncs();
+        done?;
         // What only adds is seen with what comes after it.
         let adds = matches!(
             step,
@@ -65,7 +69,16 @@ impl World {
         );
         match adds || self.fs.is_dead() {
             true => Ok(()),
-            false => self.look(After::Anything, false),
+            false => self.look(After::Nothing),
+        }
+    }
+
+    fn note_failed_syncs(&mut self) {
+        let failed = self.fs.failed();
+        let syncs = failed.iter().filter(|call| call.starts_with("sync ")).count();
+        if syncs > self.syncs_failed {
+            self.told.sync_failed();
+            self.syncs_failed = syncs;
         }
     }
 
@@ -109,7 +122,7 @@ impl World {
             }
             Step::Flood { count } => self.flood(*count),
             Step::Sync => {
-                if db.sync().is_ok() {
+                if db.sync().is_ok() && !self.fs.is_dead() {
                     self.told.synced();
                 }
             }
@@ -125,7 +138,7 @@ impl World {
             } => {
                 let (from, through) = (now_ms - behind_ms, now_ms - behind_ms + length_ms);
                 let instance = Matcher::equal("instance", &series.to_string());
-                let done = db.delete(from, through, &[instance]).is_ok();
+                let done = db.delete(from, through, &[instance]).is_ok() && !self.fs.is_dead();
                 // What comes later is not deleted.
                 self.told
                     .delete(&labels(*series), from, through.min(now_ms), done);
@@ -133,11 +146,14 @@ impl World {
             Step::Clean => drop(db.clean_tombstones(now_ms)),
             Step::Snapshot => {
                 let name = format!("s{}", self.snapshots.len());
-                if let Ok(dir) = db.snapshot(false, &name, now_ms) {
+                if let Ok(dir) = db.snapshot(false, &name, now_ms)
+                    && !self.fs.is_dead()
+                {
                     self.snapshots.push((dir, self.told.in_copy()));
+                    self.look_at_snapshots()?;
                 }
             }
-            Step::Window { .. } if self.options.retention_bytes > 0 => {}
+            Step::Window { .. } if self.options.retention.bytes > 0 => {}
             Step::Window { ms } => drop(db.set_out_of_order_window_ms(*ms)),
             Step::Restart => {
                 if let Some(db) = self.db.take() {
@@ -178,8 +194,8 @@ impl World {
             Err(_) if self.fs.failed().len() > before => return Ok(()),
             Err(error) => return Err(format!("it does not open: {error}, {:?}", error.source())),
         }
-        let since = std::mem::replace(&mut self.since, After::Anything);
-        self.look(since, true)?;
+        let since = std::mem::replace(&mut self.since, After::Start);
+        self.look(since)?;
         self.look_at_snapshots()
     }
 
@@ -224,19 +240,21 @@ impl World {
             batch.metadata.push((id, said));
         }
         let receipt = db.append(&mut batch, &AppendOptions::default());
+        // The dead tell nothing.
+        let receipt = receipt.ok().filter(|_| !self.fs.is_dead());
         for (at, (labels, t_ms, value)) in sent.iter().enumerate() {
             match &receipt {
-                Ok(_) if batch.verdict[at] == Verdict::Accepted => {
+                Some(_) if batch.verdict[at] == Verdict::Accepted => {
                     self.told.sample(labels, *t_ms, *value, true);
                 }
-                Ok(_) => {}
-                Err(_) => self.told.sample(labels, *t_ms, *value, false),
+                Some(_) => {}
+                None => self.told.sample(labels, *t_ms, *value, false),
             }
         }
         if beside && let Some((labels, t_ms, _)) = sent.first() {
             let exemplar = self.values as f64;
-            self.told.said(labels, *t_ms, &help, receipt.is_ok());
-            let stored = receipt.is_ok_and(|receipt| receipt.exemplars == 1);
+            self.told.said(labels, *t_ms, &help, receipt.is_some());
+            let stored = receipt.is_some_and(|receipt| receipt.exemplars == 1);
             self.told.exemplar(labels, *t_ms, exemplar, stored);
         }
     }
@@ -260,30 +278,30 @@ impl World {
             sent.push((labels, Value::Float(bits)));
         }
         self.floods += 1;
-        let taken = db.append(&mut batch, &AppendOptions::default()).is_ok();
+        let taken = db.append(&mut batch, &AppendOptions::default()).is_ok() && !self.fs.is_dead();
         for (labels, value) in sent {
             self.told.sample(&labels, self.newest_ms, value, taken);
         }
     }
 
     fn expire(&mut self) {
-        let (by_age, by_bytes) = (self.options.retention_ms, self.options.retention_bytes);
+        let by_age = self.options.retention.age_ms;
         if by_age > 0 {
             self.told.may_expire(self.newest_ms + BLOCK_MS - by_age);
         }
-        if by_bytes > 0 {
+        if self.options.retention.bytes > 0 {
             self.told.may_expire(self.newest_ms - BLOCK_MS / 2);
         }
     }
 
     /// Compares what is there with what was told.
-    fn look(&mut self, after: After, opened: bool) -> Result<(), String> {
+    fn look(&mut self, after: After) -> Result<(), String> {
         let Some(db) = &self.db else { return Ok(()) };
         let found = everything(db)?;
         self.told.compare(&found, after)?;
-        if opened {
+        if after != After::Nothing {
             // What was doubtful before the start is so no longer.
-            self.told.adopt(&found);
+            self.told.adopt(&found, after);
         }
         // What begins half a range ago is in the head.
         let from_ms = match self.options.exemplars_max > 1_000 {
@@ -317,7 +335,7 @@ impl World {
                 Err(_) if self.fs.failed().len() > before => continue,
                 Err(error) => return Err(format!("the snapshot does not open: {error}")),
             };
-            let compared = told.compare(&everything(&copy)?, After::Anything);
+            let compared = told.compare(&everything(&copy)?, After::Start);
             compared.map_err(|error| format!("in the snapshot {}: {error}", dir.display()))?;
         }
         Ok(())

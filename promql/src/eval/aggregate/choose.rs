@@ -101,6 +101,7 @@ fn each_over_steps<'r>(
     sink: Sink<'_, 'r>,
 ) -> Result<(), QueryError> {
     let steps = grid.len();
+    let _held = eval.limits.charge(input.len().saturating_mul(steps))?;
     let mut kept = vec![false; input.len() * steps];
     for step in 0..steps {
         eval.cancel.check()?;

@@ -28,7 +28,7 @@ pub(super) fn each<'r>(
             let text = "ignored histogram in quantile aggregation";
             eval.notes.add(Level::Info, text, Some(aggregate.node_span));
         }
-        held.add_series(series.v.len(), series.present())?;
+        held.add_series(&series)?;
         groups[at].0.take(&series);
         groups[at].1.push(series.v);
         Ok(())

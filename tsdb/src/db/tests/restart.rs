@@ -326,6 +326,7 @@ fn a_record_that_is_damaged_inside_leaves_no_trace() {
         .append(&[crate::wal::Compressed { flags: 0, bytes }])
         .unwrap();
     drop(db);
+    crate::checkpoint::remove(&*fs, Path::new(DIR)).unwrap();
     let db = open(&fs);
     assert_eq!(everything(&db), before);
     assert_eq!(db.head_stats().wal_corruptions.load(Ordering::Relaxed), 1);

@@ -98,6 +98,19 @@ fn a_block_is_looked_at_once_a_tier() {
 }
 
 #[test]
+fn what_is_kept_can_change_while_the_database_is_open() {
+    let db = Db::open(memory(), Path::new(DIR), options(), 1).unwrap();
+    fill(&db, 0, 15_000);
+    check_kept_ms(&db, 10_000, 14_000, 14_000);
+    db.set_retention(Retention {
+        age_ms: 5_000,
+        bytes: 0,
+    });
+    db.maintain(15_000).unwrap();
+    check_kept_ms(&db, 5_000, 14_000, 14_000);
+}
+
+#[test]
 fn series_without_a_tier_are_kept_for_ever_where_the_flags_say_so() {
     let options = DbOptions {
         retention_ms: 0,

@@ -68,6 +68,7 @@ fn a_checkpoint_keeps_living_series_and_young_samples_and_builds_on_the_one_befo
     let all = |_: u64| true;
     let keep = Keep {
         from_ms: 0,
+        tombstones_from_ms: 0,
         series: &all,
     };
     write(&fs, Path::new("/wal"), 0, Compression::Snappy, &keep).unwrap();
@@ -75,6 +76,7 @@ fn a_checkpoint_keeps_living_series_and_young_samples_and_builds_on_the_one_befo
     let only_first = |id: u64| id == 1;
     let keep = Keep {
         from_ms: 20,
+        tombstones_from_ms: 20,
         series: &only_first,
     };
     let counts = write(&fs, Path::new("/wal"), 1, Compression::Snappy, &keep).unwrap();
@@ -99,6 +101,7 @@ fn a_damaged_source_leaves_the_log_as_it_was() {
     let all = |_: u64| true;
     let keep = Keep {
         from_ms: 0,
+        tombstones_from_ms: 0,
         series: &all,
     };
     let error = write(&fs, Path::new("/wal"), 0, Compression::None, &keep).unwrap_err();

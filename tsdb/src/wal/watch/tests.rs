@@ -133,6 +133,7 @@ fn of_series(id: u64) -> Vec<u8> {
 fn checkpoint(log: &Log, last: u32, kept: u64) {
     let keep = super::super::checkpoint::Keep {
         from_ms: 0,
+        tombstones_from_ms: 0,
         series: &|id| id == kept,
     };
     let fs: Arc<dyn Vfs> = Arc::new(log.fs.clone());
