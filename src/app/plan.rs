@@ -120,10 +120,11 @@ impl Plan {
 
     pub(super) fn db_options(&self) -> DbOptions {
         let flags = &self.flags;
-        let retention = &self.loaded.config.storage.tsdb.retention;
+        let config = &self.loaded.config.storage.tsdb.retention;
+        let retention = super::storage::retention(&self.data_dir, config);
         let min_block_ms = flags.duration_ms("storage.tsdb.min-block-duration");
         let max_block_ms = match flags.duration_ms("storage.tsdb.max-block-duration") {
-            0 if retention.time_ms > 0 => (retention.time_ms / 10).min(BLOCK_MAX_MS),
+            0 if retention.age_ms > 0 => (retention.age_ms / 10).min(BLOCK_MAX_MS),
             0 => BLOCK_MAX_MS,
             given => given,
         };
@@ -143,7 +144,8 @@ impl Plan {
         DbOptions {
             min_block_ms,
             max_block_ms: max_block_ms.max(min_block_ms),
-            retention: super::storage::retention(&self.data_dir, retention),
+            retention_ms: retention.age_ms,
+            retention_bytes: retention.bytes,
             wal_compression: compression,
             wal_segment_bytes: bytes_or("storage.tsdb.wal-segment-size", defaults.wal_segment_bytes),
             chunk_segment_bytes: bytes_or(
@@ -151,6 +153,9 @@ impl Plan {
                 defaults.chunk_segment_bytes,
             ),
             no_lockfile: flags.bool("storage.tsdb.no-lockfile"),
+            checkpoint_samples_max: flags.int("deucalion.head-checkpoint-samples").unsigned_abs(),
+            open_threads: std::thread::available_parallelism()
+                .map_or(1, |cores| cores.get().min(OPEN_THREADS_MAX)),
             series_max: u64::try_from(flags.int("storage.tsdb.max-series")).unwrap_or(0),
             long_chunks: self.own.storage.long_chunks,
             retention_is_bound: self.own.storage.retention_size_is_bound,
@@ -168,13 +173,16 @@ impl Plan {
     pub(super) fn show_retention(&mut self, options: &DbOptions) {
         let format = crate::config::duration::format_ms;
         for (name, value) in [
-            ("storage.tsdb.retention.time", format(options.retention.age_ms)),
+            ("storage.tsdb.retention.time", format(options.retention_ms)),
             ("storage.tsdb.max-block-duration", format(options.max_block_ms)),
         ] {
             let _shown = self.flags.put(name, &value);
         }
     }
 }
+
+/// Storage is opened on so many threads at most: it has four parts, and something to read them.
+const OPEN_THREADS_MAX: usize = 5;
 
 /// The longest block that merging makes, unless told otherwise: 31 days.
 const BLOCK_MAX_MS: i64 = 31 * 24 * 3_600_000;

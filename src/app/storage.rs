@@ -10,6 +10,7 @@ use tracing::{error, info, warn};
 use tsdb::db::Db;
 use tsdb::db::{DbOptions, Retention};
 use tsdb::fs::RealFs;
+use tsdb::head::Stats;
 
 use super::clock;
 use super::late_storage::LateStorage;
@@ -129,6 +130,8 @@ impl Storage {
         info!(
             took_ms = began.elapsed().as_millis() as u64,
             series = db.head_series(),
+            replayed = Stats::get(&db.head_stats().replay_samples),
+            checkpoint = Stats::get(&db.head_stats().checkpoint_loads) > 0,
             "TSDB started"
         );
         self.late.open(Arc::clone(&db));
@@ -355,10 +358,35 @@ const COUNTERS: &[(&str, &str, Read)] = &[
         "Total number of head truncations attempted.",
         |db| head(|s| &s.truncations, db),
     ),
+    (
+        "deucalion_tsdb_head_checkpoints_total",
+        "Total number of times that open chunks were to be written for the next start.",
+        |db| of_db(|s| &s.checkpoints, db),
+    ),
+    (
+        "deucalion_tsdb_head_checkpoints_failed_total",
+        "Total number of times that open chunks could not be written for the next start.",
+        |db| of_db(|s| &s.checkpoints_failed, db),
+    ),
+    (
+        "deucalion_tsdb_head_checkpoint_bytes_total",
+        "Total number of bytes of open chunks written for the next start.",
+        |db| of_db(|s| &s.checkpoint_bytes, db),
+    ),
 ];
 
 /// Gauges read from the database: name, help, where.
 const GAUGES: &[(&str, &str, Read)] = &[
+    (
+        "deucalion_tsdb_start_samples_replayed",
+        "Samples of the log that the start replayed.",
+        |db| head(|s| &s.replay_samples, db),
+    ),
+    (
+        "deucalion_tsdb_start_used_head_checkpoint",
+        "Whether the start found open chunks that were written for it.",
+        |db| head(|s| &s.checkpoint_loads, db),
+    ),
     (
         "prometheus_tsdb_head_series",
         "Total number of series in the head block.",
@@ -484,6 +512,17 @@ fn register(late: &LateStorage<Db>, registry: &Registry) {
     for &(name, help, from) in FLOAT_COUNTERS {
         registry.counter_fn_labelled(name, help, "type=\"float\"", read(from));
     }
+    let held = late.clone();
+    registry.gauges_fn(
+        "deucalion_tsdb_head_bytes",
+        "Memory that the head holds, by what is in it.",
+        &["part"],
+        move || {
+            let parts = held.get().map_or_else(Vec::new, |db| db.head_bytes());
+            let labelled = |(part, bytes): (&str, usize)| (vec![part.to_owned()], bytes as f64);
+            parts.into_iter().map(labelled).collect()
+        },
+    );
     registry.counter_fns(
         "prometheus_tsdb_head_samples_appended_total",
         "Total number of appended samples.",

@@ -259,5 +259,6 @@ pub static FLAGS: &[FlagSpec] = &[
     server("query.max-total-bytes", Kind::Bytes, &[], "How many bytes all queries may hold together: ad hoc ones three quarters, recording rules seven eighths, alerts all of it. 0 is three quarters of the memory there is.").shown_as("<bytes>"),
     server("storage.tsdb.max-series", Kind::Int, &["0"], "Most series in the head, 0 for any number. Beyond it new series are refused and those that there are go on."),
     any("deucalion.config.file", Kind::Text, &[""], "File of settings that Prometheus does not have."),
+    server("deucalion.head-checkpoint-samples", Kind::Int64, &["8000000"], "How many samples of the log a start may have to replay: beyond that, and at the end, open chunks are written to deucalion/head in the data directory. 0 writes nothing there."),
     any("demo", Kind::Bool, &["false"], "Start with a configuration that scrapes the server itself, in a directory that is removed afterwards."),
 ];

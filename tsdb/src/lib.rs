@@ -10,16 +10,18 @@
 //!   ← [`query::Queryable::open`]: matchers → postings → columns of samples
 //! ```
 //!
-//! The crate is a synchronous library: it starts no thread, reads no clock ("now" is an argument),
+//! The crate is a synchronous library: it starts no thread that outlives a call, reads no clock ("now" is an argument),
 //! knows no HTTP, YAML or environment. Files are touched only through [`fs::Vfs`].
 //!
 //! Inside, a room may use what stands to its right, never to its left:
-//! `db → compact, head, query → block → wal, chunk, index, postings → encoding, fs → model`.
+//! `db → compact, checkpoint, head, query → block → wal, chunk, index, postings → encoding, fs → model`
+//! (`head` also opens what `checkpoint` wrote of it).
 //!
 //! Start with [`model`] (the vocabulary), then [`batch`] (writing) and [`query`] (reading).
 
 pub mod batch;
 pub mod block;
+pub mod checkpoint;
 pub mod chunk;
 pub mod compact;
 pub mod db;

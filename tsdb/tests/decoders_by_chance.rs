@@ -1,4 +1,5 @@
-//! The checks of [`crate::decoders`], on inputs made of good ones by chance.
+//! The checks of [`crate::decoders`], on inputs made of good ones by chance. `DECODERS_CORPUS=dir` leaves the good
+//! ones in a folder a target, for the fuzzer to begin with.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -174,6 +175,13 @@ fn every_decoder_bears_what_chance_makes_of_good_bytes() {
         let mut dice = Dice::new(seed);
         let good = good(name, &mut dice);
         assert!(!good.is_empty(), "{name} has good inputs");
+        if let Some(corpus) = std::env::var_os("DECODERS_CORPUS") {
+            let dir = Path::new(&corpus).join(name);
+            std::fs::create_dir_all(&dir).unwrap();
+            for (at, bytes) in good.iter().enumerate() {
+                std::fs::write(dir.join(format!("good-{at}")), bytes).unwrap();
+            }
+        }
         good.iter().for_each(|bytes| check(bytes));
         let until = Instant::now() + Duration::from_secs(seconds.unwrap_or(0));
         let mut inputs = 0;

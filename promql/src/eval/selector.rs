@@ -7,6 +7,7 @@ use tsdb::model::{FloatHistogram, Histogram, ResetHint, is_stale};
 use tsdb::query::{Cancel, Columns, Cursor, Read};
 
 use super::ahead::{Run, Work};
+use super::dict::{Dict, SetId};
 use super::limits::{Holding, Limits};
 use super::series::{ABSENT, HistogramSteps, Series, is_absent};
 use super::{Eval, Sink};
@@ -48,6 +49,17 @@ impl<'r> Eval<'r> {
         take: Take,
         sink: Sink<'_, 'r>,
     ) -> Result<(), QueryError> {
+        self.each_wanted(selector, None, (grid, take), sink)
+    }
+
+    /// Hands on those series of a selector that are wanted; others are neither read nor counted.
+    pub(crate) fn each_wanted(
+        &mut self,
+        selector: &Selector,
+        wants: Option<&dyn Fn(&Dict, SetId) -> bool>,
+        (grid, take): (Grid, Take),
+        sink: Sink<'_, 'r>,
+    ) -> Result<(), QueryError> {
         let picking = Picking {
             selection: selector.selection,
             grid,
@@ -82,9 +94,20 @@ impl<'r> Eval<'r> {
             series.h = h;
             sink(eval, series)
         };
-        let Some(workers) = self.helpers(roster.len(), picking.from_ms, picking.through_ms) else {
+        // Who chooses does so one by one, so nothing is read ahead.
+        let workers = match wants {
+            Some(_) => None,
+            None => self.helpers(roster.len(), picking.from_ms, picking.through_ms),
+        };
+        let Some(workers) = workers else {
             for index in 0..roster.len() {
                 self.cancel.check()?;
+                if let Some(wants) = wants {
+                    let set = self.dict.intern(roster.labels(index));
+                    if !wants(&self.dict, set) {
+                        continue;
+                    }
+                }
                 pick(self, index, sink)?;
             }
             return Ok(());

@@ -4,7 +4,7 @@ use hashbrown::{HashMap, HashSet};
 use tsdb::query::Sym;
 
 use crate::engine::QueryError;
-use crate::eval::dict::SetId;
+use crate::eval::dict::{Dict, SetId};
 use crate::eval::limits::Holding;
 use crate::eval::merge::Merger;
 use crate::eval::selector::Take;
@@ -111,17 +111,23 @@ fn gather(
     held: &mut Holding,
 ) -> Result<Vec<InfoSeries>, QueryError> {
     let mut found = Vec::new();
-    eval.each_taken(&info.selector, grid, Take::TimeMs, &mut |eval, series| {
-        if !series.h.is_empty() {
-            let labels = eval.dict.labels(series.set);
-            return Err(QueryError::execution(format!(
-                "this should be an info metric, with float samples: {labels}"
-            )));
-        }
-        let applies = identifying.iter().zip(wanted).all(|(label, wanted)| {
-            wanted.is_empty() || wanted.contains(&eval.dict.value(series.set, *label))
-        });
-        if applies {
+    let applies = |dict: &Dict, set: SetId| {
+        identifying
+            .iter()
+            .zip(wanted)
+            .all(|(label, wanted)| wanted.is_empty() || wanted.contains(&dict.value(set, *label)))
+    };
+    eval.each_wanted(
+        &info.selector,
+        Some(&applies),
+        (grid, Take::TimeMs),
+        &mut |eval, series| {
+            if !series.h.is_empty() {
+                let labels = eval.dict.labels(series.set);
+                return Err(QueryError::execution(format!(
+                    "this should be an info metric, with float samples: {labels}"
+                )));
+            }
             held.add(0, series.held_bytes())?;
             found.push(InfoSeries {
                 set: series.set,
@@ -129,9 +135,9 @@ fn gather(
                 identity: eval.dict.keep(series.set, &identifying),
                 at_ms: series.v,
             });
-        }
-        Ok(())
-    })?;
+            Ok(())
+        },
+    )?;
     Ok(found)
 }
 

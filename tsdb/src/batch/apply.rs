@@ -192,7 +192,7 @@ impl Head {
         let (mut min_ms, mut max_ms) = (i64::MAX, i64::MIN);
         let (mut stored, mut begun) = (0, 0);
         let mut stored_histograms = 0;
-        let (mut late_min_ms, mut late_count) = (i64::MAX, 0);
+        let (mut late_min_ms, mut late_max_ms, mut late_count) = (i64::MAX, i64::MIN, 0);
         for row in 0..batch.refs.len() {
             let histogram = histograms.next_if(|(at, _)| *at as usize == row);
             if batch.verdict[row] != Verdict::Accepted {
@@ -217,6 +217,7 @@ impl Head {
                     if data.insert_late(place.ordinal(), t_ms, value.clone()) {
                         late.push(data.cold[place.ordinal()].series, t_ms, value);
                         late_min_ms = late_min_ms.min(t_ms);
+                        late_max_ms = late_max_ms.max(t_ms);
                         late_count += 1;
                     } else {
                         batch.verdict[row] = Verdict::Repeated;
@@ -244,6 +245,7 @@ impl Head {
         }
         if late_count > 0 {
             self.late_min_ms.fetch_min(late_min_ms, Ordering::AcqRel);
+            self.late_max_ms.fetch_max(late_max_ms, Ordering::AcqRel);
             Stats::add(&self.stats.late_appended, late_count);
         }
         if stored > 0 {

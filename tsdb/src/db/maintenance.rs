@@ -53,6 +53,13 @@ impl MaintainError {
     }
 }
 
+impl MaintainError {
+    /// Whether the log is damaged.
+    pub(super) fn is_corruption(&self) -> bool {
+        matches!(&self.kind, MaintainErrorKind::Wal(error) if error.is_corruption())
+    }
+}
+
 impl From<FileError> for MaintainError {
     fn from(error: FileError) -> Self {
         Self {
@@ -130,6 +137,8 @@ impl Db {
         self.note_growth();
         note(self.flush(&mut done));
         note(self.compact_head_ranges(now_ms, &mut done));
+        note(self.verify_chunks());
+        note(self.checkpoint_head());
         note(self.compact_blocks(now_ms, &mut done));
         note(self.drop_passed_tiers(now_ms, &mut done));
         note(self.retain(&mut done));

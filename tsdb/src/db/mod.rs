@@ -13,6 +13,7 @@
 //! [`Db::maintain`], the latter from one thread at a time.
 
 mod beside;
+mod checkpoint;
 mod compact_head;
 mod lock;
 mod maintenance;
@@ -30,7 +31,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use hashbrown::HashMap;
 use parking_lot::{Mutex, RwLock};
@@ -46,6 +47,7 @@ use self::retain::Growth;
 
 use crate::batch::{AppendError, AppendOptions, Appendable, Batch, Receipt, SeriesRef};
 use crate::block::{Block, Ulid};
+use crate::checkpoint::Checkpointer;
 use crate::fs::{Vfs, VfsLock};
 use crate::head::Head;
 use crate::model::{Labels, Matcher};
@@ -59,6 +61,10 @@ pub struct Db {
     head: Arc<Head>,
     /// Open blocks, by the start of their range.
     blocks: RwLock<Arc<Vec<Arc<Block>>>>,
+    /// Writes the head's checkpoint, unless there is to be none.
+    checkpointer: Mutex<Option<Checkpointer>>,
+    /// Whether chunks in files were taken as a checkpoint told of them, and not looked at since.
+    has_unverified_chunks: AtomicBool,
     /// Held while the database is maintained.
     maintaining: Mutex<()>,
     /// The time up to which the log was truncated last.
@@ -133,6 +139,9 @@ impl Db {
             drop(lane.writer.lock());
         }
         let flushed = self.head.flush_closed();
+        if let Err(error) = self.write_checkpoint(true) {
+            tracing::warn!(%error, "The head's checkpoint could not be written; the next start replays the WAL");
+        }
         self.head.sync()?;
         self.lock.lock().take();
         flushed.map(|_| ())

@@ -5,12 +5,13 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::{Mutex, RwLock};
 
-use super::{Db, DbOptions, Stats, lock, reload};
+use super::{Db, DbOptions, Retention, Stats, lock, reload};
 use crate::block::{Block, Meta, filenames, remove_leftovers};
+use crate::checkpoint::Checkpointer;
 use crate::fs::buffered::make_dir;
 use crate::fs::{FileError, MemoryFs, Vfs};
 use crate::head::replay::Replayed;
@@ -120,7 +121,11 @@ impl Db {
     /// # Errors
     /// When it holds what this version cannot carry, a checkpoint or a block is damaged, or the system refuses.
     pub fn open_read_only(fs: Arc<dyn Vfs>, dir: &Path, now_ms: i64) -> Result<Self, OpenError> {
-        let options = DbOptions::default();
+        let options = DbOptions {
+            // Whoever writes there may change it at any time.
+            checkpoint_samples_max: 0,
+            ..DbOptions::default()
+        };
         let loaded = reload::load(&*fs, dir, &[])?;
         let head_options = head_options(&options);
         let progress = &options.progress;
@@ -141,13 +146,20 @@ impl Db {
         blocks: Vec<Arc<Block>>,
         now_ms: i64,
     ) -> Self {
+        let checkpointer = (options.checkpoint_samples_max > 0).then(|| Checkpointer::new(&*fs, dir));
+        let was_told_of_chunks = head.stats.checkpoint_loads.load(Ordering::Relaxed) > 0;
         Self {
             fs,
             dir: dir.to_owned(),
-            retention: Mutex::new(options.retention),
+            retention: Mutex::new(Retention {
+                age_ms: options.retention_ms,
+                bytes: options.retention_bytes,
+            }),
             options,
             head: Arc::new(head),
             blocks: RwLock::new(Arc::new(blocks)),
+            checkpointer: Mutex::new(checkpointer),
+            has_unverified_chunks: AtomicBool::new(was_told_of_chunks),
             maintaining: Mutex::default(),
             truncated_ms: Mutex::new(i64::MIN),
             lock: Mutex::default(),
@@ -202,6 +214,8 @@ fn head_options(options: &DbOptions) -> HeadOptions {
         segment_bytes: options.wal_segment_bytes,
         exemplars_max: options.exemplars_max,
         window_ms: options.out_of_order_window_ms.max(0),
+        uses_checkpoint: options.checkpoint_samples_max > 0,
+        threads: options.open_threads,
         series_max: options.series_max,
     }
 }

@@ -10,9 +10,9 @@ use crate::wal::Compression;
 /// How much is kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Retention {
-    /// `--storage.tsdb.retention.time`: how long samples are kept; 0 for ever.
+    /// For how long; 0 for ever.
     pub age_ms: i64,
-    /// `--storage.tsdb.retention.size`: how many bytes the directory may take; 0 for any number.
+    /// How many bytes; 0 for any number.
     pub bytes: u64,
 }
 
@@ -23,11 +23,14 @@ pub struct DbOptions {
     pub min_block_ms: i64,
     /// `--storage.tsdb.max-block-duration`: the longest block that merging makes.
     pub max_block_ms: i64,
-    /// What is kept at first. [`super::Db::set_retention`] changes it later.
-    pub retention: Retention,
+    /// `--storage.tsdb.retention.time`: how long samples are kept; 0 for ever. This and the size can be changed
+    /// later: [`super::Db::set_retention`].
+    pub retention_ms: i64,
+    /// `--storage.tsdb.retention.size`: how many bytes the directory may take; 0 for any number.
+    pub retention_bytes: u64,
     /// Series that are kept for another time than that.
     pub tiers: Vec<Tier>,
-    /// Whether its size is a bound on everything in the directory at any moment, snapshots alone left out: what a
+    /// Whether the size is a bound on everything in the directory at any moment, snapshots alone left out: what a
     /// compaction needs while it runs is freed before. Otherwise it is what Prometheus counts, when it counts.
     pub retention_is_bound: bool,
     /// `--storage.tsdb.wal-compression`
@@ -44,6 +47,12 @@ pub struct DbOptions {
     pub out_of_order_window_ms: i64,
     /// `--storage.tsdb.no-lockfile`
     pub no_lockfile: bool,
+    /// How many samples of the log a start may have to replay: with more than that, and at its end, the database
+    /// writes the head's open chunks to `deucalion/head` in its directory. 0 writes nothing there, and replays all.
+    pub checkpoint_samples_max: u64,
+    /// How many threads [`super::Db::open`] may work on, the caller's among them. More than one are started by it
+    /// and are over when it returns.
+    pub open_threads: usize,
     /// How many series the head may hold; 0 for any number. Beyond it new ones are refused, except where a batch
     /// is [`crate::batch::Batch::beyond_limits`].
     pub series_max: u64,
@@ -60,10 +69,8 @@ impl Default for DbOptions {
         Self {
             min_block_ms: 2 * HOUR_MS,
             max_block_ms: 36 * HOUR_MS,
-            retention: Retention {
-                age_ms: 15 * 24 * HOUR_MS,
-                bytes: 0,
-            },
+            retention_ms: 15 * 24 * HOUR_MS,
+            retention_bytes: 0,
             tiers: Vec::new(),
             retention_is_bound: false,
             wal_compression: Compression::Snappy,
@@ -72,6 +79,8 @@ impl Default for DbOptions {
             exemplars_max: 0,
             out_of_order_window_ms: 0,
             no_lockfile: false,
+            checkpoint_samples_max: 8_000_000,
+            open_threads: 1,
             series_max: 0,
             long_chunks: true,
             progress: Arc::default(),

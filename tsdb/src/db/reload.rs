@@ -20,12 +20,17 @@ pub(super) struct Loaded {
 impl Loaded {
     /// Samples before this are in blocks: of all but those that say otherwise.
     pub(super) fn min_valid_ms(&self) -> i64 {
-        let metas = self.blocks.iter().map(|block| block.meta());
-        let ends = metas
-            .filter(|meta| meta.compaction.hints.is_empty())
-            .map(|meta| meta.max_ms);
-        ends.max().unwrap_or(i64::MIN)
+        min_valid_ms(&self.blocks)
     }
+}
+
+/// Samples before this are in `blocks`: in all but those that say otherwise.
+pub(super) fn min_valid_ms(blocks: &[Arc<Block>]) -> i64 {
+    let metas = blocks.iter().map(|block| block.meta());
+    let ends = metas
+        .filter(|meta| meta.compaction.hints.is_empty())
+        .map(|meta| meta.max_ms);
+    ends.max().unwrap_or(i64::MIN)
 }
 
 /// The blocks in the data directory `dir`, by the start of their range. Writes nothing.

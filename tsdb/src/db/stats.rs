@@ -24,6 +24,12 @@ pub struct Stats {
     pub time_retentions: AtomicU64,
     /// `prometheus_tsdb_size_retentions_total`
     pub size_retentions: AtomicU64,
+    /// `deucalion_tsdb_head_checkpoints_total`: parts of the head's checkpoint that were begun.
+    pub checkpoints: AtomicU64,
+    /// `deucalion_tsdb_head_checkpoints_failed_total`
+    pub checkpoints_failed: AtomicU64,
+    /// `deucalion_tsdb_head_checkpoint_bytes_total`
+    pub checkpoint_bytes: AtomicU64,
     /// `prometheus_tsdb_storage_blocks_bytes`
     pub blocks_bytes: AtomicU64,
 }

@@ -17,8 +17,11 @@ impl Db {
         *truncated_ms = from_ms;
         let head = &*self.head;
         let truncated = self.checkpoint(from_ms);
-        if truncated.is_err() {
+        if let Err(error) = &truncated {
             Stats::add(&head.stats.wal_truncations_failed, 1);
+            if error.is_corruption() {
+                self.give_up_checkpoint();
+            }
         }
         truncated
     }
@@ -53,9 +56,15 @@ impl Db {
                     .get(&number)
                     .is_some_and(|&until| until >= from_ms)
         };
+        // Until then samples are passed over by the next start, wherever they still are; others may not be.
+        let blocks = self.blocks();
+        let ends = blocks.iter().map(|block| block.meta());
+        let ends = ends.filter(|meta| meta.compaction.hints.is_empty());
+        let in_blocks_ms = ends.map(|meta| meta.max_ms).max().unwrap_or(i64::MIN);
+        let late_ms = head.late_min_ms.load(Ordering::Acquire);
         let keep = checkpoint::Keep {
             from_ms,
-            tombstones_from_ms: from_ms.min(head.late_min_ms.load(Ordering::Acquire)),
+            tombstones_from_ms: from_ms.min(late_ms).min(in_blocks_ms),
             series: &keep_series,
         };
         Stats::add(&head.stats.checkpoints, 1);

@@ -45,11 +45,13 @@ impl<'a> DecodeBuffer<'a> {
     }
 
     /// How many bytes are left.
+    #[inline]
     pub fn remaining(&self) -> usize {
         self.bytes.len() - self.offset
     }
 
     /// Whether all is read.
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.remaining() == 0
     }
@@ -60,6 +62,7 @@ impl<'a> DecodeBuffer<'a> {
     }
 
     /// An error at the present place.
+    #[cold]
     pub fn error(&self, expected: &'static str) -> DecodeError {
         DecodeError::new(self.offset, expected)
     }
@@ -68,6 +71,7 @@ impl<'a> DecodeBuffer<'a> {
     ///
     /// # Errors
     /// When fewer are left.
+    #[inline]
     pub fn bytes(&mut self, len: usize) -> Result<&'a [u8], DecodeError> {
         let end = self.offset.checked_add(len);
         match end.and_then(|end| self.bytes.get(self.offset..end)) {
@@ -79,6 +83,7 @@ impl<'a> DecodeBuffer<'a> {
         }
     }
 
+    #[inline]
     fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
         match self.bytes[self.offset..].first_chunk::<N>() {
             Some(found) => {
@@ -93,6 +98,7 @@ impl<'a> DecodeBuffer<'a> {
     ///
     /// # Errors
     /// When none is left.
+    #[inline]
     pub fn u8(&mut self) -> Result<u8, DecodeError> {
         self.array::<1>().map(|[byte]| byte)
     }
@@ -109,6 +115,7 @@ impl<'a> DecodeBuffer<'a> {
     ///
     /// # Errors
     /// When too few bytes are left.
+    #[inline]
     pub fn u32(&mut self) -> Result<u32, DecodeError> {
         self.array().map(u32::from_be_bytes)
     }
@@ -117,6 +124,7 @@ impl<'a> DecodeBuffer<'a> {
     ///
     /// # Errors
     /// When too few bytes are left.
+    #[inline]
     pub fn u64(&mut self) -> Result<u64, DecodeError> {
         self.array().map(u64::from_be_bytes)
     }
@@ -125,6 +133,7 @@ impl<'a> DecodeBuffer<'a> {
     ///
     /// # Errors
     /// When too few bytes are left.
+    #[inline]
     pub fn i64(&mut self) -> Result<i64, DecodeError> {
         self.array().map(i64::from_be_bytes)
     }
@@ -179,6 +188,7 @@ impl<'a> DecodeBuffer<'a> {
     ///
     /// # Errors
     /// When fewer are left than the length says.
+    #[inline]
     pub fn prefixed_bytes(&mut self) -> Result<&'a [u8], DecodeError> {
         let len = self.length()?;
         self.bytes(len)

@@ -53,6 +53,17 @@ pub fn read_uvarint(bytes: &[u8]) -> Option<(u64, usize)> {
     {
         return Some((u64::from(first), 1));
     }
+    // Most of the others take two.
+    if let Some(&[first, second]) = bytes.first_chunk()
+        && second < 0x80
+    {
+        return Some((u64::from(first & 0x7f) | u64::from(second) << 7, 2));
+    }
+    read_long(bytes)
+}
+
+#[cold]
+fn read_long(bytes: &[u8]) -> Option<(u64, usize)> {
     let mut value = 0;
     for (at, &byte) in bytes.iter().take(BYTES_MAX).enumerate() {
         let part = u64::from(byte & 0x7f);

@@ -102,6 +102,13 @@ impl Arena {
     #[inline]
     pub(crate) fn append(&mut self, last: Slot, writer: &mut xor::Appender, t_ms: i64, bits: u64) -> Slot {
         let before = writer.bit_len - HEADER_BITS;
+        if !before.is_multiple_of(PAYLOAD_BITS)
+            && before % PAYLOAD_BITS <= PAYLOAD_BITS - xor::REPEAT_BITS
+            && writer.append_repeat(t_ms, bits)
+        {
+            // What is not written yet of a fragment is zeros, and so is what says "as before".
+            return last;
+        }
         // How far the last fragment is filled; a full one is followed by another only when there is need.
         let filled = match before {
             0 => 0,
@@ -143,6 +150,35 @@ impl Arena {
         }
     }
 
+    /// Appends the bytes of a chunk from `from` on to `into`, of `len` bytes in all, the count not counted.
+    pub(crate) fn copy_end(&self, last: Slot, len: usize, from: usize, into: &mut Vec<u8>) {
+        let at_first = into.len();
+        into.resize(at_first + len.saturating_sub(from), 0);
+        let end = &mut into[at_first..];
+        let mut slot = last;
+        let mut fragment_from = len.saturating_sub(1) / PAYLOAD_BYTES * PAYLOAD_BYTES;
+        let mut left = end.len();
+        while left > 0 {
+            let fragment = self.fragment(slot);
+            let first = from.saturating_sub(fragment_from);
+            let part = &fragment.payload[first..len.min(fragment_from + PAYLOAD_BYTES) - fragment_from];
+            end[left - part.len()..left].copy_from_slice(part);
+            left -= part.len();
+            slot = Slot(fragment.before);
+            fragment_from = fragment_from.saturating_sub(PAYLOAD_BYTES);
+        }
+    }
+
+    /// Takes in a chunk of these bytes, the count not among them; returns where it ends.
+    pub(crate) fn restore(&mut self, bytes: &[u8]) -> Slot {
+        let mut last = Slot::NONE;
+        for part in bytes.chunks(PAYLOAD_BYTES) {
+            last = self.take(last);
+            self.fragment_mut(last).payload[..part.len()].copy_from_slice(part);
+        }
+        last
+    }
+
     /// The time of the first sample of the chunk that ends in `last`.
     pub(crate) fn first_time(&self, last: Slot) -> i64 {
         let mut fragment = self.fragment(last);
@@ -150,6 +186,15 @@ impl Arena {
             fragment = self.fragment(Slot(fragment.before));
         }
         varint::read_varint(&fragment.payload).map_or(i64::MIN, |(t_ms, _)| t_ms)
+    }
+
+    /// A byte of a fragment, if there is such a fragment: what has read it has it at hand.
+    #[inline]
+    pub(crate) fn glance(&self, slot: Slot) -> u8 {
+        let at = slot.0 as usize;
+        let page = self.pages.get(at / PAGE_FRAGMENTS);
+        page.and_then(|page| page.get(at % PAGE_FRAGMENTS))
+            .map_or(0, |fragment| fragment.payload[0])
     }
 
     /// Gives a chunk's fragments back.
@@ -180,10 +225,19 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// The step from the sample before and the value; many are as the one before.
+    fn sample() -> impl Strategy<Value = (i64, f64)> {
+        prop_oneof![
+            (1i64..100_000, prop::num::f64::ANY),
+            (Just(15_000), Just(42.0)),
+            (Just(15_000), Just(42.0)),
+        ]
+    }
+
     proptest! {
         #[test]
         fn a_chunk_in_fragments_is_the_chunk_of_a_vec(
-            samples in prop::collection::vec((1i64..100_000, prop::num::f64::ANY), 1..90),
+            samples in prop::collection::vec(sample(), 1..90),
         ) {
             let mut arena = Arena::default();
             let (mut whole, mut reference) = (xor::Appender::new(), vec![0; HEADER_BYTES]);
@@ -200,6 +254,11 @@ mod tests {
                 arena.copy(slot, writer.byte_len(), writer.samples, &mut copied);
                 prop_assert_eq!(&copied, &reference);
                 prop_assert_eq!(arena.first_time(slot), first_ms);
+                let bytes = reference.len() - HEADER_BYTES;
+                let from = (t_ms.unsigned_abs() as usize) % (bytes + 1);
+                copied.clear();
+                arena.copy_end(slot, bytes, from, &mut copied);
+                prop_assert_eq!(&copied[..], &reference[HEADER_BYTES + from..]);
             }
             let (held, _) = arena.held_bytes();
             arena.give_back(slot);

@@ -104,11 +104,11 @@ impl Scan {
     }
 }
 
-/// Reads the headers of all chunks in `dir`. Writes nothing.
+/// Reads the headers of all chunks in `dir` that lie behind what is known of their files already. Writes nothing.
 ///
 /// # Errors
 /// When a file cannot be read, or holds chunks that this version cannot carry.
-pub(crate) fn scan(fs: &dyn Vfs, dir: &Path) -> Result<Scan, WalError> {
+pub(crate) fn scan(fs: &dyn Vfs, dir: &Path, known: impl Fn(u32) -> u64) -> Result<Scan, WalError> {
     let mut scan = Scan::default();
     let mut numbers: Vec<u32> = match fs.list(dir) {
         Ok(names) => names.iter().filter_map(|name| name.parse().ok()).collect(),
@@ -133,6 +133,7 @@ pub(crate) fn scan(fs: &dyn Vfs, dir: &Path) -> Result<Scan, WalError> {
         } else {
             scan_file(
                 all,
+                usize::try_from(known(number)).unwrap_or(usize::MAX),
                 number,
                 &path,
                 (&mut scan.chunks, &mut scan.late),
@@ -158,6 +159,7 @@ pub(crate) fn scan(fs: &dyn Vfs, dir: &Path) -> Result<Scan, WalError> {
 
 fn scan_file(
     all: &[u8],
+    known: usize,
     number: u32,
     path: &Path,
     (into, late): (&mut Vec<Found>, &mut Vec<Found>),
@@ -170,7 +172,7 @@ fn scan_file(
         let what = format!("version {} of the format, known is {VERSION}", all[4]);
         return Err(WalError::foreign(path, 4, what));
     }
-    let mut at = FILE_HEADER_BYTES;
+    let mut at = known.max(FILE_HEADER_BYTES);
     while at < all.len() {
         let rest = &all[at..];
         if rest.len() < CHUNK_BYTES_MIN {
@@ -214,6 +216,41 @@ fn scan_file(
         }
         into.push((series, number, offset));
         at += len;
+    }
+    Ok(None)
+}
+
+/// Looks at the checksums of all chunks of a file that is `len` bytes long, reading a part at a time; says where one
+/// is wrong.
+///
+/// # Errors
+/// The system's.
+pub(crate) fn find_damage(fs: &dyn Vfs, path: &Path, len: u64) -> io::Result<Option<u64>> {
+    const PART_BYTES: usize = 1 << 20;
+    let (mut from, mut part) = (FILE_HEADER_BYTES as u64, PART_BYTES);
+    while from < len {
+        let bytes = fs.read_at(path, from, part)?;
+        let mut at = 0;
+        while bytes.len() - at >= CHUNK_BYTES_MIN && bytes[at..at + 24] != [0; 24] {
+            let Some((chunk_len, _)) = closed(&bytes[at..], 0, 0) else {
+                break;
+            };
+            let (chunk, stored) = bytes[at..at + chunk_len].split_at(chunk_len - 4);
+            if crc32c(chunk).to_be_bytes() != stored {
+                return Ok(Some(from + at as u64));
+            }
+            at += chunk_len;
+        }
+        let is_end = from + bytes.len() as u64 >= len;
+        let rest = &bytes[at..];
+        let is_zeros = rest.iter().take(24).all(|&byte| byte == 0);
+        match at {
+            _ if is_zeros && (is_end || rest.len() >= 24) => return Ok(None),
+            _ if is_end => return Ok(Some(from + at as u64)),
+            // A chunk longer than a part.
+            0 => part *= 2,
+            _ => from += at as u64,
+        }
     }
     Ok(None)
 }

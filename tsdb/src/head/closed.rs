@@ -67,7 +67,7 @@ const WIDE: u32 = u32::MAX;
 /// See the module.
 #[derive(Default)]
 pub(crate) struct ClosedChunks {
-    filed: FiledChunks,
+    pub(crate) filed: FiledChunks,
     entries: Paged<Entry>,
     free: Vec<u32>,
     base_ms: Option<i64>,
@@ -195,6 +195,13 @@ impl ClosedChunks {
                 (number, self.get(number))
             })
         })
+    }
+
+    /// Takes the newest chunk, which is in no file, from a list; returns the new list.
+    pub(crate) fn pop_held(&mut self, newest: u32) -> u32 {
+        let older = self.entries[newest].older;
+        self.forget(newest);
+        older
     }
 
     /// Adds a chunk of histograms, as [`Self::push`] does.

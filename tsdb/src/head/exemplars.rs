@@ -174,6 +174,13 @@ impl Ring {
         self.inner.read().max > 0
     }
 
+    /// All exemplars with the labels of their series, in the order of their coming.
+    pub(crate) fn all(&self) -> Vec<(Labels, Exemplar)> {
+        let inner = self.inner.read();
+        let (later, earlier) = inner.slots.split_at(inner.next);
+        earlier.iter().chain(later).cloned().collect()
+    }
+
     /// What would become of an exemplar.
     pub(crate) fn judge(&self, series: &Labels, new: &Exemplar) -> ExemplarVerdict {
         self.inner.read().judge(series, new)

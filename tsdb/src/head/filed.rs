@@ -11,6 +11,8 @@
 //!
 //! What finds no company stays in lists: see [`super::closed`]. Begin with [`gather`].
 
+use crate::encoding::{DecodeBuffer, DecodeError, varint};
+
 /// A chunk in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Filed {
@@ -92,6 +94,69 @@ impl Group {
             .iter()
             .zip(ends)
             .map(|(&(first, before), end)| (first, first + (end - before - 1)))
+    }
+
+    /// Writes the group down.
+    ///
+    /// ```text
+    /// varint first time | varint last time | uvarint file
+    /// uvarint n | n × (uvarint ordinals since the end of the run before | uvarint chunks)
+    /// uvarint offset of the first chunk | of each later one u16, big-endian: how far it stands behind
+    /// ```
+    fn put(&self, into: &mut Vec<u8>) {
+        varint::put_varint(into, self.min_ms);
+        varint::put_varint(into, self.max_ms);
+        varint::put_uvarint(into, u64::from(self.file));
+        varint::put_uvarint(into, self.runs.len() as u64);
+        let mut next = 0;
+        for (first, last) in self.ranges() {
+            varint::put_uvarint(into, u64::from(first - next));
+            varint::put_uvarint(into, u64::from(last - first + 1));
+            next = last + 1;
+        }
+        varint::put_uvarint(into, u64::from(self.whole.first().copied().unwrap_or(0)));
+        for step in self.steps.iter().skip(1) {
+            into.extend(step.to_be_bytes());
+        }
+    }
+
+    /// Reads what [`Self::put`] has written. Ordinals are those of `moved`.
+    fn read(from: &mut DecodeBuffer<'_>, moved: &[u32]) -> Result<Self, DecodeError> {
+        let (min_ms, max_ms, file) = (from.varint()?, from.varint()?, from.uvarint32()?);
+        let (mut runs, mut next, mut chunks) = (Vec::new(), 0u64, 0u32);
+        for _ in 0..from.length()? {
+            let first = next + u64::from(from.uvarint32()?);
+            let count = from.uvarint32()?;
+            next = first + u64::from(count);
+            let place = usize::try_from(first).ok().and_then(|at| moved.get(at)).copied();
+            let place = place.filter(|&place| place != u32::MAX && next <= moved.len() as u64 && count > 0);
+            runs.push((place.ok_or_else(|| from.error("a series that is known"))?, chunks));
+            // Below the number of series, which is below 2^32.
+            chunks += count;
+        }
+        let mut offset = from.uvarint32()?;
+        let (mut whole, mut steps) = (Vec::new(), Vec::with_capacity(chunks as usize));
+        let bytes = from.bytes((chunks as usize).saturating_sub(1) * size_of::<u16>())?;
+        let later = bytes
+            .chunks_exact(2)
+            .map(|step| u16::from_be_bytes([step[0], step[1]]));
+        for (at, step) in std::iter::once(0).chain(later).take(chunks as usize).enumerate() {
+            offset = offset
+                .checked_add(u32::from(step))
+                .ok_or_else(|| from.error("an offset below 4 GiB"))?;
+            if at.is_multiple_of(STRIDE) {
+                whole.push(offset);
+            }
+            steps.push(step);
+        }
+        Ok(Self {
+            min_ms,
+            max_ms,
+            file,
+            runs: runs.into(),
+            whole: whole.into(),
+            steps: steps.into(),
+        })
     }
 
     fn held_bytes(&self) -> usize {
@@ -189,6 +254,29 @@ impl FiledChunks {
     /// The first file that is needed.
     pub(crate) fn first_file(&self) -> Option<u32> {
         self.groups.iter().flatten().map(|group| group.file).min()
+    }
+
+    /// How many places for groups there are; until chunks are dropped each is a group that stays as it is.
+    pub(crate) fn group_count(&self) -> usize {
+        self.groups.len()
+    }
+
+    /// Writes down the group of a place, if there is one.
+    pub(crate) fn put_group(&self, place: usize, into: &mut Vec<u8>) {
+        if let Some(Some(group)) = self.groups.get(place) {
+            group.put(into);
+        }
+    }
+
+    /// Takes in a group that was written down; the series' ordinals of then lead to those of now.
+    pub(crate) fn take_group(
+        &mut self,
+        from: &mut DecodeBuffer<'_>,
+        moved: &[u32],
+    ) -> Result<(), DecodeError> {
+        let group = Group::read(from, moved)?;
+        self.add(group);
+        Ok(())
     }
 
     /// How many chunks.
@@ -290,6 +378,19 @@ mod tests {
             prop_assert_eq!(filed.first_file(), kept.iter().map(|c| c.file).min());
             let have: std::collections::BTreeSet<u32> = kept.iter().map(|c| c.ordinal).collect();
             prop_assert!((0..1400).all(|o| filed.has(o) == have.contains(&o)));
+            // Written down and taken in they are the same.
+            let mut bytes = Vec::new();
+            (0..filed.group_count()).for_each(|place| filed.put_group(place, &mut bytes));
+            let (mut taken, same) = (FiledChunks::default(), (0..1400).collect::<Vec<u32>>());
+            let mut rest = DecodeBuffer::new(&bytes);
+            while !rest.is_empty() {
+                taken.take_group(&mut rest, &same).unwrap();
+            }
+            prop_assert_eq!(sorted(all(&taken, 0)), sorted(kept.clone()));
+            for len in (1..bytes.len()).step_by(97) {
+                let mut rest = DecodeBuffer::new(&bytes[..len]);
+                while !rest.is_empty() && taken.take_group(&mut rest, &same).is_ok() {}
+            }
             // Series without chunks leave.
             let mut moved = vec![u32::MAX; 1400];
             for (new, &old) in (0..).zip(&have) {

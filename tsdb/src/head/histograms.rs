@@ -53,6 +53,31 @@ impl Open {
         }
     }
 
+    /// The open chunk that left these bytes behind; `None` if none did. The other two as [`Self::ends`] tells them.
+    pub(crate) fn resume(
+        encoding: Encoding,
+        bytes: &[u8],
+        range_end_ms: i64,
+        is_predicted: bool,
+    ) -> Option<Self> {
+        let timing = Timing {
+            range_end_ms,
+            is_predicted,
+        };
+        match encoding {
+            Encoding::Histogram => Some(Self::Integer(Box::new(Appender::resume(bytes).ok()?), timing)),
+            Encoding::FloatHistogram => Some(Self::Float(Box::new(Appender::resume(bytes).ok()?), timing)),
+            _ => None,
+        }
+    }
+
+    /// The end of the range that it began in, and whether its own end was predicted by now.
+    pub(crate) fn ends(&self) -> (i64, bool) {
+        match self {
+            Self::Integer(_, timing) | Self::Float(_, timing) => (timing.range_end_ms, timing.is_predicted),
+        }
+    }
+
     /// What is kept of any chunk: encoding, bytes, samples, time of the first and last.
     pub(crate) fn chunk(&self) -> (Encoding, &[u8], u16, (i64, i64)) {
         fn of<F: Form>(open: &Appender<F>) -> (Encoding, &[u8], u16, (i64, i64)) {

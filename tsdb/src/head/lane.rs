@@ -17,8 +17,10 @@ use super::closed::{Closed, ClosedChunks, NO_CHUNK, Place};
 use super::histograms::Open;
 use super::labels::{LabelSets, encode_run};
 use super::late::Late;
+use super::lookup::Address;
 use super::postings::Postings;
 use super::slab::{Cold, Hot, Paged};
+use crate::chunk::encode::Encoded;
 use crate::chunk::xor;
 use crate::model::Metadata;
 
@@ -138,9 +140,58 @@ impl LaneData {
         ordinal
     }
 
+    /// Adds a series of these pairs, of which there is none yet.
+    pub(crate) fn restore(&mut self, pairs: &[u32], series: u64, flags: u8) -> u32 {
+        let mut run = std::mem::take(&mut self.run);
+        encode_run(pairs, &mut run);
+        let ordinal = self.create(pairs, &run, series, flags);
+        self.run = run;
+        ordinal
+    }
+
+    /// The closed chunks of a series that end after `after_ms`, the newest first, with their numbers.
+    pub(crate) fn closed_since(&self, ordinal: u32, after_ms: i64) -> impl Iterator<Item = (u32, Closed)> {
+        self.closed
+            .list_from(ordinal, self.cold[ordinal].closed, after_ms.saturating_add(1))
+    }
+
+    /// Gives a series its newest closed chunk.
+    pub(crate) fn push_closed(&mut self, ordinal: u32, chunk: Closed) {
+        let cold = &mut self.cold[ordinal];
+        cold.closed = self.closed.push(cold.closed, chunk);
+    }
+
+    /// Gives a series its newest closed chunk, which is in no file yet.
+    pub(crate) fn push_held(&mut self, ordinal: u32, chunk: Encoded, samples: u16) {
+        let cold = &mut self.cold[ordinal];
+        cold.closed = self.closed.push_held(cold.closed, chunk, samples);
+        self.pending.push((ordinal, cold.closed));
+    }
+
+    /// Takes its newest closed chunk from a series, which is in no file yet.
+    pub(crate) fn pop_held(&mut self, ordinal: u32) {
+        let newest = self.cold[ordinal].closed;
+        self.pending.retain(|&(_, number)| number != newest);
+        self.cold[ordinal].closed = self.closed.pop_held(newest);
+    }
+
     /// How many series.
     pub(crate) fn count(&self) -> u32 {
         u32::try_from(self.hot.len()).expect("a lane has fewer than 2^30 series")
+    }
+
+    /// Reads the records and the ends of the open chunks of series that are to get samples: what is far in
+    /// memory then comes all at once and not one after the other.
+    pub(crate) fn fetch(&self, places: &[Address]) {
+        let places = || places.iter().filter(|&&place| place != Address::NONE);
+        let mut seen = 0;
+        for place in places() {
+            seen ^= self.hot[place.ordinal()].samples;
+        }
+        for place in places() {
+            seen ^= u16::from(self.arena.glance(self.hot[place.ordinal()].slot));
+        }
+        std::hint::black_box(seen);
     }
 
     /// Appends a sample that was judged to come after the last one. Says whether a chunk was begun.

@@ -287,21 +287,23 @@ impl Head {
 
     /// Forgets what was cut, since it is in blocks.
     pub(crate) fn forget_cut(&self) {
-        let mut left_ms = i64::MAX;
+        let (mut left_from_ms, mut left_through_ms) = (i64::MAX, i64::MIN);
         for lane in &self.lanes {
             let _writer = lane.writer.lock();
             let data = &mut *lane.data.write();
             data.late.retain(|_, late| {
                 late.closed.drain(..late.cut);
                 late.cut = 0;
-                if let Some((from, _)) = late.range_ms() {
-                    left_ms = left_ms.min(from);
+                if let Some((from, through)) = late.range_ms() {
+                    left_from_ms = left_from_ms.min(from);
+                    left_through_ms = left_through_ms.max(through);
                 }
                 !late.is_empty()
             });
         }
-        self.late_min_ms
-            .store(left_ms, std::sync::atomic::Ordering::Release);
+        let order = std::sync::atomic::Ordering::Release;
+        self.late_min_ms.store(left_from_ms, order);
+        self.late_max_ms.store(left_through_ms, order);
     }
 }
 

@@ -2,6 +2,10 @@
 //! numbers follow each other, find their page once.
 
 use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
+
+/// Numbers of series are below this: places of chunks hold them in five bytes.
+pub(crate) const REFS_END: u64 = 1 << 40;
 
 const PAGE: u64 = 1024;
 const EMPTY: u32 = u32::MAX;
@@ -21,6 +25,11 @@ impl Address {
             "a lane has fewer than 2^30 series"
         );
         Self(((lane as u32) << ORDINAL_BITS) | ordinal)
+    }
+
+    /// As [`Self::new`], of numbers from a file.
+    pub(crate) fn checked(lane: usize, ordinal: u32) -> Option<Self> {
+        (lane < 4 && ordinal < (1 << ORDINAL_BITS) - 1).then(|| Self::new(lane, ordinal))
     }
 
     #[inline]
@@ -70,6 +79,20 @@ impl RefTable {
         page[(number % PAGE) as usize] = address.0;
     }
 
+    /// Takes over the places of another table, where there are none yet.
+    pub(crate) fn take(&mut self, other: Self) {
+        for (at, page) in other.pages {
+            match self.pages.entry(at) {
+                Entry::Vacant(vacant) => drop(vacant.insert(page)),
+                Entry::Occupied(mut here) => {
+                    let here = here.get_mut().iter_mut().zip(page.iter());
+                    here.filter(|(here, _)| **here == EMPTY)
+                        .for_each(|(here, there)| *here = *there);
+                }
+            }
+        }
+    }
+
     /// Changes all places as `change` says; `None` removes.
     pub(crate) fn rewrite(&mut self, mut change: impl FnMut(u64, Address) -> Option<Address>) {
         self.pages.retain(|&at, page| {
@@ -80,6 +103,18 @@ impl RefTable {
             }
             left
         });
+    }
+
+    /// Calls `each` with all numbers and places.
+    pub(crate) fn each(&self, mut each: impl FnMut(u64, Address)) {
+        for (&at, page) in &self.pages {
+            for (number, &place) in (at * PAGE..)
+                .zip(page.iter())
+                .filter(|(_, place)| **place != EMPTY)
+            {
+                each(number, Address(place));
+            }
+        }
     }
 
     /// Bytes held.
@@ -106,5 +141,10 @@ mod tests {
         table.rewrite(|number, address| (number == 2).then_some(address));
         assert_eq!((table.get(1), table.get(2)), (None, Some(at(6))));
         assert_eq!(table.pages.len(), 1);
+        let mut other = RefTable::default();
+        other.insert(2, at(1));
+        other.insert(3, at(2));
+        table.take(other);
+        assert_eq!((table.get(2), table.get(3)), (Some(at(6)), Some(at(2))));
     }
 }

@@ -67,6 +67,10 @@ pub(crate) struct HeadOptions {
     pub(crate) exemplars_max: usize,
     /// How much earlier than the latest sample one may come, at first.
     pub(crate) window_ms: i64,
+    /// Whether a checkpoint of ours is looked for.
+    pub(crate) uses_checkpoint: bool,
+    /// How many threads the log is replayed on.
+    pub(crate) threads: usize,
     /// How many series may be here; 0 for any number.
     pub(crate) series_max: u64,
 }
@@ -92,6 +96,9 @@ pub(crate) struct Head {
     pub(crate) window_ms: AtomicI64,
     /// Time of the earliest sample that came out of order and is here; `i64::MAX` if there is none.
     pub(crate) late_min_ms: AtomicI64,
+    /// Time of the latest such sample; `i64::MIN` if there is none. What came in order may be earlier, once the
+    /// rest of it is in blocks.
+    pub(crate) late_max_ms: AtomicI64,
     pub(crate) wal: Mutex<Writer>,
     /// The write-behind log, if there is or was a window.
     pub(crate) wbl: Mutex<Option<Writer>>,

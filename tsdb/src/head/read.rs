@@ -78,11 +78,9 @@ impl Head {
 impl Source for Head {
     fn time_range_ms(&self) -> (i64, i64) {
         let (from, through) = Head::time_range_ms(self).unwrap_or((i64::MAX, i64::MIN));
-        match self.late_min_ms.load(std::sync::atomic::Ordering::Acquire) {
-            i64::MAX => (from, through),
-            // What comes out of order is not later than the latest sample.
-            late => (from.min(late), through.max(late)),
-        }
+        let order = std::sync::atomic::Ordering::Acquire;
+        let (late_from, late_through) = (self.late_min_ms.load(order), self.late_max_ms.load(order));
+        (from.min(late_from), through.max(late_through))
     }
 
     fn select(

@@ -74,6 +74,8 @@ pub struct Stats {
     pub replay_unknown_series: AtomicU64,
     /// Samples read from the log at the start.
     pub replay_samples: AtomicU64,
+    /// 1 if the start had a checkpoint of the head, so that it read the end of the log alone.
+    pub checkpoint_loads: AtomicU64,
     /// Milliseconds that the start took are the caller's to measure; this counts segments read.
     pub replay_segments: AtomicU64,
 }

@@ -12,7 +12,11 @@ use crate::fs::{Mapped, Vfs};
 /// opened anew never goes on in an old segment.
 pub struct SegmentReader {
     path: PathBuf,
+    /// All of the file, or whole pages of it from `base` on.
     bytes: Mapped,
+    base: usize,
+    /// Whether nothing follows.
+    is_last: bool,
     /// The last page, filled up, where the file ends within one.
     tail: Vec<u8>,
     at: usize,
@@ -52,6 +56,13 @@ impl SegmentReader {
 
     /// Reads bytes that stand for the file at `path`.
     pub fn new(path: &Path, bytes: Mapped) -> Self {
+        Self::part(path, bytes, 0, 0, true)
+    }
+
+    /// Reads bytes that stand for whole pages of the file at `path` from `base` on, or for its end, beginning at
+    /// `from`, where a record begins. A record that goes on beyond them is not read: after the last that is,
+    /// [`Self::offset`] is where to begin with more.
+    pub fn part(path: &Path, bytes: Mapped, base: usize, from: usize, is_last: bool) -> Self {
         let all: &[u8] = (*bytes).as_ref();
         let mut tail = all[all.len() - all.len() % PAGE_BYTES..].to_vec();
         if !tail.is_empty() {
@@ -60,9 +71,11 @@ impl SegmentReader {
         Self {
             path: path.to_owned(),
             bytes,
+            base,
+            is_last,
             tail,
-            at: 0,
-            good: 0,
+            at: from - base,
+            good: from - base,
             fragments: Vec::new(),
             record: Vec::new(),
         }
@@ -70,7 +83,17 @@ impl SegmentReader {
 
     /// Where the last whole record ended.
     pub fn offset(&self) -> u64 {
-        self.good as u64
+        (self.base + self.good) as u64
+    }
+
+    /// Where in the file the bytes begin that are read.
+    pub fn base(&self) -> u64 {
+        self.base as u64
+    }
+
+    /// Whether nothing follows the bytes that are read.
+    pub fn is_last(&self) -> bool {
+        self.is_last
     }
 
     /// The file that is read.
@@ -89,7 +112,7 @@ impl SegmentReader {
         let mut last = Fragment::PageEnd;
         loop {
             let (kind, flags, from, len) = match self.step()? {
-                Step::End if matches!(last, Fragment::First | Fragment::Middle) => {
+                Step::End if self.is_last && matches!(last, Fragment::First | Fragment::Middle) => {
                     return Err(self.corrupt("last record is torn"));
                 }
                 Step::End => return Ok(None),
@@ -117,7 +140,7 @@ impl SegmentReader {
             let part = slice(&self.bytes, &self.tail, from, len);
             self.fragments.extend_from_slice(part);
             if kind == Fragment::Last {
-                let before = self.good;
+                let before = self.base + self.good;
                 self.good = self.at;
                 if flags & (SNAPPY | ZSTD) == 0 {
                     return Ok(Some(&self.fragments));
@@ -139,8 +162,8 @@ impl SegmentReader {
         match compression::decompress(flags, part, &mut self.record) {
             Ok(()) => Ok(&self.record),
             Err(reason) => {
-                let before = from.saturating_sub(HEADER_BYTES) as u64;
-                Err(WalError::corrupt(&self.path, before, reason))
+                let before = self.base + from.saturating_sub(HEADER_BYTES);
+                Err(WalError::corrupt(&self.path, before as u64, reason))
             }
         }
     }
@@ -175,7 +198,7 @@ impl SegmentReader {
     }
 
     fn corrupt(&self, reason: impl Into<String>) -> WalError {
-        WalError::corrupt(&self.path, self.good as u64, reason)
+        WalError::corrupt(&self.path, self.offset(), reason)
     }
 }
 

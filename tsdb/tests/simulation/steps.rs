@@ -1,7 +1,7 @@
 //! A history of a database, drawn from a seed before any of it happens: what goes wrong meanwhile does not
 //! change what is tried next.
 
-use tsdb::db::DbOptions;
+use tsdb::db::{DbOptions, Retention};
 use tsdb::fs::simulated::Dice;
 use tsdb::wal::Compression;
 
@@ -67,8 +67,11 @@ pub(crate) fn options(dice: &mut Dice) -> DbOptions {
     DbOptions {
         min_block_ms: BLOCK_MS,
         max_block_ms: 9 * BLOCK_MS,
-        retention_ms: [0, 0, 6 * BLOCK_MS][dice.below(3)],
-        retention_bytes,
+        retention: Retention {
+            age_ms: [0, 0, 6 * BLOCK_MS][dice.below(3)],
+            bytes: retention_bytes,
+        },
+        long_chunks: dice.coin(),
         wal_compression: compression[dice.below(3)],
         wal_segment_bytes: [32 << 10, 64 << 10][dice.below(2)],
         chunk_segment_bytes: [300, 4_000, 512 << 20][dice.below(3)],

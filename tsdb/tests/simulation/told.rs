@@ -13,6 +13,8 @@ enum Known {
     Synced,
     /// It was acknowledged: only a power cut may take it.
     Told,
+    /// It was refused: it is not there, and after the next start it is or not.
+    Refused,
     /// It is there or not.
     Doubtful,
     /// It was deleted: only a power cut may bring it back.
@@ -22,8 +24,10 @@ enum Known {
 /// How hard a database was treated before it is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum After {
-    /// It runs, or was stopped, or killed.
-    Anything,
+    /// It runs.
+    Nothing,
+    /// It was opened again, after a stop or a kill.
+    Start,
     /// Power was cut.
     PowerCut,
 }
@@ -50,9 +54,10 @@ impl Told {
                 .iter()
                 .any(|&(from, through)| (from..=through).contains(&t_ms))
         });
-        let known = match acknowledged && !buried {
-            true => Known::Told,
-            false => Known::Doubtful,
+        let known = match (acknowledged, buried) {
+            (true, false) => Known::Told,
+            (true, true) => Known::Doubtful,
+            (false, _) => Known::Refused,
         };
         self.rows.entry(labels).or_default().insert(t_ms, (value, known));
     }
@@ -109,7 +114,7 @@ impl Told {
         for (_, (_, known)) in rows.range_mut(from_ms..=through_ms) {
             *known = match acknowledged {
                 // Of a sample that may appear only with the next start, a deletion knows nothing.
-                true if *known != Known::Doubtful => Known::Deleted,
+                true if !matches!(*known, Known::Doubtful | Known::Refused) => Known::Deleted,
                 _ => Known::Doubtful,
             };
         }
@@ -138,7 +143,10 @@ impl Told {
                     Some((told, _)) if told != value => {
                         return Err(format!("{labels} at {t_ms}: {value:?}, told was {told:?}"));
                     }
-                    Some((_, Known::Deleted)) if after == After::Anything => {
+                    Some((_, Known::Refused)) if after == After::Nothing => {
+                        return Err(format!("{labels} at {t_ms}: {value:?} was refused"));
+                    }
+                    Some((_, Known::Deleted)) if after != After::PowerCut => {
                         return Err(format!("{labels} at {t_ms}: {value:?} was deleted"));
                     }
                     Some(_) => {}
@@ -148,7 +156,7 @@ impl Told {
         for (labels, rows) in &self.rows {
             for (t_ms, (value, known)) in rows {
                 let certain = match after {
-                    After::Anything => matches!(known, Known::Synced | Known::Told),
+                    After::Nothing | After::Start => matches!(known, Known::Synced | Known::Told),
                     After::PowerCut => *known == Known::Synced && !self.sync_failed,
                 };
                 if certain && !found.get(labels).is_some_and(|f| f.contains_key(t_ms)) {
@@ -169,7 +177,7 @@ impl Told {
             rows.retain(
                 |t_ms, (_, known)| match found.is_some_and(|f| f.contains_key(t_ms)) {
                     true => {
-                        if matches!(*known, Known::Doubtful | Known::Deleted) {
+                        if !matches!(*known, Known::Synced | Known::Told) {
                             *known = Known::Told;
                         }
                         true

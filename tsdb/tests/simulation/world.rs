@@ -41,7 +41,7 @@ impl World {
             fs,
             options,
             db: None,
-            since: After::Anything,
+            since: After::Start,
             told: Told::default(),
             newest_ms: 10_000,
             values: 0,
@@ -69,7 +69,7 @@ impl World {
         );
         match adds || self.fs.is_dead() {
             true => Ok(()),
-            false => self.look(After::Anything, false),
+            false => self.look(After::Nothing),
         }
     }
 
@@ -150,9 +150,10 @@ impl World {
                     && !self.fs.is_dead()
                 {
                     self.snapshots.push((dir, self.told.in_copy()));
+                    self.look_at_snapshots()?;
                 }
             }
-            Step::Window { .. } if self.options.retention_bytes > 0 => {}
+            Step::Window { .. } if self.options.retention.bytes > 0 => {}
             Step::Window { ms } => drop(db.set_out_of_order_window_ms(*ms)),
             Step::Restart => {
                 if let Some(db) = self.db.take() {
@@ -193,8 +194,8 @@ impl World {
             Err(_) if self.fs.failed().len() > before => return Ok(()),
             Err(error) => return Err(format!("it does not open: {error}, {:?}", error.source())),
         }
-        let since = std::mem::replace(&mut self.since, After::Anything);
-        self.look(since, true)?;
+        let since = std::mem::replace(&mut self.since, After::Start);
+        self.look(since)?;
         self.look_at_snapshots()
     }
 
@@ -284,21 +285,21 @@ impl World {
     }
 
     fn expire(&mut self) {
-        let (by_age, by_bytes) = (self.options.retention_ms, self.options.retention_bytes);
+        let by_age = self.options.retention.age_ms;
         if by_age > 0 {
             self.told.may_expire(self.newest_ms + BLOCK_MS - by_age);
         }
-        if by_bytes > 0 {
+        if self.options.retention.bytes > 0 {
             self.told.may_expire(self.newest_ms - BLOCK_MS / 2);
         }
     }
 
     /// Compares what is there with what was told.
-    fn look(&mut self, after: After, opened: bool) -> Result<(), String> {
+    fn look(&mut self, after: After) -> Result<(), String> {
         let Some(db) = &self.db else { return Ok(()) };
         let found = everything(db)?;
         self.told.compare(&found, after)?;
-        if opened {
+        if after != After::Nothing {
             // What was doubtful before the start is so no longer.
             self.told.adopt(&found, after);
         }
@@ -334,7 +335,7 @@ impl World {
                 Err(_) if self.fs.failed().len() > before => continue,
                 Err(error) => return Err(format!("the snapshot does not open: {error}")),
             };
-            let compared = told.compare(&everything(&copy)?, After::Anything);
+            let compared = told.compare(&everything(&copy)?, After::Start);
             compared.map_err(|error| format!("in the snapshot {}: {error}", dir.display()))?;
         }
         Ok(())

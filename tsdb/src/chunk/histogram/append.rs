@@ -3,8 +3,8 @@
 
 use super::buckets::{Difference, gauges, widen_spans};
 use super::{Form, HEADER_BYTES, RESET_AT, RESET_MASK, Reset};
-use crate::chunk::Encoding;
 use crate::chunk::varbit::put_int;
+use crate::chunk::{ChunkError, Encoding};
 use crate::encoding::bits::BitWriter;
 use crate::model::histogram::CUSTOM_BUCKETS_SCHEMA;
 use crate::model::{ResetHint, is_stale};
@@ -45,6 +45,30 @@ impl<F: Form> Default for Appender<F> {
 }
 
 impl<F: Form> Appender<F> {
+    /// The writer that left `bytes` behind, so that the chunk can be continued.
+    ///
+    /// # Errors
+    /// When the bytes are no chunk that a writer of this form leaves behind.
+    pub fn resume(bytes: &[u8]) -> Result<Self, ChunkError> {
+        let mut resumed = Self::default();
+        let mut is_ours = true;
+        super::decode::each::<F>(bytes, |t_ms, histogram| {
+            // Nothing but another follows a staleness marker.
+            let follows_stale = resumed.samples > 0 && is_stale(resumed.last.sum());
+            is_ours &= !follows_stale || is_stale(histogram.sum());
+            if is_ours {
+                resumed.put(t_ms, histogram);
+            }
+        })?;
+        if let Some(&byte) = bytes.get(RESET_AT) {
+            resumed.set_reset(Reset::of(byte));
+        }
+        match resumed.samples > 0 && resumed.bytes() == bytes {
+            true => Ok(resumed),
+            false => Err(ChunkError::NO_HEADER),
+        }
+    }
+
     /// A chunk of one histogram. `before` is the chunk that it follows, if that is known and of this form.
     pub fn begin(before: Option<&Self>, t_ms: i64, histogram: F) -> Self {
         let reset = match (histogram.hint(), before) {

@@ -9,6 +9,9 @@ use crate::encoding::varint;
 /// lies before the first), 77 of value, rounded up.
 pub const SAMPLE_BYTES_MAX: usize = 20;
 
+/// Bits that a sample takes which comes one interval after the last with the same value; they are zeros.
+pub const REPEAT_BITS: u32 = 2;
+
 /// A time of no more bits goes into one write with the longest value: 24 and 77, within 120.
 const TIME_BITS_SHORT: u32 = 24;
 
@@ -97,6 +100,22 @@ impl Appender {
         true
     }
 
+    /// Appends a sample that comes one interval after the last with the same value, if this is such a one, to a
+    /// chunk whose memory is zeros behind its end: that is what would be written.
+    #[inline]
+    #[must_use]
+    pub fn append_repeat(&mut self, t_ms: i64, bits: u64) -> bool {
+        let delta_ms = t_ms.wrapping_sub(self.last_t_ms).cast_unsigned();
+        let repeats = self.samples >= 2 && delta_ms == self.delta_ms && bits == self.last_bits;
+        if repeats && self.samples < u16::MAX {
+            self.last_t_ms = t_ms;
+            self.samples += 1;
+            self.bit_len += REPEAT_BITS;
+            return true;
+        }
+        false
+    }
+
     #[inline]
     fn put(&mut self, memory: &mut [u8], t_ms: i64, bits: u64) {
         match self.samples {
@@ -153,7 +172,7 @@ impl Appender {
             7 => memory[byte + 1] = 0,
             _ => {}
         }
-        self.bit_len += 2;
+        self.bit_len += REPEAT_BITS;
     }
 
     #[inline]

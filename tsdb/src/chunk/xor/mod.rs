@@ -23,7 +23,7 @@ mod decode_range;
 mod windows;
 
 pub(crate) use append::WindowWriter;
-pub use append::{Appender, SAMPLE_BYTES_MAX, encode};
+pub use append::{Appender, REPEAT_BITS, SAMPLE_BYTES_MAX, encode};
 pub(crate) use decode_all::Window;
 pub use decode_all::{decode_all, sample_count};
 pub use decode_range::decode_range;

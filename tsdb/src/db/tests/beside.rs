@@ -6,6 +6,8 @@ use crate::model::{Exemplar, Metadata, MetricKind};
 fn with_exemplars() -> DbOptions {
     DbOptions {
         exemplars_max: 100,
+        // This is about the log and its own checkpoints.
+        checkpoint_samples_max: 0,
         ..options()
     }
 }

@@ -1,8 +1,9 @@
 //! The database as a whole.
 
 mod beside;
+mod checkpoint;
+mod checkpoint_course;
 mod concurrent;
-mod crash;
 mod histograms;
 mod late;
 mod limits;
@@ -30,6 +31,8 @@ fn options() -> DbOptions {
         min_block_ms: 1_000,
         max_block_ms: 9_000,
         wal_segment_bytes: 64 << 10,
+        checkpoint_samples_max: 40,
+        open_threads: 2,
         ..DbOptions::default()
     }
 }

@@ -239,10 +239,7 @@ fn blocks_are_merged_and_old_ones_removed_and_nothing_else_changes() {
     }
     drop(db);
     let options = DbOptions {
-        retention: Retention {
-            age_ms: 4_000,
-            bytes: 0,
-        },
+        retention_ms: 4_000,
         ..options()
     };
     let db = Db::open(Arc::clone(&fs), Path::new(DIR), options, 1).unwrap();
@@ -329,6 +326,7 @@ fn a_record_that_is_damaged_inside_leaves_no_trace() {
         .append(&[crate::wal::Compressed { flags: 0, bytes }])
         .unwrap();
     drop(db);
+    crate::checkpoint::remove(&*fs, Path::new(DIR)).unwrap();
     let db = open(&fs);
     assert_eq!(everything(&db), before);
     assert_eq!(db.head_stats().wal_corruptions.load(Ordering::Relaxed), 1);

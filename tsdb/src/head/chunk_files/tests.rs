@@ -35,7 +35,7 @@ fn written(fs: &MemoryFs, chunks: &[(u64, std::ops::Range<i64>)], file_bytes_max
 }
 
 fn scanned(fs: &MemoryFs) -> Scan {
-    scan(fs, Path::new("/chunks_head")).unwrap()
+    scan(fs, Path::new("/chunks_head"), |_| 0).unwrap()
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn a_flipped_bit_anywhere_makes_the_file_unusable() {
     for at in (0..good.len()).filter(|at| !(4..8).contains(at)) {
         let mut file = fs.open(path).unwrap();
         file.write_at(at as u64, &[good[at] ^ 0x10]).unwrap();
-        let found = scan(&fs, Path::new("/chunks_head")).unwrap();
+        let found = scan(&fs, Path::new("/chunks_head"), |_| 0).unwrap();
         assert_eq!(found.unusable, [1], "byte {at}");
         assert!(found.damage.is_some());
         file.write_at(at as u64, &[good[at]]).unwrap();
@@ -104,7 +104,7 @@ fn an_encoding_that_is_not_known_is_refused_by_name_and_place() {
     let checksum = crc32c(&bytes[8..end]).to_be_bytes();
     bytes[end..].copy_from_slice(&checksum);
     fs.create(path).unwrap().append(&bytes).unwrap();
-    let error = scan(&fs, Path::new("/chunks_head")).err().unwrap();
+    let error = scan(&fs, Path::new("/chunks_head"), |_| 0).err().unwrap();
     assert!(error.is_foreign());
     assert_eq!(
         error.to_string(),

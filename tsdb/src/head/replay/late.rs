@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use hashbrown::HashSet;
 
-use super::{REFS_END, Replayed};
+use super::Replayed;
 use crate::fs::Vfs;
 use crate::head::chunk_files::Scan;
-use crate::head::closed::Place;
-use crate::head::late::Value;
+use crate::head::late::{LateChunk, LatePlace, Value};
+use crate::head::lookup::REFS_END;
 use crate::head::{HeadOptions, Stats, wbl_dir};
 use crate::wal::record::{histograms, markers, samples};
 use crate::wal::{Kind, SegmentReader, WalError, Writer, repair, segment};
@@ -109,14 +109,14 @@ impl Replayed {
 
     fn apply_late(&mut self, found: Vec<(u64, i64, Value)>) {
         for (number, t_ms, value) in found {
-            match self.refs.get(number) {
-                Some(place) => {
-                    self.lanes[place.lane()].insert_late(place.ordinal(), t_ms, value);
-                    self.late_min_ms = self.late_min_ms.min(t_ms);
+            match self.locate(number) {
+                Some((lane, ordinal)) => {
+                    lane.data.insert_late(ordinal, t_ms, value);
+                    lane.late_min_ms = lane.late_min_ms.min(t_ms);
                 }
                 None => {
                     if number < REFS_END {
-                        self.last_ref = self.last_ref.max(number);
+                        self.gather.last_ref = self.gather.last_ref.max(number);
                     }
                     *self.stats.replay_unknown_series.get_mut() += 1;
                 }
@@ -128,12 +128,13 @@ impl Replayed {
     fn apply_markers(&mut self, found: &[(u64, u64)]) {
         for &(number, at) in found {
             // A later chunk may be in its place, or behind it, after the file was damaged and rebuilt.
-            let is_there = self.scan.late_of(number).any(|chunk| match chunk.place {
-                Place::File { number, offset } => place(number, offset) == at,
-                _ => false,
-            });
-            if let (Some(place), true) = (self.refs.get(number), is_there)
-                && let Some(late) = self.lanes[place.lane()].late.get_mut(&place.ordinal())
+            let is_there = |chunk: &LateChunk| match chunk.place {
+                LatePlace::File { number, offset } => place(number, offset) == at,
+                LatePlace::Memory(..) => false,
+            };
+            if let Some((lane, ordinal)) = self.locate(number)
+                && let Some(late) = lane.data.late.get_mut(&ordinal)
+                && late.closed.iter().any(is_there)
             {
                 late.forget_open();
             }

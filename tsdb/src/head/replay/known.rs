@@ -1,0 +1,143 @@
+//! A replay that begins with a checkpoint of ours: series and chunks are loaded, the end of the log is replayed.
+
+use std::path::Path;
+
+use super::beside::beside;
+use super::lane::{Context, LaneReplay};
+use super::log::Log;
+use super::{ReplayProgress, Replayed};
+use crate::checkpoint::{Checkpoint, Refused};
+use crate::fs::{FileError, Vfs};
+use crate::head::closed::Place;
+use crate::head::lane::LANES;
+use crate::head::{HeadOptions, chunk_files, chunks_dir, wal_dir, wbl_dir};
+
+impl Replayed {
+    /// The head by its checkpoint, if there is one that belongs to the directory.
+    pub(super) fn read_over_checkpoint(
+        fs: &dyn Vfs,
+        dir: &Path,
+        options: &HeadOptions,
+        min_valid_ms: i64,
+        progress: &ReplayProgress,
+    ) -> Result<Option<Self>, Refused> {
+        let Some(checkpoint) = Checkpoint::open(fs, dir, min_valid_ms, options)? else {
+            return Ok(None);
+        };
+        let known = |number| checkpoint.chunk_files().find(|file| file.0 == number);
+        let mut scan = chunk_files::scan(fs, &chunks_dir(dir), |number| {
+            known(number).map_or(0, |file| file.1)
+        })
+        .map_err(|error| Refused(error.to_string()))?;
+        super::late::forget_compacted(fs, &wbl_dir(dir), &mut scan)
+            .map_err(|error| Refused(error.to_string()))?;
+        if let Some((_, error)) = &scan.damage {
+            return Err(Refused(error.to_string()));
+        }
+        let mut replayed = Self::new(options, scan, min_valid_ms);
+        replayed.load(fs, &checkpoint)?;
+        replayed.take_newer_chunks()?;
+        let position = Some(checkpoint.position());
+        let log = Log::open(fs, &wal_dir(dir), position, progress);
+        log.and_then(|log| replayed.read_log(log))
+            .and_then(|()| replayed.read_late_log(fs, &wbl_dir(dir)))
+            .map_err(|error| Refused(error.to_string()))?;
+        replayed.forget_tombstones();
+        Ok(Some(replayed))
+    }
+
+    fn load(&mut self, fs: &dyn Vfs, checkpoint: &Checkpoint) -> Result<(), Refused> {
+        let mut outcomes: [Result<(), FileError>; LANES] = std::array::from_fn(|_| Ok(()));
+        let ring = &self.exemplars;
+        beside(
+            self.threads,
+            self.lanes.iter_mut().zip(&mut outcomes),
+            |(lane, outcome)| *outcome = checkpoint.lane(fs, lane.number, &mut lane.data, &mut lane.refs),
+            || checkpoint.fill(ring),
+        );
+        outcomes.into_iter().collect::<Result<(), _>>()?;
+        for lane in &mut self.lanes {
+            for cold in lane.data.cold.iter() {
+                self.gather.routes.insert(cold.series, lane.number);
+                self.gather.last_ref = self.gather.last_ref.max(cold.series);
+            }
+            lane.series_created = u64::from(lane.data.count());
+        }
+        checkpoint.each_alias(|number, lane| self.gather.routes.insert(number, lane));
+        self.gather.last_ref = self.gather.last_ref.max(checkpoint.last_ref());
+        let (min_ms, max_ms, late_min_ms) = checkpoint.times_ms();
+        let first = &mut self.lanes[0];
+        (first.min_ms, first.max_ms, first.late_min_ms) = (min_ms, max_ms, late_min_ms);
+        self.expiries = checkpoint.expiries().collect();
+        self.uses_checkpoint = true;
+        *self.stats.checkpoint_loads.get_mut() += 1;
+        Ok(())
+    }
+
+    /// Gives series the chunks that were written after the checkpoint.
+    fn take_newer_chunks(&mut self) -> Result<(), Refused> {
+        let Self {
+            scan, gather, lanes, ..
+        } = self;
+        let context = Context {
+            scan,
+            min_valid_ms: self.min_valid_ms,
+            range_ms: self.range_ms,
+        };
+        let mut numbers: Vec<u64> = scan
+            .chunks
+            .iter()
+            .chain(&scan.late)
+            .map(|chunk| chunk.0)
+            .collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        for number in numbers {
+            // A series that is not known comes with its record in the tail.
+            if let Some(lane) = gather.routes.get(number) {
+                lanes[lane].make_room(number, &context).map_err(|reason| {
+                    Refused(format!("chunks of series {number} in chunks_head: {reason}"))
+                })?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl LaneReplay {
+    /// Gives a loaded series its newer chunks in files, for which what they cover makes room.
+    fn make_room(&mut self, number: u64, context: &Context<'_>) -> Result<(), &'static str> {
+        let Some(ordinal) = self.refs.get(number).map(|place| place.ordinal()) else {
+            return Ok(());
+        };
+        let data = &mut self.data;
+        let times = context.scan.of(number).map(|chunk| (chunk.min_ms, chunk.max_ms));
+        if let Some((first_ms, last_ms)) = times.reduce(|all, chunk| (all.0, chunk.1)) {
+            let known_last_ms = data.hot[ordinal].last_t_ms;
+            if data
+                .open_from_ms(ordinal)
+                .is_some_and(|from_ms| from_ms <= last_ms)
+            {
+                if known_last_ms > last_ms {
+                    return Err("one ends within an open chunk");
+                }
+                data.drop_open(ordinal);
+            }
+            loop {
+                let newest = data.closed_since(ordinal, first_ms.saturating_sub(1)).next();
+                let Some((_, newest)) = newest else { break };
+                match newest.place {
+                    Place::Held if newest.max_ms <= last_ms => data.pop_held(ordinal),
+                    Place::Held => return Err("one ends within a closed chunk"),
+                    _ => return Err("they overlap others"),
+                }
+            }
+            self.take_chunks(number, ordinal, context);
+            let hot = &mut self.data.hot[ordinal];
+            hot.last_t_ms = hot.last_t_ms.max(known_last_ms);
+            return Ok(());
+        }
+        self.take_chunks(number, ordinal, context);
+        Ok(())
+    }
+}
