@@ -19,7 +19,9 @@
 //! | `DEUCALION_INGEST_FLAGS` | further flags for every server | |
 //!
 //! Samples and series are counted as the server counts them: `scrape_samples_scraped` of its targets and
-//! `prometheus_tsdb_head_series`.
+//! `prometheus_tsdb_head_series`. Held is what is anonymous, shared or dirty; of our own server also by part. A
+//! million series take `DEUCALION_INGEST_TARGETS=2000 DEUCALION_INGEST_INTERVAL_MS=15000
+//! DEUCALION_INGEST_WARMUP_S=60 DEUCALION_INGEST_SECONDS=60`.
 
 use std::error::Error;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -49,7 +51,7 @@ fn main() -> Result<()> {
     );
     println!(
         "{:<12} {:>12} {:>14} {:>10} {:>12} {:>12}",
-        "server", "samples", "CPU s/million", "series", "anon B/series", "RSS B/series"
+        "server", "samples", "CPU s/million", "series", "held B/series", "RSS B/series"
     );
     for server in servers.split_whitespace() {
         let (name, binary) = server
@@ -61,9 +63,12 @@ fn main() -> Result<()> {
             measured.samples,
             measured.cpu_s * 1e6 / measured.samples.max(1) as f64,
             measured.series,
-            measured.anonymous_bytes as f64 / measured.series.max(1) as f64,
+            measured.held_bytes as f64 / measured.series.max(1) as f64,
             measured.rss_bytes as f64 / measured.series.max(1) as f64,
         );
+        for (part, bytes) in &measured.parts {
+            println!("{part:>54} {:>12.0}", bytes / measured.series.max(1) as f64);
+        }
     }
     Ok(())
 }
@@ -260,8 +265,10 @@ struct Measured {
     samples: u64,
     cpu_s: f64,
     series: u64,
-    anonymous_bytes: u64,
+    held_bytes: u64,
     rss_bytes: u64,
+    /// Bytes of the head by part, if the server tells.
+    parts: Vec<(String, f64)>,
 }
 
 /// Ends the server however the measurement ends.
@@ -307,7 +314,7 @@ fn measure(binary: &Path, settings: &Settings, pages: &Arc<Pages>) -> Result<Mea
     let (cpu_before, begun) = (cpu_s(pid)?, Instant::now());
     std::thread::sleep(Duration::from_secs(settings.seconds));
     let (cpu_s, elapsed) = (cpu_s(pid)? - cpu_before, begun.elapsed().as_secs_f64());
-    let (anonymous_bytes, rss_bytes) = memory(pid)?;
+    let (held_bytes, rss_bytes) = memory(pid)?;
     let per_round = query(own_port, "sum(scrape_samples_scraped)")?;
     let rounds = elapsed * 1000.0 / settings.interval_ms as f64;
     let series = own_metric(own_port, "prometheus_tsdb_head_series")?;
@@ -317,8 +324,9 @@ fn measure(binary: &Path, settings: &Settings, pages: &Arc<Pages>) -> Result<Mea
         samples: (per_round * rounds) as u64,
         cpu_s,
         series: series as u64,
-        anonymous_bytes,
+        held_bytes,
         rss_bytes,
+        parts: head_parts(own_port)?,
     })
 }
 
@@ -350,7 +358,7 @@ fn cpu_s(pid: u32) -> Result<f64> {
     Ok(ticks / 100.0)
 }
 
-/// Anonymous and resident bytes.
+/// Bytes that are anonymous, shared or dirty, and resident ones.
 fn memory(pid: u32) -> Result<(u64, u64)> {
     let rollup = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
     let bytes = |name: &str| -> Result<u64> {
@@ -365,7 +373,9 @@ fn memory(pid: u32) -> Result<(u64, u64)> {
             .parse::<u64>()?
             * 1024)
     };
-    Ok((bytes("Anonymous:")?, bytes("Rss:")?))
+    let private = bytes("Anonymous:")? + bytes("Pss_Shmem:")?;
+    let dirty = bytes("Private_Dirty:")? + bytes("Shared_Dirty:")?;
+    Ok((private.max(dirty), bytes("Rss:")?))
 }
 
 fn get(port: u16, path: &str) -> Result<String> {
@@ -389,6 +399,17 @@ fn query(port: u16, expression: &str) -> Result<f64> {
         .pointer("/data/result/0/value/1")
         .and_then(|value| value.as_str());
     Ok(value.ok_or("the query found nothing")?.parse()?)
+}
+
+/// What our own server says of its head's memory.
+fn head_parts(port: u16) -> Result<Vec<(String, f64)>> {
+    let text = get(port, "/metrics")?;
+    let parts = text.lines().filter_map(|line| {
+        let rest = line.strip_prefix("deucalion_tsdb_head_bytes{part=\"")?;
+        let (part, value) = rest.split_once("\"} ")?;
+        Some((part.to_owned(), value.parse().ok()?))
+    });
+    Ok(parts.collect())
 }
 
 fn own_metric(port: u16, name: &str) -> Result<f64> {

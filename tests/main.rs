@@ -6,6 +6,7 @@ mod binary;
 mod churn;
 mod compatibility;
 mod config_corpus;
+mod cost;
 mod crash;
 mod discovery;
 mod exchange;

@@ -165,12 +165,12 @@ impl Decimal {
 
 /// Most values need no decimal of ours: they are whole, or the digits come in plain layout already.
 fn push_shortest_plain(out: &mut String, v: f64) {
-    if v < WHOLE_MAX && v.trunc() == v {
+    if v < WHOLE_MAX && (v as u64) as f64 == v {
         return push_whole(out, v as u64);
     }
     let mut buffer = zmij::Buffer::new();
     let text = buffer.format_finite(v);
-    // An exponent has at most a sign and three digits; whole numbers that end in `.0` have one.
+    // An exponent has at most a sign and three digits.
     if text
         .bytes()
         .rev()
@@ -178,6 +178,8 @@ fn push_shortest_plain(out: &mut String, v: f64) {
         .any(|byte| byte == b'e')
     {
         push_plain(out, &Decimal::parse(text));
+    } else if v < WHOLE_MAX {
+        out.push_str(text);
     } else {
         out.push_str(text.strip_suffix(".0").unwrap_or(text));
     }

@@ -56,6 +56,25 @@ pub struct MatrixSeries {
     pub histograms: Vec<(i64, Box<FloatHistogram>)>,
 }
 
+impl VectorSample {
+    /// Bytes held, labels included.
+    pub fn held_bytes(&self) -> usize {
+        let histogram = match &self.value {
+            SampleValue::Float(_) => 0,
+            SampleValue::Histogram(h) => h.held_bytes(),
+        };
+        size_of::<Self>() + self.labels.held_bytes() + histogram
+    }
+}
+
+impl MatrixSeries {
+    /// Bytes held, labels included.
+    pub fn held_bytes(&self) -> usize {
+        let histograms: usize = self.histograms.iter().map(|(_, h)| 16 + h.held_bytes()).sum();
+        size_of::<Self>() + self.labels.held_bytes() + self.floats.capacity() * 16 + histograms
+    }
+}
+
 /// The static type of an expression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ValueType {

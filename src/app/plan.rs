@@ -8,14 +8,14 @@ use promql::engine::{Engine, EngineOptions};
 use promql::parser::ParserOptions;
 use tracing::{error, warn};
 use tsdb::db::DbOptions;
-use tsdb::query::Budget;
 
 use super::load::{Loaded, Loader};
-use super::{demo, logging, urls};
+use super::{demo, logging, memory, urls};
 use crate::cli::{CliExit, Flags};
 use crate::config::OwnConfig;
 use crate::discovery;
 use crate::notifier;
+use crate::queries::Shares;
 use crate::remote;
 use crate::scrape::Outside;
 use crate::web::WebOptions;
@@ -38,8 +38,6 @@ pub(super) struct Plan {
     pub(super) cors_origin: tsdb::model::Regex,
     pub(super) data_dir: PathBuf,
     pub(super) is_demo: bool,
-    /// Bytes that all queries may hold, rules' too.
-    pub(super) budget: Budget,
     pub(super) own: OwnConfig,
 }
 
@@ -56,7 +54,7 @@ impl Plan {
                 data_dir = dir.join("data");
             }
         }
-        let own = read_own_file(&flags)?;
+        let own = read_own_file(&mut flags)?;
         let listen = flags
             .texts("web.listen-address")
             .first()
@@ -98,17 +96,35 @@ impl Plan {
             cors_origin,
             data_dir,
             is_demo,
-            budget: Budget::new("all queries'", bytes(own.query.bytes_max)),
             own,
         })
     }
 
+    /// What queries may hold, rules' too.
+    pub(super) fn shares(&self) -> Shares {
+        let limit = |name: &str| {
+            usize::try_from(self.flags.bytes(name))
+                .ok()
+                .filter(|&bytes| bytes > 0)
+        };
+        let per_query = limit("query.max-bytes").unwrap_or(usize::MAX);
+        match limit("query.max-total-bytes") {
+            Some(total) => Shares::new(per_query, total, "--query.max-total-bytes"),
+            None => Shares::new(
+                per_query,
+                memory::limit_bytes().map_or(usize::MAX, |bytes| bytes / 4 * 3),
+                "three quarters of this machine's memory (--query.max-total-bytes is not set)",
+            ),
+        }
+    }
+
     pub(super) fn db_options(&self) -> DbOptions {
         let flags = &self.flags;
-        let retention = &self.loaded.config.storage.tsdb.retention;
+        let config = &self.loaded.config.storage.tsdb.retention;
+        let retention = super::storage::retention(&self.data_dir, config);
         let min_block_ms = flags.duration_ms("storage.tsdb.min-block-duration");
         let max_block_ms = match flags.duration_ms("storage.tsdb.max-block-duration") {
-            0 if retention.time_ms > 0 => (retention.time_ms / 10).min(BLOCK_MAX_MS),
+            0 if retention.age_ms > 0 => (retention.age_ms / 10).min(BLOCK_MAX_MS),
             0 => BLOCK_MAX_MS,
             given => given,
         };
@@ -128,7 +144,8 @@ impl Plan {
         DbOptions {
             min_block_ms,
             max_block_ms: max_block_ms.max(min_block_ms),
-            retention: super::storage::retention(&self.data_dir, retention),
+            retention_ms: retention.age_ms,
+            retention_bytes: retention.bytes,
             wal_compression: compression,
             wal_segment_bytes: bytes_or("storage.tsdb.wal-segment-size", defaults.wal_segment_bytes),
             chunk_segment_bytes: bytes_or(
@@ -156,7 +173,7 @@ impl Plan {
     pub(super) fn show_retention(&mut self, options: &DbOptions) {
         let format = crate::config::duration::format_ms;
         for (name, value) in [
-            ("storage.tsdb.retention.time", format(options.retention.age_ms)),
+            ("storage.tsdb.retention.time", format(options.retention_ms)),
             ("storage.tsdb.max-block-duration", format(options.max_block_ms)),
         ] {
             let _shown = self.flags.put(name, &value);
@@ -184,19 +201,27 @@ fn start_log(flags: &Flags) -> Result<(), CliExit> {
     Ok(())
 }
 
-/// `--deucalion.config.file`: settings that Prometheus does not have.
-fn read_own_file(flags: &Flags) -> Result<OwnConfig, CliExit> {
-    match flags.text("deucalion.config.file") {
-        "" => Ok(OwnConfig::default()),
-        file => OwnConfig::load(Path::new(file)).map_err(|error| refuse(2, error)),
+/// `--deucalion.config.file`: settings that Prometheus does not have. They count as if their flags had been
+/// written; what both say must be the same.
+fn read_own_file(flags: &mut Flags) -> Result<OwnConfig, CliExit> {
+    let file = flags.text("deucalion.config.file").to_owned();
+    if file.is_empty() {
+        return Ok(OwnConfig::default());
     }
-}
-
-/// A limit, if there is one.
-pub(super) fn bytes(limit: Option<u64>) -> usize {
-    limit
-        .and_then(|bytes| usize::try_from(bytes).ok())
-        .unwrap_or(usize::MAX)
+    let own = OwnConfig::load(Path::new(&file)).map_err(|error| refuse(2, error))?;
+    for (key, flag, text) in own.flags() {
+        let written = flags.is_written(flag).then(|| flags.shown(flag));
+        flags
+            .put(flag, &text)
+            .map_err(|error| refuse(2, format!("{file}: {key}: {error}")))?;
+        if let Some(written) = written
+            && written != flags.shown(flag)
+        {
+            let text = format!("{file}: {key} is {text}, but --{flag} is {written}: leave one of them out");
+            return Err(refuse(2, text));
+        }
+    }
+    Ok(own)
 }
 
 fn parser_options(flags: &Flags) -> ParserOptions {

@@ -16,6 +16,7 @@ use super::late_storage::LateStorage;
 use super::plan::{self, Plan};
 use super::reload::{Followers, Reloader};
 use super::reload_state::ReloadState;
+use super::rule_queries::RuleQueries;
 use super::storage::{self, Storage};
 use super::views::{Alertmanagers, Current, Orders, Status, Stored, Written};
 use super::{clock, demo, logging, sink, urls};
@@ -25,7 +26,7 @@ use crate::notifier::NotifierManager;
 use crate::queries::{Queries, QueriesOptions};
 use crate::remote::receive::Receiver;
 use crate::remote::write::{RemoteWrite, Tracked};
-use crate::rules::{self, EngineEvaluate};
+use crate::rules;
 use crate::scrape::{ScrapeManager, SystemClock};
 use crate::telemetry::{self, Registry};
 use crate::web::Web;
@@ -68,8 +69,7 @@ pub(super) async fn serve(
     let cancel_rules = Cancel::new();
     let rules = Arc::new(rules::Manager::new(rule_options(
         &plan,
-        &engine,
-        &storage,
+        &queries,
         Arc::clone(&appendable) as _,
         &notifier,
         &registry,
@@ -160,8 +160,9 @@ pub(super) async fn serve(
 
     info!("Stopping ...");
     cancel_rules.cancel(CancelReason::ShuttingDown);
-    tasks.0.shutdown().await;
     let followers = reloader.followers();
+    followers.queries.close();
+    tasks.0.shutdown().await;
     followers.scrape.stop().await;
     followers.rules.stop().await;
     followers.notifier.shutdown().await;
@@ -193,21 +194,14 @@ fn receiver(
 
 fn rule_options(
     plan: &Plan,
-    engine: &Arc<Engine>,
-    storage: &Storage,
+    queries: &Arc<Queries>,
     appendable: Arc<dyn Appendable>,
     notifier: &NotifierManager,
     registry: &Registry,
     cancel: &Cancel,
 ) -> rules::Options {
     let flags = &plan.flags;
-    let evaluate = EngineEvaluate::new(
-        Arc::clone(engine),
-        Arc::new(storage.late.clone()),
-        plan.budget
-            .child("rule's", plan::bytes(plan.own.query.bytes_max_per_query)),
-        cancel.clone(),
-    );
+    let evaluate = RuleQueries::new(Arc::clone(queries), cancel.clone());
     let concurrent = flags.features.has("concurrent-rule-eval");
     let limit = usize::try_from(flags.int("rules.max-concurrent-evals")).unwrap_or(0);
     rules::Options {
@@ -234,8 +228,7 @@ fn queries(
         timeout: Duration::from_millis(plan.flags.duration_ms("query.timeout").unsigned_abs()),
         max_concurrency: usize::try_from(plan.flags.int("query.max-concurrency")).unwrap_or(1),
         threads: QUERY_THREADS,
-        budget: plan.budget.clone(),
-        budget_bytes_per_query: plan::bytes(plan.own.query.bytes_max_per_query),
+        shares: plan.shares(),
     };
     let queries = Queries::new(
         Arc::clone(engine),
@@ -262,7 +255,9 @@ async fn open_and_begin(
     let db = opened
         .unwrap_or_else(|_| Err("opening ended in a panic".to_owned()))
         .map_err(|e| format!("opening storage failed: {e}"))?;
-    reloader.followers().remote.open(db);
+    let followers = reloader.followers();
+    followers.queries.keep_active_file(&plan.data_dir);
+    followers.remote.open(db);
     reloader.begin(plan.loaded.clone()).await
 }
 

@@ -512,6 +512,17 @@ fn register(late: &LateStorage<Db>, registry: &Registry) {
     for &(name, help, from) in FLOAT_COUNTERS {
         registry.counter_fn_labelled(name, help, "type=\"float\"", read(from));
     }
+    let held = late.clone();
+    registry.gauges_fn(
+        "deucalion_tsdb_head_bytes",
+        "Memory that the head holds, by what is in it.",
+        &["part"],
+        move || {
+            let parts = held.get().map_or_else(Vec::new, |db| db.head_bytes());
+            let labelled = |(part, bytes): (&str, usize)| (vec![part.to_owned()], bytes as f64);
+            parts.into_iter().map(labelled).collect()
+        },
+    );
     registry.counter_fns(
         "prometheus_tsdb_head_samples_appended_total",
         "Total number of appended samples.",

@@ -255,6 +255,8 @@ pub static FLAGS: &[FlagSpec] = &[
     any("log.format", Kind::Enum(&LOG_FORMAT), &["logfmt"], "Shape of the log. One of: [logfmt, json]"),
     any("write-documentation", Kind::Bool, &[], "Print the flags in Markdown.").hidden().unbuilt(),
     any("config.expand-env", Kind::Enum(&EXPAND_ENV), &["off"], "Expand environment variables in the configuration: percent is %{NAME} and %{NAME:-default}, dollar is $NAME and ${NAME}. One of: [off, percent, dollar]"),
+    server("query.max-bytes", Kind::Bytes, &[], "How many bytes one query may hold in memory; it fails beyond, rules' too. 0 is no limit. Units: B, KB, MB, GB, TB, PB, EB, in powers of 1024.").shown_as("<bytes>"),
+    server("query.max-total-bytes", Kind::Bytes, &[], "How many bytes all queries may hold together: ad hoc ones three quarters, recording rules seven eighths, alerts all of it. 0 is three quarters of the memory there is.").shown_as("<bytes>"),
     server("storage.tsdb.max-series", Kind::Int, &["0"], "Most series in the head, 0 for any number. Beyond it new series are refused and those that there are go on."),
     any("deucalion.config.file", Kind::Text, &[""], "File of settings that Prometheus does not have."),
     server("deucalion.head-checkpoint-samples", Kind::Int64, &["8000000"], "How many samples of the log a start may have to replay: beyond that, and at the end, open chunks are written to deucalion/head in the data directory. 0 writes nothing there."),

@@ -115,6 +115,11 @@ impl Flags {
             .unwrap_or_else(|| unreachable!("--{name} is not in the table of flags"))
     }
 
+    /// A value as it is shown.
+    pub fn shown(&self, name: &str) -> String {
+        self.value(name).to_string()
+    }
+
     /// A text.
     pub fn text(&self, name: &str) -> &str {
         match self.value(name) {

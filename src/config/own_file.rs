@@ -2,8 +2,8 @@
 //!
 //! ```yaml
 //! query:
-//!   bytes_max: 2GB             # of all queries together
-//!   bytes_max_per_query: 512MB # of one query; the query fails, the server does not
+//!   max_bytes: 512MB     # of one query; the query fails, the server does not
+//!   max_total_bytes: 2GB # of all queries together
 //! storage:
 //!   long_chunks: true              # false: blocks keep Prometheus' chunks of 120 samples
 //!   retention_size_is_bound: false # true: the size of retention bounds all of the directory at any moment
@@ -12,6 +12,7 @@
 //!   - {match: '{__name__=~".+:1h"}', time: 1y}
 //! ```
 //!
+//! A key that a flag says, too, is that flag: `query.max_bytes` is `--query.max-bytes`.
 //! Everything in it is optional and off by default; an unknown key is a mistake.
 
 mod storage;
@@ -47,25 +48,40 @@ fn read_elsewhere<'de, D: Deserializer<'de>, T: Default>(deserializer: D) -> Res
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct QueryLimits {
-    /// Most bytes of all queries together.
-    #[serde(deserialize_with = "bytes")]
-    pub bytes_max: Option<u64>,
     /// Most bytes of one query.
-    #[serde(deserialize_with = "bytes")]
-    pub bytes_max_per_query: Option<u64>,
+    #[serde(deserialize_with = "size_text")]
+    pub max_bytes: Option<String>,
+    /// Most bytes of all queries together.
+    #[serde(deserialize_with = "size_text")]
+    pub max_total_bytes: Option<String>,
 }
 
-fn bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
-    let Some(text) = Option::<String>::deserialize(deserializer)? else {
-        return Ok(None);
-    };
-    let bytes = size::parse_bytes(&text).map_err(serde::de::Error::custom)?;
-    u64::try_from(bytes)
-        .map(Some)
-        .map_err(|_| serde::de::Error::custom("a size cannot be below 0"))
+/// A size as it is written, checked.
+fn size_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    if let Some(text) = &text {
+        size::parse_bytes(text).map_err(serde::de::Error::custom)?;
+    }
+    Ok(text)
 }
 
 impl OwnConfig {
+    /// What the file says that flags can say, too: key, flag, text.
+    pub fn flags(&self) -> Vec<(&'static str, &'static str, String)> {
+        let query = &self.query;
+        [
+            ("query.max_bytes", "query.max-bytes", &query.max_bytes),
+            (
+                "query.max_total_bytes",
+                "query.max-total-bytes",
+                &query.max_total_bytes,
+            ),
+        ]
+        .into_iter()
+        .filter_map(|(key, flag, text)| Some((key, flag, text.clone()?)))
+        .collect()
+    }
+
     /// Reads and checks a file.
     ///
     /// # Errors
@@ -118,10 +134,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_are_those_of_prometheus() {
-        let config = OwnConfig::parse("query: {bytes_max: 2GB}", Path::new("d.yml")).unwrap();
-        assert_eq!(config.query.bytes_max, Some(2 << 30));
-        assert_eq!(config.query.bytes_max_per_query, None);
+    fn limits_of_queries_are_flags() {
+        let config = OwnConfig::parse("query: {max_total_bytes: 2GB}", Path::new("d.yml")).unwrap();
+        let flags = [("query.max_total_bytes", "query.max-total-bytes", "2GB".to_owned())];
+        assert_eq!(config.flags(), flags);
     }
 
     #[test]
@@ -134,10 +150,10 @@ mod tests {
         for (text, expected) in [
             (
                 "query:\n  foo: 1\n",
-                "d.yml:2:3: query: unknown field `foo`, expected `bytes_max` or `bytes_max_per_query`",
+                "d.yml:2:3: query: unknown field `foo`, expected `max_bytes` or `max_total_bytes`",
             ),
             (
-                "query:\n  bytes_max: 5\n",
+                "query:\n  max_bytes: 5\n",
                 "d.yml:2:3: query: units: unknown unit  in 5",
             ),
         ] {

@@ -5,10 +5,10 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use parking_lot::Mutex;
-use promql::engine::QueryError;
+use promql::engine::{QueryError, Stats};
 use serde_json::{Map, Value as Json, json};
 
-use super::{Finished, Request, Times};
+use super::{Request, Times, Timings};
 
 /// Where a query came from.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +24,8 @@ pub enum Origin {
         method: String,
         /// `/api/v1/query`
         path: String,
+        /// What the client calls itself; not logged.
+        user_agent: String,
     },
     /// A rule.
     Rule {
@@ -31,6 +33,8 @@ pub enum Origin {
         file: String,
         /// Its group.
         group: String,
+        /// The alert or the series; not logged.
+        name: String,
     },
 }
 
@@ -54,16 +58,20 @@ impl QueryLog {
     }
 
     /// Writes a line for a query that was run, if the log is on.
-    pub(super) fn write(&self, request: &Request, outcome: &Result<Finished, QueryError>) -> io::Result<()> {
+    /// `took_s` is the time from acceptance on.
+    pub(super) fn write(&self, request: &Request, outcome: Outcome<'_>, took_s: f64) -> io::Result<()> {
         let mut file = self.file.lock();
         let Some(file) = &mut *file else { return Ok(()) };
-        let mut line = serde_json::to_vec(&entry(request, outcome)).map_err(io::Error::other)?;
+        let mut line = serde_json::to_vec(&entry(request, outcome, took_s)).map_err(io::Error::other)?;
         line.push(b'\n');
         file.write_all(&line)
     }
 }
 
-fn entry(request: &Request, outcome: &Result<Finished, QueryError>) -> Json {
+/// How a query ended.
+pub(super) type Outcome<'a> = Result<(Timings, &'a Stats), &'a QueryError>;
+
+fn entry(request: &Request, outcome: Outcome<'_>, took_s: f64) -> Json {
     let time = |at_ms: i64| match jiff::Timestamp::from_millisecond(at_ms) {
         Ok(at) => Json::String(format!("{at:.3}")),
         Err(_) => Json::from(at_ms),
@@ -82,44 +90,50 @@ fn entry(request: &Request, outcome: &Result<Finished, QueryError>) -> Json {
     line.insert("msg".into(), "promql query logged".into());
     let params = json!({"query": request.query, "start": time(start), "end": time(end), "step": step_s});
     line.insert("params".into(), params);
-    match outcome {
-        Ok(finished) => {
-            let (timings, stats) = (finished.timings, &finished.answer.stats);
-            let stats = json!({
-                "timings": {
-                    "evalTotalTime": timings.eval_s,
-                    "execQueueTime": timings.queue_s,
-                    "execTotalTime": timings.queue_s + timings.eval_s,
-                    "innerEvalTime": timings.eval_s,
-                    "queryPreparationTime": 0,
-                    "resultSortTime": 0,
-                },
-                "samples": {
-                    "totalQueryableSamples": stats.total_samples,
-                    "peakSamples": stats.peak_samples,
-                },
-            });
-            line.insert("stats".into(), stats);
-        }
+    let (timings, stats) = match outcome {
+        Ok((timings, stats)) => (timings, stats.clone()),
         Err(error) => {
             line.insert("error".into(), error.to_string().into());
+            (Timings::default(), Stats::default())
         }
-    }
+    };
+    line.insert("stats".into(), stats_json(timings, &stats, took_s));
+    // What Prometheus writes without tracing.
+    line.insert("spanID".into(), "0000000000000000".into());
+    line.insert("traceID".into(), "00000000000000000000000000000000".into());
     match &request.origin {
         Origin::Internal => {}
         Origin::Http {
             client_ip,
             method,
             path,
+            ..
         } => {
             let http = json!({"clientIP": client_ip, "method": method, "path": path});
             line.insert("httpRequest".into(), http);
         }
-        Origin::Rule { file, group } => {
+        Origin::Rule { file, group, .. } => {
             line.insert("ruleGroup".into(), json!({"file": file, "name": group}));
         }
     }
     Json::Object(line)
+}
+
+fn stats_json(timings: Timings, stats: &Stats, took_s: f64) -> Json {
+    json!({
+        "timings": {
+            "evalTotalTime": timings.eval_s,
+            "resultSortTime": timings.sort_s,
+            "queryPreparationTime": timings.prepare_s,
+            "innerEvalTime": timings.inner_s,
+            "execQueueTime": timings.queue_s,
+            "execTotalTime": took_s,
+        },
+        "samples": {
+            "totalQueryableSamples": stats.total_samples,
+            "peakSamples": stats.peak_samples,
+        },
+    })
 }
 
 #[cfg(test)]
@@ -144,10 +158,11 @@ mod tests {
             origin: Origin::Rule {
                 file: "a.yml".into(),
                 group: "g".into(),
+                name: "r".into(),
             },
         };
         let error = QueryError::cancelled(tsdb::query::CancelReason::TimedOut, "query queue");
-        let line = entry(&request, &Err(error));
+        let line = entry(&request, Err(&error), 0.5);
         assert_eq!(line["params"]["start"], "1970-01-01T00:00:01.000Z");
         assert_eq!(line["params"]["step"], 1);
         assert_eq!(line["error"], "query timed out in query queue");

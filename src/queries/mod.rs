@@ -1,28 +1,41 @@
-//! Running queries: the gate, the time limit, the threads, the statistics and the log around the engine.
+//! Running queries: the gate, the time limit, the threads, the memory, the statistics and the log around the
+//! engine.
 //!
 //! ```text
 //! ask ─gate (--query.max-concurrency)→ pool (2 threads, alert > recording > ad hoc) ─engine→ answer
-//!   └── deadline or asker gone ─────────────→ Cancel
+//!   └── deadline, asker gone, canceled, evicted ──→ Cancel
+//! rule ─ on its own thread ──────────────────────────────────────────────────────────engine→ answer
 //! ```
 //!
-//! This module knows no HTTP and no rules; both bring it a [`Request`]. Start with [`Queries::run`].
+//! All of them stand in the [`Register`] and hold memory of their [`Shares`]. This module knows no HTTP and
+//! no rules; both bring it a [`Request`]. Start with [`Queries::run`] and [`Queries::run_here`].
 
+mod active_file;
+mod deadlines;
 mod log;
 mod pool;
+mod register;
+mod run;
+mod shares;
 
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
-use promql::engine::{Answer, Engine, QueryError, QueryOptions};
-use promql::parser::Expr;
-use tokio::sync::{Semaphore, oneshot};
-use tsdb::query::{Budget, Cancel, CancelReason, Queryable};
+use promql::engine::{Answer, Engine, QueryOptions};
+use tokio::sync::Semaphore;
+use tracing::error;
+use tsdb::query::{CancelReason, Queryable};
 
 use crate::telemetry::{Counter, Family, Gauge, Registry, Summary};
 
+use active_file::ActiveFile;
+use deadlines::Deadlines;
 pub use log::{Origin, QueryLog};
 pub use pool::Class;
 use pool::Pool;
+pub use register::{QueryView, Register, Ticket};
+pub use shares::Shares;
 
 /// How queries are run.
 #[derive(Clone, Debug)]
@@ -33,10 +46,8 @@ pub struct QueriesOptions {
     pub max_concurrency: usize,
     /// Threads that evaluate.
     pub threads: usize,
-    /// Bytes that all queries together may hold.
-    pub budget: Budget,
-    /// Bytes that one query may hold.
-    pub budget_bytes_per_query: usize,
+    /// Bytes that queries may hold.
+    pub shares: Shares,
 }
 
 /// One query.
@@ -82,6 +93,8 @@ pub struct Finished {
     pub answer: Answer,
     /// How long it waited and ran.
     pub timings: Timings,
+    /// Keeps the query listed until its answer is sent.
+    pub ticket: Option<Ticket>,
 }
 
 /// How long a query waited and ran, in seconds.
@@ -89,6 +102,12 @@ pub struct Finished {
 pub struct Timings {
     /// In the gate and the pool's queue.
     pub queue_s: f64,
+    /// Finding the series.
+    pub prepare_s: f64,
+    /// Computing.
+    pub inner_s: f64,
+    /// Putting the answer in order.
+    pub sort_s: f64,
     /// In the engine.
     pub eval_s: f64,
 }
@@ -101,6 +120,9 @@ pub struct Queries {
     options: QueriesOptions,
     gate: Semaphore,
     pool: Pool,
+    deadlines: Deadlines,
+    register: Arc<Register>,
+    active: OnceLock<ActiveFile>,
     log: QueryLog,
     metrics: Metrics,
 }
@@ -150,17 +172,6 @@ impl Metrics {
     }
 }
 
-/// Tells the engine to stop when whoever asked has gone.
-struct Watch {
-    cancel: Cancel,
-}
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        self.cancel.cancel(CancelReason::Cancelled);
-    }
-}
-
 impl Queries {
     /// A runner over `storage`. Starts its threads.
     ///
@@ -177,6 +188,9 @@ impl Queries {
             storage,
             gate: Semaphore::new(options.max_concurrency.max(1)),
             pool: Pool::start(options.threads)?,
+            deadlines: Deadlines::start()?,
+            register: Arc::default(),
+            active: OnceLock::new(),
             log: QueryLog::default(),
             metrics: Metrics::new(registry, options.max_concurrency),
             options,
@@ -184,7 +198,7 @@ impl Queries {
     }
 
     /// The engine.
-    pub fn engine(&self) -> &Engine {
+    pub fn engine(&self) -> &Arc<Engine> {
         &self.engine
     }
 
@@ -203,143 +217,31 @@ impl Queries {
         self.metrics.log_enabled.set(f64::from(u8::from(enabled)));
     }
 
-    /// Evaluates a query. Dropping the future cancels it.
-    ///
-    /// # Errors
-    /// When the query is wrong, fails, takes too long or too much, or storage cannot be read.
-    pub async fn run(&self, request: Request) -> Result<Finished, QueryError> {
-        let began = Instant::now();
-        let limit = request
-            .timeout
-            .map_or(self.options.timeout, |t| t.min(self.options.timeout));
-        let deadline = tokio::time::Instant::from_std(began + limit);
-        self.metrics.running.add(1.0);
-        let outcome = self.run_until(&request, began, deadline).await;
-        self.metrics.running.add(-1.0);
-        if let Ok(finished) = &outcome {
-            self.metrics
-                .slices
-                .with(&["queue_time"])
-                .observe(finished.timings.queue_s);
-            self.metrics
-                .slices
-                .with(&["inner_eval"])
-                .observe(finished.timings.eval_s);
-            self.metrics
-                .samples
-                .add(finished.answer.stats.total_samples as f64);
-        }
-        if self.log.write(&request, &outcome).is_err() {
-            self.metrics.log_failures.inc();
-        }
-        outcome
+    /// What queries may hold.
+    pub fn shares(&self) -> &Shares {
+        &self.options.shares
     }
 
-    async fn run_until(
-        &self,
-        request: &Request,
-        began: Instant,
-        deadline: tokio::time::Instant,
-    ) -> Result<Finished, QueryError> {
-        // A wrong query is refused before it waits for anything.
-        let expr = self.engine.parse(&request.query)?;
-        let slot = tokio::time::timeout_at(deadline, self.gate.acquire()).await;
-        let Ok(Ok(_slot)) = slot else {
-            return Err(QueryError::cancelled(CancelReason::TimedOut, "query queue"));
-        };
-        let watch = Watch {
-            cancel: Cancel::new(),
-        };
-        let mut running = self.start(request, expr, began, watch.cancel.clone());
-        let finished = match tokio::time::timeout_at(deadline, &mut running).await {
-            Ok(finished) => finished,
-            Err(_elapsed) => {
-                watch.cancel.cancel(CancelReason::TimedOut);
-                running.await
-            }
-        };
-        finished.unwrap_or_else(|_| {
-            Err(QueryError::cancelled(
-                CancelReason::ShuttingDown,
-                "query execution",
-            ))
-        })
+    /// The queries that run and ran.
+    pub fn register(&self) -> &Register {
+        &self.register
     }
 
-    fn start(
-        &self,
-        request: &Request,
-        expr: Expr,
-        began: Instant,
-        cancel: Cancel,
-    ) -> oneshot::Receiver<Result<Finished, QueryError>> {
-        let (done, running) = oneshot::channel();
-        let (engine, storage) = (Arc::clone(&self.engine), Arc::clone(&self.storage));
-        let budget = self
-            .options
-            .budget
-            .child("query's", self.options.budget_bytes_per_query);
-        let (times, mut options) = (request.times, request.options.clone());
-        options.workers = Some(self.pool.workers());
-        self.pool.submit(request.class, move || {
-            let queued = began.elapsed();
-            let (query, options) = (&expr, &options);
-            let source: &dyn Queryable = &*storage;
-            let answer = match times {
-                Times::Instant { at_ms } => engine.instant(source, query, at_ms, options, &budget, &cancel),
-                Times::Range {
-                    start_ms,
-                    end_ms,
-                    step_ms,
-                } => engine.range(
-                    source, query, start_ms, end_ms, step_ms, options, &budget, &cancel,
-                ),
-            };
-            let eval_s = (began.elapsed() - queued).as_secs_f64();
-            let timings = Timings {
-                queue_s: queued.as_secs_f64(),
-                eval_s,
-            };
-            // Nobody listens any more when the asker has gone.
-            let _gone = done.send(answer.map(|answer| Finished { answer, timings }));
-        });
-        running
-    }
-
-    /// Runs something that blocks (a look-up of labels, say) on the query threads.
-    ///
-    /// # Errors
-    /// A timeout when it takes longer than queries may; what `work` says otherwise.
-    pub async fn blocking<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&dyn Queryable, &Budget, &Cancel) -> Result<T, tsdb::query::QueryError> + Send + 'static,
-    ) -> Result<T, QueryError> {
-        let (done, mut running) = oneshot::channel();
-        let storage = Arc::clone(&self.storage);
-        let budget = self
-            .options
-            .budget
-            .child("query's", self.options.budget_bytes_per_query);
-        let watch = Watch {
-            cancel: Cancel::new(),
-        };
-        let cancel = watch.cancel.clone();
-        self.pool.submit(Class::AdHoc, move || {
-            let _gone = done.send(work(&*storage, &budget, &cancel));
-        });
-        let outcome = match tokio::time::timeout(self.options.timeout, &mut running).await {
-            Ok(outcome) => outcome,
-            Err(_elapsed) => {
-                watch.cancel.cancel(CancelReason::TimedOut);
-                running.await
-            }
-        };
-        match outcome {
-            Ok(outcome) => outcome.map_err(QueryError::from),
-            Err(_) => Err(QueryError::cancelled(
-                CancelReason::ShuttingDown,
-                "query execution",
-            )),
+    /// Notes running queries in a file of the data directory from now on, and logs which ran when the server
+    /// that had it before ended. Without the file queries run all the same.
+    pub fn keep_active_file(&self, dir: &Path) {
+        match ActiveFile::create(dir, self.options.max_concurrency) {
+            // The first stays.
+            Ok(file) => drop(self.active.set(file)),
+            Err(error) => error!(
+                component = "activeQueryTracker", dir = %dir.display(), err = %error,
+                "Running queries are not noted: the active-query file cannot be made"
+            ),
         }
+    }
+
+    /// Stops all queries, also those that come later: the server is shutting down.
+    pub fn close(&self) {
+        self.register.close(CancelReason::ShuttingDown);
     }
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::{Condvar, Mutex};
 use promql::engine::Workers;
-use tracing::warn;
+use tracing::{error, warn};
 
 /// Who waits for a query, most urgent first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -18,6 +18,17 @@ pub enum Class {
     Recording,
     /// A person or a dashboard.
     AdHoc,
+}
+
+impl Class {
+    /// `alert`, `recording`, `ad hoc`
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Alert => "alert",
+            Self::Recording => "recording",
+            Self::AdHoc => "ad hoc",
+        }
+    }
 }
 
 const CLASSES: usize = 3;
@@ -135,7 +146,10 @@ fn work(shared: &Shared) {
                 queue.idle -= 1;
             }
         };
-        job();
+        // What else of the job there is, its receiver finds out that it is gone.
+        if std::panic::catch_unwind(std::panic::AssertUnwindSafe(job)).is_err() {
+            error!("Work on a query thread ended in a panic");
+        }
     }
 }
 

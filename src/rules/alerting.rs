@@ -188,10 +188,11 @@ impl AlertingRule {
     /// A template's text; an error takes its place, so that the alert is sent all the same.
     fn expand(&self, template: &AlertTemplate, data: &Arc<AlertData>, occasion: &Occasion<'_>) -> String {
         let query = |text: &str| {
+            let question = self
+                .common
+                .question(Query::Text(text), text, occasion, RuleKind::Alerting);
             let evaluate = &occasion.options.evaluate;
-            evaluate
-                .instant(Query::Text(text), occasion.at_ms, RuleKind::Alerting)
-                .map_err(|error| error.to_string())
+            evaluate.instant(&question).map_err(|error| error.to_string())
         };
         let environment = Environment {
             query: &query,

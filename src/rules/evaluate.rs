@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use promql::engine::{Engine, ErrorKind, Query, QueryOptions};
+use promql::engine::{Engine, ErrorKind, Query, QueryError, QueryOptions};
 use promql::value::{SampleValue, Value, VectorSample};
 use tsdb::model::{Labels, Matcher};
 use tsdb::query::{Budget, Cancel, Columns, Queryable, Selection};
@@ -15,6 +15,25 @@ pub enum RuleKind {
     Recording,
     /// An alerting rule, or a template of one.
     Alerting,
+}
+
+/// What a rule asks.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// The query.
+    pub query: Query<'a>,
+    /// Its text.
+    pub text: &'a str,
+    /// When it is evaluated.
+    pub at_ms: i64,
+    /// What it is for.
+    pub kind: RuleKind,
+    /// The file of the rule's group.
+    pub file: &'a str,
+    /// The group's name.
+    pub group: &'a str,
+    /// The rule's name.
+    pub rule: &'a str,
 }
 
 /// A query that failed.
@@ -64,12 +83,7 @@ pub trait Evaluate: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     /// When it fails, or answers neither vector nor scalar.
-    fn instant(
-        &self,
-        query: Query<'_>,
-        at_ms: i64,
-        kind: RuleKind,
-    ) -> Result<Vec<VectorSample>, EvaluateError>;
+    fn instant(&self, question: &Question<'_>) -> Result<Vec<VectorSample>, EvaluateError>;
 
     /// The last float sample in the range, ends included, of each series that all `matchers` match.
     ///
@@ -81,6 +95,15 @@ pub trait Evaluate: Send + Sync + fmt::Debug {
         from_ms: i64,
         through_ms: i64,
     ) -> Result<Vec<LastSample>, EvaluateError>;
+}
+
+impl From<QueryError> for EvaluateError {
+    fn from(error: QueryError) -> Self {
+        Self {
+            is_cancelled: error.kind() == ErrorKind::Cancelled,
+            text: error.to_string(),
+        }
+    }
 }
 
 /// Rules' questions put to the engine.
@@ -107,12 +130,7 @@ impl EngineEvaluate {
 }
 
 impl Evaluate for EngineEvaluate {
-    fn instant(
-        &self,
-        query: Query<'_>,
-        at_ms: i64,
-        _kind: RuleKind,
-    ) -> Result<Vec<VectorSample>, EvaluateError> {
+    fn instant(&self, question: &Question<'_>) -> Result<Vec<VectorSample>, EvaluateError> {
         let Self {
             engine,
             source,
@@ -121,11 +139,8 @@ impl Evaluate for EngineEvaluate {
             cancel,
         } = self;
         let answer = engine
-            .instant(&**source, query, at_ms, options, budget, cancel)
-            .map_err(|error| EvaluateError {
-                is_cancelled: error.kind() == ErrorKind::Cancelled,
-                text: error.to_string(),
-            })?;
+            .instant(&**source, question.query, question.at_ms, options, budget, cancel)
+            .map_err(EvaluateError::from)?;
         as_vector(answer.value)
     }
 
@@ -166,7 +181,10 @@ impl Evaluate for EngineEvaluate {
 }
 
 /// The samples of a vector or scalar.
-pub(super) fn as_vector(value: Value) -> Result<Vec<VectorSample>, EvaluateError> {
+///
+/// # Errors
+/// When the value is something else.
+pub fn as_vector(value: Value) -> Result<Vec<VectorSample>, EvaluateError> {
     match value {
         Value::Vector(samples) => Ok(samples),
         Value::Scalar { t_ms, v } => Ok(vec![VectorSample {

@@ -186,6 +186,7 @@ impl Group {
             at_ms,
             query_offset_ms: self.query_offset_ms(),
             limit: self.spec.limit,
+            place: (&self.spec.file, &self.spec.name),
         };
         let samples = match rule.evaluate(&occasion) {
             Ok(samples) => {

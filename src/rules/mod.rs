@@ -37,7 +37,7 @@ use tsdb::model::Labels;
 
 pub use alert::Alert;
 pub use alerting::AlertingRule;
-pub use evaluate::{EngineEvaluate, Evaluate, EvaluateError, RuleKind};
+pub use evaluate::{EngineEvaluate, Evaluate, EvaluateError, LastSample, Question, RuleKind, as_vector};
 pub use group::Group;
 pub use manager::{Manager, Update};
 pub use metrics::Metrics;

@@ -6,7 +6,7 @@ use promql::parser::Expr;
 use promql::value::VectorSample;
 use tsdb::model::Labels;
 
-use super::evaluate::{EvaluateError, RuleKind};
+use super::evaluate::{EvaluateError, Question, RuleKind};
 use super::spec::{External, RuleSpec};
 use super::{AlertingRule, Options, RecordingRule};
 use crate::web::views::RuleView;
@@ -52,6 +52,8 @@ pub(super) struct Occasion<'a> {
     pub(super) at_ms: i64,
     pub(super) query_offset_ms: i64,
     pub(super) limit: u64,
+    /// The group's file and name.
+    pub(super) place: (&'a str, &'a str),
 }
 
 impl Common {
@@ -72,10 +74,28 @@ impl Common {
         kind: RuleKind,
     ) -> Result<Vec<VectorSample>, EvaluateError> {
         let at_ms = occasion.at_ms - occasion.query_offset_ms;
-        occasion
-            .options
-            .evaluate
-            .instant(Query::Parsed(&self.expr), at_ms, kind)
+        let question = self.question(Query::Parsed(&self.expr), &self.expr_text, occasion, kind);
+        occasion.options.evaluate.instant(&Question { at_ms, ..question })
+    }
+
+    /// A question at the time of the evaluation.
+    pub(super) fn question<'q>(
+        &'q self,
+        query: Query<'q>,
+        text: &'q str,
+        occasion: &Occasion<'q>,
+        kind: RuleKind,
+    ) -> Question<'q> {
+        let (file, group) = occasion.place;
+        Question {
+            query,
+            text,
+            at_ms: occasion.at_ms,
+            kind,
+            file,
+            group,
+            rule: &self.name,
+        }
     }
 
     fn view(&self) -> RuleView {

@@ -21,7 +21,9 @@ use crate::config::duration;
 use crate::config::scrape::ValidationScheme;
 use crate::rules::file::{self, Loading};
 use crate::rules::spec::External;
-use crate::rules::{AlertSink, EngineEvaluate, Evaluate, Group, Metrics, Options, Rule, RuleKind, SentAlert};
+use crate::rules::{
+    AlertSink, EngineEvaluate, Evaluate, Group, Metrics, Options, Question, Rule, RuleKind, SentAlert,
+};
 use crate::telemetry::Registry;
 
 /// How many samples a query of a test may hold at a time.
@@ -194,7 +196,15 @@ impl Suite {
     /// An instant query.
     pub(super) fn query(&self, expr: &str, at_ms: i64) -> Result<Vec<VectorSample>, String> {
         self.evaluate
-            .instant(Query::Text(expr), at_ms, RuleKind::Recording)
+            .instant(&Question {
+                query: Query::Text(expr),
+                text: expr,
+                at_ms,
+                kind: RuleKind::Recording,
+                file: "",
+                group: "",
+                rule: "",
+            })
             .map_err(|error| error.to_string())
     }
 

@@ -279,6 +279,12 @@ fn origin(peer: Option<Extension<Peer>>, request: &Request) -> Origin {
         client_ip,
         method: request.method().to_string(),
         path: request.uri().path().to_owned(),
+        user_agent: request
+            .headers()
+            .get(header::USER_AGENT)
+            .map_or_else(String::new, |value| {
+                String::from_utf8_lossy(value.as_bytes()).into_owned()
+            }),
     }
 }
 
@@ -350,6 +356,10 @@ impl hyper::body::Body for AnswerStream {
     ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
         let this = &mut *self;
         loop {
+            if this.body.is_cancelled() {
+                let error = std::io::Error::other("the query was canceled while its answer was sent");
+                return Poll::Ready(Some(Err(error)));
+            }
             let (piece, gzip) = (this.body.next_piece(), &mut this.gzip);
             let out = match (piece, gzip) {
                 (None, None) => return Poll::Ready(None),

@@ -335,10 +335,10 @@ pub(super) fn make(server: &Path, dir: &Path) -> PathBuf {
     let url = format!("{}/api/v1/write", running.url);
     let headers = [("content-encoding", "snappy")];
     // In turns, as samples arrive: a server takes none that lie far behind others.
-    let mut rest: Vec<(Vec<(&str, &str)>, std::vec::IntoIter<Sample>)> = all
+    let rest = all
         .into_iter()
-        .map(|(labels, samples)| (labels, samples.into_iter()))
-        .collect();
+        .map(|(labels, samples)| (labels, samples.into_iter()));
+    let mut rest: Vec<_> = rest.collect();
     for _ in 0..SAMPLES / 20 {
         let series = rest.iter_mut().map(|(labels, samples)| {
             let part: Vec<Sample> = samples.by_ref().take(20).collect();

@@ -7,5 +7,7 @@ mod api;
 mod compare;
 mod data;
 mod histogram_data;
+mod known;
 mod queries;
 mod random;
+mod tally;

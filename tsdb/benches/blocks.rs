@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use flate2::read::GzDecoder;
 use tsdb::batch::{AppendOptions, Appendable, Batch, SeriesRef};
 use tsdb::block::Block;
-use tsdb::db::{Db, DbOptions, Retention, read_blocks};
+use tsdb::db::{Db, DbOptions, read_blocks};
 use tsdb::fs::RealFs;
 use tsdb::model::Labels;
 use tsdb::query::{Budget, Cancel, Columns, Queryable, Selection};
@@ -197,7 +197,7 @@ fn sizes_of_ours(
     );
     let options = DbOptions {
         long_chunks,
-        retention: Retention::default(),
+        retention_ms: 0,
         ..DbOptions::default()
     };
     let db = Db::open(Arc::new(RealFs), dir, options, START_MS)?;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tsdb::batch::{AppendOptions, Appendable, Batch};
 use tsdb::db::Db;
 use tsdb::model::histogram::CUSTOM_BUCKETS_SCHEMA;
-use tsdb::model::{FloatHistogram, Histogram, IntHistogram, Labels, Matcher, ResetHint, Span, is_stale};
+use tsdb::model::{Histogram, IntHistogram, Labels, Matcher, ResetHint, Span, is_stale};
 use tsdb::query::{Budget, Cancel, Columns, Queryable, Selection};
 
 use crate::shared_directory::{HOUR_MS, MIDDAY_MS, Prometheus, open, scratch};
@@ -45,27 +45,6 @@ fn theirs(prometheus: &Prometheus, through_ms: i64, hours: i64) -> Contents {
     all
 }
 
-fn as_float(of: &Histogram) -> FloatHistogram {
-    let counts = |deltas: &[i64]| {
-        let sums = deltas.iter().scan(0, |sum, delta| {
-            *sum += delta;
-            Some(*sum as f64)
-        });
-        sums.collect()
-    };
-    match of {
-        Histogram::Float(h) => h.clone(),
-        Histogram::Integer(h) => FloatHistogram {
-            zero_count: h.zero_count as f64,
-            count: h.count as f64,
-            sum: h.sum,
-            positive_buckets: counts(&h.positive_deltas),
-            negative_buckets: counts(&h.negative_deltas),
-            ..FloatHistogram::default()
-        },
-    }
-}
-
 fn ours(db: &Db, from_ms: i64, through_ms: i64) -> Contents {
     let want = Selection::new(vec![Matcher::equal("job", "test")], from_ms, through_ms);
     let read = Queryable::open(db, &[want], &Budget::unlimited(), &Cancel::new()).unwrap();
@@ -79,7 +58,7 @@ fn ours(db: &Db, from_ms: i64, through_ms: i64) -> Contents {
             .iter()
             .filter(|(_, h)| !is_stale(h.sum()))
             .map(|(row, h)| {
-                let h = as_float(h);
+                let h = h.to_float();
                 let buckets = h.negative_buckets.iter().rev().chain([&h.zero_count]);
                 let buckets = buckets
                     .chain(&h.positive_buckets)
@@ -159,7 +138,7 @@ fn histogram(kind: &str, step: i64) -> Histogram {
             ..integer
         }),
         "custom float" => {
-            let mut float = as_float(&histogram("custom", step));
+            let mut float = histogram("custom", step).to_float();
             float.schema = CUSTOM_BUCKETS_SCHEMA;
             float.positive_spans = vec![Span { offset: 1, length: 2 }];
             float.custom_bounds = vec![0.25, 1.0, 2.5];
@@ -167,7 +146,7 @@ fn histogram(kind: &str, step: i64) -> Histogram {
         }
         _ => {
             let spans = (integer.positive_spans.clone(), integer.negative_spans.clone());
-            let mut float = as_float(&Histogram::Integer(integer));
+            let mut float = integer.to_float();
             float.schema = 3;
             float.zero_threshold = 2f64.powi(-128);
             (float.positive_spans, float.negative_spans) = spans;
@@ -228,7 +207,7 @@ fn check_turns(stretches: &[i64], in_good_order: bool) {
     let mut expected = Contents::new();
     for step in (0..at * 4).filter(|step| step % 37 != 0 && step % 71 != 0) {
         for kind in KINDS {
-            let h = as_float(&histogram(kind, step));
+            let h = histogram(kind, step).to_float();
             let buckets = h.negative_buckets.iter().rev().chain([&h.zero_count]);
             let buckets = buckets
                 .chain(&h.positive_buckets)

@@ -19,6 +19,7 @@ struct Inner {
     kind: ErrorKind,
     text: String,
     source: Option<Box<dyn Error + Send + Sync>>,
+    over: Option<OverBudget>,
     annotations: Annotations,
 }
 
@@ -31,7 +32,7 @@ pub enum ErrorKind {
     Execution,
     /// It needed more samples than one query may hold (`execution`).
     TooManySamples,
-    /// It needed more memory than there is for it (`execution`).
+    /// It needed more memory than there is for it, or others needed it more (`execution`).
     OverBudget,
     /// Its time was up (`timeout`).
     Timeout,
@@ -48,6 +49,7 @@ impl QueryError {
                 kind,
                 text: text.into(),
                 source: None,
+                over: None,
                 annotations: Annotations::new(),
             }),
         }
@@ -56,6 +58,20 @@ impl QueryError {
     /// Which kind.
     pub fn kind(&self) -> ErrorKind {
         self.inner.kind
+    }
+
+    /// Which budget did not suffice, if that is why it failed.
+    pub fn over_budget(&self) -> Option<&OverBudget> {
+        self.inner.over.as_ref()
+    }
+
+    /// The same; one about a budget is changed by `change`.
+    pub(crate) fn map_over_budget(mut self, change: impl FnOnce(OverBudget) -> OverBudget) -> Self {
+        if let Some(over) = self.inner.over.take().map(change) {
+            self.inner.text = over.to_string();
+            self.inner.over = Some(over);
+        }
+        self
     }
 
     /// What was noted before it failed.
@@ -82,6 +98,11 @@ impl QueryError {
         Self::new(ErrorKind::Execution, text)
     }
 
+    /// A mistake of ours that ended the query.
+    pub fn unexpected(text: &str) -> Self {
+        Self::execution(format!("unexpected error: {text}"))
+    }
+
     pub(crate) fn too_many_samples() -> Self {
         Self::new(
             ErrorKind::TooManySamples,
@@ -93,6 +114,7 @@ impl QueryError {
     pub fn cancelled(reason: CancelReason, during: &str) -> Self {
         match reason {
             CancelReason::TimedOut => Self::new(ErrorKind::Timeout, format!("query timed out in {during}")),
+            CancelReason::Evicted => Self::new(ErrorKind::OverBudget, reason.to_string()),
             CancelReason::Cancelled | CancelReason::ShuttingDown => {
                 Self::new(ErrorKind::Cancelled, format!("query was canceled in {during}"))
             }
@@ -108,7 +130,9 @@ impl From<CancelReason> for QueryError {
 
 impl From<OverBudget> for QueryError {
     fn from(over: OverBudget) -> Self {
-        Self::new(ErrorKind::OverBudget, over.to_string())
+        let mut error = Self::new(ErrorKind::OverBudget, over.to_string());
+        error.inner.over = Some(over);
+        error
     }
 }
 

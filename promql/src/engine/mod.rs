@@ -12,6 +12,7 @@
 mod answer;
 mod error;
 mod options;
+mod progress;
 mod stats;
 #[cfg(test)]
 mod tests;
@@ -19,15 +20,16 @@ mod workers;
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use tsdb::query::{Budget, Cancel, Queryable};
+use tsdb::query::{Budget, Cancel, Charge, Queryable};
 
 use crate::annotations::Annotations;
 use crate::parser::Expr;
 use crate::value::{Value, ValueType};
 
 pub use error::{ErrorKind, QueryError};
-pub use options::{EngineOptions, QueryOptions};
-pub use stats::Stats;
+pub use options::{EngineOptions, QueryOptions, Stopwatch};
+pub use progress::{Phase, Progress};
+pub use stats::{Stats, Times, TraceNode};
 pub use workers::Workers;
 
 /// Answers queries.
@@ -59,7 +61,7 @@ impl<'a> From<&'a Expr> for Query<'a> {
 }
 
 /// What a query answers.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Answer {
     /// The value.
     pub value: Value,
@@ -67,6 +69,8 @@ pub struct Answer {
     pub annotations: Annotations,
     /// What it took.
     pub stats: Stats,
+    /// The budget is charged for the value as long as this lives.
+    pub held: Charge,
 }
 
 /// The steps a query is evaluated at.
@@ -182,7 +186,17 @@ impl Engine {
                 )));
             }
         }
-        answer::answer(self, source, expr, period, options, budget, cancel)
+        let progress = options.progress.clone().unwrap_or_default();
+        let asked = answer::Asked {
+            period,
+            options,
+            progress: &progress,
+            budget,
+            cancel,
+        };
+        let answered = answer::answer(self, source, expr, &asked);
+        progress.enter(Phase::Answered);
+        answered
     }
 
     /// Parses `text` with the engine's parser options.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Workers;
+use super::{Progress, Workers};
 use crate::parser::ParserOptions;
 
 /// How far back an instant selector looks for a sample, unless `--query.lookback-delta` says otherwise.
@@ -52,6 +52,9 @@ impl Default for EngineOptions {
     }
 }
 
+/// Reads a clock: nanoseconds since some moment that stays the same.
+pub type Stopwatch = fn() -> u64;
+
 /// Options of one query.
 #[derive(Clone, Debug, Default)]
 pub struct QueryOptions {
@@ -59,6 +62,12 @@ pub struct QueryOptions {
     pub lookback_ms: Option<i64>,
     /// Count samples step by step (`stats=all`), if the engine does.
     pub per_step_stats: bool,
+    /// Where others see how it gets on; of this query alone.
+    pub progress: Option<Progress>,
+    /// Times the parts of the query; the engine itself has no clock.
+    pub stopwatch: Option<Stopwatch>,
+    /// Time each node of the plan, too, if there is a stopwatch.
+    pub trace: bool,
     /// Threads that may help.
     pub workers: Option<Arc<dyn Workers>>,
 }

@@ -152,6 +152,20 @@ fn samples_are_counted_once_a_step_and_window() {
 }
 
 #[test]
+fn what_info_and_start_timestamp_look_at_is_counted_as_it_is_asked_for() {
+    let mut around = Around::default();
+    around.options.parser.experimental_functions = true;
+    let total = |query: &str| around.instant(query).unwrap().stats.total_samples;
+    // No series has an identifying label, so no info series is read, although each `x` is one by its name.
+    assert_eq!(total("info(x, {__name__=~\"x|y\", i=\"none\"})"), 10);
+    assert_eq!(
+        total("info(label_replace(x, \"job\", \"a\", \"\", \"\"), {__name__=~\"x|y\"})"),
+        10
+    );
+    assert_eq!(total("start_timestamp(x)"), 10);
+}
+
+#[test]
 fn the_lookback_of_a_query_replaces_the_engines() {
     let count = |lookback_ms| {
         let around = Around {

@@ -5,7 +5,7 @@ use std::hash::BuildHasher;
 
 use hashbrown::HashTable;
 use tsdb::model::{Labels, METRIC_NAME};
-use tsdb::query::{Sym, Vocabulary};
+use tsdb::query::{Budget, Charge, OverBudget, Sym, Vocabulary};
 
 /// The label that type-and-unit-labels keeps a metric's kind in.
 const KIND: &str = "__type__";
@@ -38,6 +38,8 @@ pub(crate) struct Dict {
     lookup: HashTable<u32>,
     hasher: foldhash::fast::RandomState,
     scratch: Vec<(Sym, Sym)>,
+    /// What a budget was charged for the sets.
+    charge: Option<Charge>,
 }
 
 impl Dict {
@@ -55,9 +57,25 @@ impl Dict {
             lookup: HashTable::new(),
             hasher: foldhash::fast::RandomState::default(),
             scratch: Vec::new(),
+            charge: None,
         };
         dict.intern(&[]);
         dict
+    }
+
+    /// Charges for what it holds by now: to be called now and then while it grows.
+    pub(crate) fn account(&mut self, budget: &Budget) -> Result<(), OverBudget> {
+        self.words.account(budget)?;
+        let held = self.pairs.capacity() * size_of::<(Sym, Sym)>()
+            + self.ends.capacity() * size_of::<u32>()
+            + self.lookup.allocation_size();
+        match &mut self.charge {
+            Some(charge) => charge.resize(held),
+            None => {
+                self.charge = Some(budget.charge(held)?);
+                Ok(())
+            }
+        }
     }
 
     /// The number of a set, sorted by the names' text.

@@ -1,38 +1,40 @@
 //! What a query may hold: samples against `--query.max-samples`, bytes against its budget.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use tsdb::query::{Budget, Charge};
+use tsdb::query::{Budget, Charge, Heaviest, OverBudget};
 
-use crate::engine::QueryError;
+use super::series::Series;
+use crate::engine::{Progress, QueryError};
 
-/// Bytes of a series besides its values, roughly.
-const SERIES_BYTES: usize = 64;
+/// Bytes of a column besides its values, roughly.
+const COLUMN_BYTES: usize = 64;
 
 /// The account of one query. Cloning shares it.
 #[derive(Clone, Debug)]
 pub(crate) struct Limits {
     samples: Arc<Samples>,
     budget: Budget,
+    /// Bytes of samples read, selection by selection.
+    read_bytes: Arc<[AtomicU64]>,
 }
 
 #[derive(Debug)]
 struct Samples {
     max: usize,
-    held: AtomicUsize,
-    peak: AtomicUsize,
+    progress: Progress,
 }
 
 impl Limits {
-    pub(crate) fn new(max_samples: usize, budget: &Budget) -> Self {
+    pub(crate) fn new(max_samples: usize, budget: &Budget, progress: &Progress, selections: usize) -> Self {
         Self {
             samples: Arc::new(Samples {
                 max: max_samples,
-                held: AtomicUsize::new(0),
-                peak: AtomicUsize::new(0),
+                progress: progress.clone(),
             }),
             budget: budget.clone(),
+            read_bytes: (0..selections).map(|_| AtomicU64::new(0)).collect(),
         }
     }
 
@@ -46,7 +48,12 @@ impl Limits {
 
     /// The most samples ever held at a time.
     pub(crate) fn peak_samples(&self) -> usize {
-        self.samples.peak.load(Ordering::Relaxed)
+        self.samples.progress.peak_samples()
+    }
+
+    /// What bytes are charged to.
+    pub(crate) fn budget(&self) -> &Budget {
+        &self.budget
     }
 
     /// An account of something that will be held.
@@ -54,6 +61,32 @@ impl Limits {
         Ok(Holding {
             inner: Some((Arc::clone(&self.samples), self.budget.charge(0)?)),
             held: 0,
+        })
+    }
+
+    /// Charges bytes.
+    pub(crate) fn charge(&self, bytes: usize) -> Result<Charge, QueryError> {
+        Ok(self.budget.charge(bytes)?)
+    }
+
+    /// Notes that samples of a selection were read.
+    #[inline]
+    pub(crate) fn note_read(&self, selection: usize, bytes: usize) {
+        if let Some(read) = self.read_bytes.get(selection) {
+            read.fetch_add(bytes as u64, Ordering::Relaxed);
+        }
+    }
+
+    /// Names the selector that costs most in an error about a budget; `describe` tells of a selection.
+    pub(crate) fn with_heaviest(
+        &self,
+        over: OverBudget,
+        describe: impl FnOnce(usize, u64) -> Option<Heaviest>,
+    ) -> OverBudget {
+        over.with_heaviest(|| {
+            let read = self.read_bytes.iter().map(|read| read.load(Ordering::Relaxed));
+            let (selection, bytes) = (0..).zip(read).max_by_key(|&(_, bytes)| bytes)?;
+            describe(selection, bytes)
         })
     }
 }
@@ -66,9 +99,14 @@ pub(crate) struct Holding {
 }
 
 impl Holding {
-    /// Takes one more series: `steps` values long, `present` of them real.
-    pub(crate) fn add_series(&mut self, steps: usize, present: usize) -> Result<(), QueryError> {
-        self.add(present, steps * size_of::<f64>() + SERIES_BYTES)
+    /// Takes one more series.
+    pub(crate) fn add_series(&mut self, series: &Series) -> Result<(), QueryError> {
+        self.add(series.present(), series.held_bytes())
+    }
+
+    /// Takes one more column of so many steps, `present` of which have a value.
+    pub(crate) fn add_column(&mut self, steps: usize, present: usize) -> Result<(), QueryError> {
+        self.add(present, steps * size_of::<f64>() + COLUMN_BYTES)
     }
 
     /// Takes samples and bytes.
@@ -78,29 +116,36 @@ impl Holding {
         };
         charge.grow(bytes)?;
         self.held += samples;
-        let held = account.held.fetch_add(samples, Ordering::Relaxed) + samples;
+        let held = account.progress.take(samples);
         if held > account.max {
             return Err(QueryError::too_many_samples());
         }
-        account.peak.fetch_max(held, Ordering::Relaxed);
+        account.progress.note_peak(held);
         Ok(())
     }
 
     /// Makes it stand for these samples and bytes instead.
     pub(crate) fn set(&mut self, samples: usize, bytes: usize) -> Result<(), QueryError> {
         if let Some((account, charge)) = &mut self.inner {
-            account.held.fetch_sub(self.held, Ordering::Relaxed);
+            account.progress.give_back(self.held);
             self.held = 0;
             charge.resize(bytes)?;
         }
         self.add(samples, 0)
+    }
+
+    /// Gives bytes back that are no longer held.
+    pub(crate) fn remove(&mut self, bytes: usize) {
+        if let Some((_, charge)) = &mut self.inner {
+            charge.shrink(bytes);
+        }
     }
 }
 
 impl Drop for Holding {
     fn drop(&mut self) {
         if let Some((account, _)) = &self.inner {
-            account.held.fetch_sub(self.held, Ordering::Relaxed);
+            account.progress.give_back(self.held);
         }
     }
 }

@@ -110,7 +110,7 @@ impl Merger {
     pub(crate) fn push(&mut self, series: Series) -> Result<(), QueryError> {
         let next = self.frame.series.len();
         let at = *self.at.entry(series.set).or_insert(next);
-        self.frame.holding.add_series(series.v.len(), series.present())?;
+        self.frame.holding.add_series(&series)?;
         if at == next {
             self.frame.series.push(series);
             return Ok(());

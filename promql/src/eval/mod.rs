@@ -23,6 +23,7 @@ pub(crate) mod merge;
 pub(crate) mod selector;
 pub(crate) mod series;
 mod smoothed;
+pub(crate) mod trace;
 pub(crate) mod window;
 
 use std::sync::Arc;
@@ -37,6 +38,7 @@ use crate::plan::node::{Grid, Node};
 use dict::Dict;
 use limits::Limits;
 use series::{Frame, Scalar, Series, is_absent};
+use trace::Tracer;
 
 /// What receives the series of a node.
 pub(crate) type Sink<'s, 'r> = &'s mut dyn FnMut(&mut Eval<'r>, Series) -> Result<(), QueryError>;
@@ -79,6 +81,7 @@ pub(crate) struct Eval<'r> {
     pub(crate) dict: Dict,
     pub(crate) notes: Annotations,
     pub(crate) samples: SampleCount,
+    pub(crate) trace: Option<Tracer>,
     /// Threads that may help.
     pub(crate) workers: Option<Arc<dyn Workers>>,
     /// Columns to be used again.
@@ -87,6 +90,9 @@ pub(crate) struct Eval<'r> {
 
 /// How many unused columns are kept.
 const POOL_MAX: usize = 64;
+
+/// How many bytes they may take; those are charged to nobody.
+const POOL_BYTES_MAX: usize = 1 << 20;
 
 impl<'r> Eval<'r> {
     pub(crate) fn new(
@@ -104,6 +110,7 @@ impl<'r> Eval<'r> {
             dict,
             notes: Annotations::new(),
             samples: SampleCount::default(),
+            trace: None,
             workers: None,
             pool: Vec::new(),
         }
@@ -116,6 +123,30 @@ impl<'r> Eval<'r> {
             return Ok(());
         }
         self.limits.check_steps(grid.len())?;
+        // Each node at work has a column in hand, whatever it keeps besides.
+        let _in_hand = self.limits.charge(grid.len().saturating_mul(size_of::<f64>()))?;
+        let Some(trace) = &mut self.trace else {
+            return self.each_of(node, grid, sink);
+        };
+        let consumer = trace.enter(node);
+        self.each_of(node, grid, &mut |eval, series| {
+            let producer = eval.trace.as_mut().and_then(|trace| {
+                trace.note_series(&series);
+                trace.switch(consumer)
+            });
+            sink(eval, series)?;
+            if let Some(trace) = &mut eval.trace {
+                trace.switch(producer);
+            }
+            Ok(())
+        })?;
+        if let Some(trace) = &mut self.trace {
+            trace.switch(consumer);
+        }
+        Ok(())
+    }
+
+    fn each_of(&mut self, node: &Node, grid: Grid, sink: Sink<'_, 'r>) -> Result<(), QueryError> {
         match node {
             Node::Vector(selector) => self.each_selected(selector, grid, sink),
             Node::Invariant { node, grid: once } => self.each_invariant(node, *once, grid, sink),
@@ -141,7 +172,7 @@ impl<'r> Eval<'r> {
             holding: self.limits.holding()?,
         };
         self.each(node, grid, &mut |_, series| {
-            frame.holding.add_series(series.v.len(), series.present())?;
+            frame.holding.add_series(&series)?;
             frame.series.push(series);
             Ok(())
         })?;
@@ -151,6 +182,20 @@ impl<'r> Eval<'r> {
     /// The values of a scalar node.
     pub(crate) fn scalar(&mut self, node: &Node, grid: Grid) -> Result<Scalar, QueryError> {
         self.limits.check_steps(grid.len())?;
+        if let Node::Number(value) = node {
+            return Ok(Scalar::Const(*value));
+        }
+        let mut in_hand = self.limits.holding()?;
+        in_hand.add_column(grid.len(), grid.len())?;
+        let consumer = self.trace.as_mut().and_then(|trace| trace.enter(node));
+        let value = self.scalar_of(node, grid)?;
+        if let Some(trace) = &mut self.trace {
+            trace.switch(consumer);
+        }
+        Ok(value)
+    }
+
+    fn scalar_of(&mut self, node: &Node, grid: Grid) -> Result<Scalar, QueryError> {
         match node {
             Node::Number(value) => Ok(Scalar::Const(*value)),
             Node::Negate(node) => Ok(self.scalar(node, grid)?.map(|v| -v)),
@@ -234,6 +279,18 @@ impl<'r> Eval<'r> {
         })
     }
 
+    /// Charges for the label sets met by now: to be called while series come.
+    pub(crate) fn account(&mut self) -> Result<(), QueryError> {
+        Ok(self.dict.account(self.limits.budget())?)
+    }
+
+    /// Notes for the trace that samples of a series were read.
+    pub(crate) fn note_read(&mut self, samples: usize) {
+        if let Some(trace) = &mut self.trace {
+            trace.note_read(samples);
+        }
+    }
+
     /// Counts samples anew: for parts whose samples count differently in the whole.
     pub(crate) fn enter(&mut self) -> SampleCount {
         std::mem::take(&mut self.samples)
@@ -257,7 +314,8 @@ impl<'r> Eval<'r> {
 
     /// Takes a column back.
     pub(crate) fn recycle(&mut self, column: Vec<f64>) {
-        if self.pool.len() < POOL_MAX {
+        let pooled = (self.pool.len() + 1).saturating_mul(column.capacity() * size_of::<f64>());
+        if self.pool.len() < POOL_MAX && pooled <= POOL_BYTES_MAX {
             self.pool.push(column);
         }
     }

@@ -7,7 +7,8 @@ use tsdb::model::{FloatHistogram, Histogram, ResetHint, is_stale};
 use tsdb::query::{Cancel, Columns, Cursor, Read};
 
 use super::ahead::{Run, Work};
-use super::limits::Limits;
+use super::dict::{Dict, SetId};
+use super::limits::{Holding, Limits};
 use super::series::{ABSENT, HistogramSteps, Series, is_absent};
 use super::{Eval, Sink};
 use crate::engine::QueryError;
@@ -48,6 +49,17 @@ impl<'r> Eval<'r> {
         take: Take,
         sink: Sink<'_, 'r>,
     ) -> Result<(), QueryError> {
+        self.each_wanted(selector, None, (grid, take), sink)
+    }
+
+    /// Hands on those series of a selector that are wanted; others are neither read nor counted.
+    pub(crate) fn each_wanted(
+        &mut self,
+        selector: &Selector,
+        wants: Option<&dyn Fn(&Dict, SetId) -> bool>,
+        (grid, take): (Grid, Take),
+        sink: Sink<'_, 'r>,
+    ) -> Result<(), QueryError> {
         let picking = Picking {
             selection: selector.selection,
             grid,
@@ -63,12 +75,12 @@ impl<'r> Eval<'r> {
         };
         let read = self.read;
         let roster = &read.rosters[selector.selection];
-        let mut scratch = self.limits.holding()?;
-        let mut picker = Picker::new(picking, read);
+        let mut picker = Picker::new(picking, read, &self.limits)?;
         let mut pick = |eval: &mut Self, index: usize, sink: Sink<'_, 'r>| {
             let (mut v, mut h) = (eval.column(grid.len()), HistogramSteps::new());
             let present = if picker.pick(index, &mut v, &mut h)? {
-                scratch.set(0, picker.held_bytes())?;
+                eval.note_read(picker.columns.len());
+                eval.account()?;
                 eval.count_present(&v, &h)
             } else {
                 0
@@ -82,9 +94,20 @@ impl<'r> Eval<'r> {
             series.h = h;
             sink(eval, series)
         };
-        let Some(workers) = self.helpers(roster.len(), picking.from_ms, picking.through_ms) else {
+        // Who chooses does so one by one, so nothing is read ahead.
+        let workers = match wants {
+            Some(_) => None,
+            None => self.helpers(roster.len(), picking.from_ms, picking.through_ms),
+        };
+        let Some(workers) = workers else {
             for index in 0..roster.len() {
                 self.cancel.check()?;
+                if let Some(wants) = wants {
+                    let set = self.dict.intern(roster.labels(index));
+                    if !wants(&self.dict, set) {
+                        continue;
+                    }
+                }
                 pick(self, index, sink)?;
             }
             return Ok(());
@@ -97,6 +120,7 @@ impl<'r> Eval<'r> {
             |eval, picked| match picked {
                 Picked::Floats(index, v, present) => {
                     eval.samples.total += present as u64;
+                    eval.account()?;
                     let set = eval.dict.intern(roster.labels(index));
                     sink(eval, Series::floats(set, v))
                 }
@@ -166,7 +190,7 @@ impl Picking {
         run: &mut Run<Picked>,
     ) -> Result<(), QueryError> {
         let held = run.held.insert(limits.holding()?);
-        let mut picker = Picker::new(self, read);
+        let mut picker = Picker::new(self, read, limits)?;
         for index in of {
             cancel.check()?;
             if !picker.read(index)? {
@@ -193,15 +217,20 @@ struct Picker<'r> {
     of: Picking,
     cursor: Box<dyn Cursor + 'r>,
     columns: Columns,
+    limits: Limits,
+    /// What the columns are charged for, and a column of values.
+    held: Holding,
 }
 
 impl<'r> Picker<'r> {
-    fn new(of: Picking, read: &'r Read) -> Self {
-        Self {
+    fn new(of: Picking, read: &'r Read, limits: &Limits) -> Result<Self, QueryError> {
+        Ok(Self {
             of,
             cursor: read.cursor(),
             columns: Columns::default(),
-        }
+            limits: limits.clone(),
+            held: limits.holding()?,
+        })
     }
 
     /// Reads a series; whether it has samples.
@@ -209,6 +238,9 @@ impl<'r> Picker<'r> {
         let (of, columns) = (self.of, &mut self.columns);
         self.cursor
             .read(of.selection, index, of.from_ms, of.through_ms, columns)?;
+        let bytes = columns.held_bytes();
+        self.limits.note_read(of.selection, bytes);
+        self.held.set(0, bytes + of.grid.len() * size_of::<f64>())?;
         Ok(!columns.is_empty())
     }
 
@@ -222,10 +254,6 @@ impl<'r> Picker<'r> {
         }
         pick(&self.columns, &self.of, v, h);
         Ok(true)
-    }
-
-    fn held_bytes(&self) -> usize {
-        self.columns.held_bytes() + self.of.grid.len() * size_of::<f64>()
     }
 }
 

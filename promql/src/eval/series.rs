@@ -44,6 +44,14 @@ impl Series {
         }
     }
 
+    /// Bytes held, those of histograms included.
+    pub(crate) fn held_bytes(&self) -> usize {
+        let histogram =
+            |h: &Arc<FloatHistogram>| size_of::<(u32, Arc<FloatHistogram>)>() + 16 + h.held_bytes();
+        let histograms: usize = self.h.iter().map(|(_, h)| histogram(h)).sum();
+        size_of::<Self>() + self.v.capacity() * size_of::<f64>() + histograms
+    }
+
     /// Whether it has no value at any step.
     pub(crate) fn is_empty(&self) -> bool {
         self.h.is_empty() && self.v.iter().all(|&v| is_absent(v))

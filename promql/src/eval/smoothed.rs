@@ -29,12 +29,20 @@ impl<'r> Eval<'r> {
             .saturating_sub(lookback_ms - 1);
         let through_ms = selector.shift.apply(grid.last_ms()).saturating_add(lookback_ms);
         let (mut columns, mut samples) = (Columns::default(), Samples::default());
+        let mut held = self.limits.holding()?;
         let read = self.read;
         let mut cursor = read.cursor();
         let roster = &read.rosters[selector.selection];
         for index in 0..roster.len() {
             self.cancel.check()?;
             cursor.read(selector.selection, index, from_ms, through_ms, &mut columns)?;
+            let read_bytes = columns.held_bytes();
+            held.set(
+                0,
+                read_bytes + samples.held_bytes() + grid.len() * size_of::<f64>(),
+            )?;
+            self.limits.note_read(selector.selection, read_bytes);
+            self.note_read(columns.len());
             if selector.skips_buckets {
                 super::selector::drop_buckets(&mut columns);
             }
@@ -67,6 +75,7 @@ impl<'r> Eval<'r> {
                 self.recycle(series.v);
                 continue;
             }
+            self.account()?;
             sink(self, series)?;
         }
         Ok(())

@@ -14,7 +14,8 @@ use tsdb::query::{Columns, Cursor, Read};
 
 use super::Eval;
 use super::dict::SetId;
-use super::series::{Series, is_absent};
+use super::limits::{Holding, Limits};
+use super::series::{Frame, Series, is_absent};
 use crate::engine::QueryError;
 use crate::parser::ast::RangeExtension;
 use crate::plan::node::{Grid, RangeArg, RangeSource, Selector, Shift};
@@ -51,6 +52,13 @@ impl Samples {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.t.is_empty() && self.h.is_empty()
+    }
+
+    /// Bytes held, those of histograms included.
+    pub(crate) fn held_bytes(&self) -> usize {
+        let columns = self.t.capacity() + self.v.capacity() + self.start.capacity();
+        let histograms: usize = self.h.iter().map(|sample| 16 + sample.h.held_bytes()).sum();
+        columns * 8 + histograms
     }
 
     /// Takes a series as it was read; swaps buffers where nothing has to be left out.
@@ -210,16 +218,21 @@ pub(crate) struct WindowReader<'r> {
     columns: Columns,
     /// Those of the series that was read last.
     pub(crate) samples: Samples,
+    limits: Limits,
+    /// What columns and samples are charged for.
+    held: Holding,
 }
 
 impl<'r> WindowReader<'r> {
-    pub(crate) fn new(of: WindowReading, read: &'r Read) -> Self {
-        Self {
+    pub(crate) fn new(of: WindowReading, read: &'r Read, limits: &Limits) -> Result<Self, QueryError> {
+        Ok(Self {
             of,
             cursor: read.cursor(),
             columns: Columns::default(),
             samples: Samples::default(),
-        }
+            limits: limits.clone(),
+            held: limits.holding()?,
+        })
     }
 
     /// Reads a series; whether it has samples.
@@ -227,16 +240,14 @@ impl<'r> WindowReader<'r> {
         let (of, columns) = (self.of, &mut self.columns);
         self.cursor
             .read(of.selection, index, of.from_ms, of.through_ms, columns)?;
+        let bytes = columns.held_bytes();
+        self.limits.note_read(of.selection, bytes);
+        self.held.set(0, bytes + self.samples.held_bytes())?;
         if of.skips_buckets {
             super::selector::drop_buckets(columns);
         }
         self.samples.take(columns, of.want_starts);
         Ok(!self.samples.is_empty())
-    }
-
-    /// Bytes of what was read last.
-    pub(crate) fn held_bytes(&self) -> usize {
-        self.columns.held_bytes() + self.samples.t.capacity() * 16
     }
 }
 
@@ -268,7 +279,7 @@ impl<'r> Eval<'r> {
                 for series in frame.series {
                     self.cancel.check()?;
                     samples.take_evaluated(&series, inner);
-                    held.set(0, samples.t.len() * 16)?;
+                    held.set(0, samples.held_bytes())?;
                     let windowed = Windowed {
                         set: series.set,
                         drop_name: series.drop_name,
@@ -283,14 +294,15 @@ impl<'r> Eval<'r> {
                 let windows = Windows::new(range, grid, self.settings.lookback_ms);
                 let read = self.read;
                 let roster = &read.rosters[selector.selection];
-                let mut reader = WindowReader::new(WindowReading::of(selector, &windows, want_starts), read);
-                let mut held = self.limits.holding()?;
+                let reading = WindowReading::of(selector, &windows, want_starts);
+                let mut reader = WindowReader::new(reading, read, &self.limits)?;
                 for index in 0..roster.len() {
                     self.cancel.check()?;
                     if !reader.read(index)? {
                         continue;
                     }
-                    held.set(0, reader.held_bytes() + grid.len() * size_of::<f64>())?;
+                    self.note_read(reader.samples.t.len() + reader.samples.h.len());
+                    self.account()?;
                     let windowed = Windowed {
                         set: self.dict.intern(roster.labels(index)),
                         drop_name: false,
@@ -304,23 +316,28 @@ impl<'r> Eval<'r> {
     }
 
     /// The samples of a range vector at one instant, as an instant query answers them: times are the samples'.
+    /// With them comes what they are charged for.
     pub(crate) fn range_vector(
         &mut self,
         range: &RangeArg,
         grid: Grid,
-    ) -> Result<Vec<RangeSeries>, QueryError> {
+    ) -> Result<(Vec<RangeSeries>, Holding), QueryError> {
         if let RangeSource::Subquery { node, grid: inner } = &range.source {
-            let frame = self.all(node, *inner)?;
-            let series = frame.series.iter().map(|series| {
+            let Frame { series, mut holding } = self.all(node, *inner)?;
+            let mut held = self.limits.holding()?;
+            let mut found = Vec::with_capacity(series.len());
+            for series in series {
                 let mut samples = Samples::default();
-                samples.take_evaluated(series, *inner);
-                RangeSeries {
+                samples.take_evaluated(&series, *inner);
+                held.add(0, samples.held_bytes())?;
+                holding.remove(series.held_bytes());
+                found.push(RangeSeries {
                     set: series.set,
                     drop_name: series.drop_name,
                     samples,
-                }
-            });
-            return Ok(series.collect());
+                });
+            }
+            return Ok((found, held));
         }
         let windows = Windows::new(range, grid, self.settings.lookback_ms);
         let right_ms = windows.right_ms(0);
@@ -359,7 +376,7 @@ impl<'r> Eval<'r> {
                 return Ok(());
             }
             eval.samples.add(0, count as u64);
-            held.add(count, count * 16)?;
+            held.add(count, samples.held_bytes())?;
             found.push(RangeSeries {
                 set: windowed.set,
                 drop_name: windowed.drop_name,
@@ -367,7 +384,7 @@ impl<'r> Eval<'r> {
             });
             Ok(())
         })?;
-        Ok(found)
+        Ok((found, held))
     }
 }
 

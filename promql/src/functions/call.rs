@@ -171,7 +171,10 @@ fn each_timestamp<'r>(
 ) -> Result<(), QueryError> {
     if take == Take::Start && !(eval.settings.use_start_timestamps && matches!(node, Node::Vector(_))) {
         // Start times are known of stored samples alone; the argument is evaluated for its complaints.
-        return eval.each(node, grid, &mut |_, _| Ok(()));
+        return match node {
+            Node::Vector(selector) => eval.each_taken(selector, grid, take, &mut |_, _| Ok(())),
+            node => eval.each(node, grid, &mut |_, _| Ok(())),
+        };
     }
     let Node::Vector(selector) = node else {
         return eval.each_renamed(node, grid, sink, |_, series| {

@@ -180,6 +180,12 @@ fn gather(eval: &mut Eval<'_>, call: &Call, at: usize, grid: Grid) -> Result<Vec
     }
     for group in &mut groups {
         find_conflicts(eval, group, span);
+        // Once rather than at each step, which then finds them in order.
+        if group.buckets.iter().all(|(upper, _)| !upper.is_nan()) {
+            group
+                .buckets
+                .sort_by(|a, b| a.0.partial_cmp(&b.0).unwrap_or(std::cmp::Ordering::Equal));
+        }
     }
     Ok(groups)
 }

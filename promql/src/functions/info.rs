@@ -4,7 +4,8 @@ use hashbrown::{HashMap, HashSet};
 use tsdb::query::Sym;
 
 use crate::engine::QueryError;
-use crate::eval::dict::SetId;
+use crate::eval::dict::{Dict, SetId};
+use crate::eval::limits::Holding;
 use crate::eval::merge::Merger;
 use crate::eval::selector::Take;
 use crate::eval::series::{ABSENT, Series, is_absent};
@@ -41,10 +42,11 @@ pub(crate) fn each<'r>(
         .map(|s| is_info_series(eval, info, s.set))
         .collect();
     let wanted = wanted_values(eval, &base.series, &is_info, identifying);
+    let mut held = eval.limits.holding()?;
     let infos = if wanted.iter().all(HashSet::is_empty) {
         Vec::new()
     } else {
-        gather(eval, info, grid, identifying, &wanted)?
+        gather(eval, info, grid, identifying, &wanted, &mut held)?
     };
     let mut by_identity: Map<SetId, Vec<usize>> = Map::default();
     for (at, series) in infos.iter().enumerate() {
@@ -106,28 +108,36 @@ fn gather(
     grid: Grid,
     identifying: [Sym; 2],
     wanted: &[HashSet<Sym>; 2],
+    held: &mut Holding,
 ) -> Result<Vec<InfoSeries>, QueryError> {
     let mut found = Vec::new();
-    eval.each_taken(&info.selector, grid, Take::TimeMs, &mut |eval, series| {
-        if !series.h.is_empty() {
-            let labels = eval.dict.labels(series.set);
-            return Err(QueryError::execution(format!(
-                "this should be an info metric, with float samples: {labels}"
-            )));
-        }
-        let applies = identifying.iter().zip(wanted).all(|(label, wanted)| {
-            wanted.is_empty() || wanted.contains(&eval.dict.value(series.set, *label))
-        });
-        if applies {
+    let applies = |dict: &Dict, set: SetId| {
+        identifying
+            .iter()
+            .zip(wanted)
+            .all(|(label, wanted)| wanted.is_empty() || wanted.contains(&dict.value(set, *label)))
+    };
+    eval.each_wanted(
+        &info.selector,
+        Some(&applies),
+        (grid, Take::TimeMs),
+        &mut |eval, series| {
+            if !series.h.is_empty() {
+                let labels = eval.dict.labels(series.set);
+                return Err(QueryError::execution(format!(
+                    "this should be an info metric, with float samples: {labels}"
+                )));
+            }
+            held.add(0, series.held_bytes())?;
             found.push(InfoSeries {
                 set: series.set,
                 name: eval.dict.value(series.set, eval.dict.name),
                 identity: eval.dict.keep(series.set, &identifying),
                 at_ms: series.v,
             });
-        }
-        Ok(())
-    })?;
+            Ok(())
+        },
+    )?;
     Ok(found)
 }
 

@@ -24,12 +24,16 @@ pub(super) fn each_replaced<'r>(
     };
     let target = target(call, "label_replace")?;
     let (target, source) = (eval.dict.words.intern(target), eval.dict.words.intern(&source));
+    let template = regex.template(&template);
     each_relabelled(eval, call, grid, sink, target, |eval, series| {
         let text = eval.dict.text(series.set, source);
-        let captures = regex.captures(text)?;
+        let Some(captures) = regex.captures(text) else {
+            return Ok(None);
+        };
+        check_length(template.expanded_bytes(text, &captures))?;
         let mut value = String::new();
-        regex.expand(&template, text, &captures, &mut value);
-        Some(eval.dict.words.intern(&value))
+        template.expand(text, &captures, &mut value);
+        Ok(Some(eval.dict.words.intern(&value)))
     })
 }
 
@@ -52,6 +56,10 @@ pub(super) fn each_joined<'r>(
     }
     let target = eval.dict.words.intern(target(call, "label_join")?);
     each_relabelled(eval, call, grid, sink, target, |eval, series| {
+        let texts = sources
+            .iter()
+            .map(|&source| eval.dict.text(series.set, source).len());
+        check_length(texts.sum::<usize>() + separator.len() * sources.len().saturating_sub(1))?;
         let mut value = String::new();
         for (i, &source) in sources.iter().enumerate() {
             if i > 0 {
@@ -59,8 +67,20 @@ pub(super) fn each_joined<'r>(
             }
             value.push_str(eval.dict.text(series.set, source));
         }
-        Some(eval.dict.words.intern(&value))
+        Ok(Some(eval.dict.words.intern(&value)))
     })
+}
+
+/// How long a label's value may become; Prometheus has no such limit but its memory.
+const VALUE_BYTES_MAX: usize = 16 << 20;
+
+fn check_length(bytes: usize) -> Result<(), QueryError> {
+    if bytes <= VALUE_BYTES_MAX {
+        return Ok(());
+    }
+    Err(QueryError::execution(format!(
+        "label value of {bytes} bytes is too long, more than {VALUE_BYTES_MAX}"
+    )))
 }
 
 /// The label to be set.
@@ -78,15 +98,16 @@ fn each_relabelled<'r>(
     grid: Grid,
     sink: Sink<'_, 'r>,
     target: Sym,
-    value: impl Fn(&mut Eval<'r>, &Series) -> Option<Sym>,
+    value: impl Fn(&mut Eval<'r>, &Series) -> Result<Option<Sym>, QueryError>,
 ) -> Result<(), QueryError> {
     let mut merged = Merger::new(eval)?;
     eval.each(&call.args[0], grid, &mut |eval, mut series| {
-        if let Some(value) = value(eval, &series) {
+        if let Some(value) = value(eval, &series)? {
             series.set = eval.dict.with(series.set, target, value);
             // A name given on purpose stays.
             series.drop_name &= target != eval.dict.name;
         }
+        eval.account()?;
         merged.push(series)
     })?;
     merged.finish(eval, sink)

@@ -182,7 +182,7 @@ pub(super) fn each_series<'r>(
         let roster = &read.rosters[selector.selection];
         let reading = WindowReading::of(selector, &call.windows, false);
         if let Some(workers) = eval.helpers(roster.len(), reading.from_ms, reading.through_ms) {
-            let mut reader = WindowReader::new(reading, read);
+            let mut reader = WindowReader::new(reading, read, &eval.limits)?;
             let work = work(call, reading, read, eval.limits.clone(), eval.cancel.clone());
             return eval.each_ahead(
                 &workers,
@@ -190,6 +190,7 @@ pub(super) fn each_series<'r>(
                 work,
                 |eval, computed| match computed {
                     Computed::Floats(index, v, counted) => {
+                        eval.account()?;
                         eval.samples.total += counted;
                         let set = eval.dict.intern(roster.labels(index));
                         pass_on(eval, Series::floats(set, v))
@@ -275,7 +276,7 @@ fn run_ahead(
     run: &mut Run<Computed>,
 ) -> Result<(), QueryError> {
     let held = run.held.insert(limits.holding()?);
-    let mut reader = WindowReader::new(reading, read);
+    let mut reader = WindowReader::new(reading, read, limits)?;
     let mut notes = Annotations::new();
     for index in of {
         cancel.check()?;

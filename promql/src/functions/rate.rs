@@ -54,8 +54,13 @@ impl Resets {
         let (t, v, start) = (&samples.t, &samples.v, &samples.start);
         let mut found = Self::default();
         if start.is_empty() {
-            let falls = v.windows(2).enumerate().filter(|(_, pair)| pair[1] < pair[0]);
-            found.at.extend(falls.map(|(i, _)| i + 1));
+            let mut previous = f64::NEG_INFINITY;
+            for (i, &now) in v.iter().enumerate() {
+                if now < previous {
+                    found.at.push(i);
+                }
+                previous = now;
+            }
             return found;
         }
         for i in 1..v.len() {

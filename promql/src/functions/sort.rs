@@ -19,9 +19,7 @@ pub(super) fn each<'r>(
 ) -> Result<(), QueryError> {
     let by_value = matches!(call.function, Function::Sort | Function::SortDesc);
     if !grid.is_instant() {
-        let text = "sort is ineffective for range queries since results are always ordered by labels";
-        eval.notes.add(Level::Warning, text, Some(call.span));
-        return eval.each(&call.args[0], grid, &mut |eval, mut series| {
+        eval.each(&call.args[0], grid, &mut |eval, mut series| {
             if by_value {
                 series.h.clear();
                 if series.is_empty() {
@@ -29,7 +27,11 @@ pub(super) fn each<'r>(
                 }
             }
             sink(eval, series)
-        });
+        })?;
+        // Of equal texts the outermost place counts.
+        let text = "sort is ineffective for range queries since results are always ordered by labels";
+        eval.notes.add(Level::Warning, text, Some(call.span));
+        return Ok(());
     }
     let frame = eval.all(&call.args[0], grid)?;
     let mut series = frame.series;

@@ -18,6 +18,10 @@ use crate::eval::window::Samples;
 
 /// How many windows are gathered side by side.
 const LANES: usize = 16;
+/// How often the samples of a series are laid out anew for windows that begin at other distances.
+const LAYOUTS_MAX: usize = 4;
+/// How many share a register.
+const WIDTH: usize = 4;
 /// Fewer are taken one by one.
 const LANES_MIN: usize = 3;
 
@@ -38,8 +42,42 @@ pub(super) struct Sums<'v, P> {
     t: Vec<f64>,
     /// Where the value differs from the one before, the last such place up to each sample.
     changed: Vec<usize>,
+    /// Values and times of windows that begin at even distances.
+    even_v: Even,
+    even_t: Even,
     waiting: [Window; LANES],
     count: usize,
+}
+
+/// The samples that four windows need at once, beside each other.
+#[derive(Default)]
+struct Even {
+    /// From one window's first sample to the next one's.
+    stride: Option<usize>,
+    /// How often it was laid out.
+    times: usize,
+    /// For each sample those at its place and one, two, three strides on.
+    quads: Vec<[f64; WIDTH]>,
+}
+
+impl Even {
+    /// Lays out `all` for windows `stride` apart, unless distances change so often that this does not pay;
+    /// whether it is laid out so.
+    fn lay_out(&mut self, all: &[f64], stride: usize) -> bool {
+        if self.stride == Some(stride) {
+            return true;
+        }
+        if self.times == LAYOUTS_MAX {
+            return false;
+        }
+        self.times += 1;
+        self.stride = Some(stride);
+        self.quads.clear();
+        let rest = |by: usize| all.get(by * stride..).unwrap_or(&[]);
+        let lanes = all.iter().zip(rest(1)).zip(rest(2)).zip(rest(3));
+        self.quads.extend(lanes.map(|(((&a, &b), &c), &d)| [a, b, c, d]));
+        true
+    }
 }
 
 impl<'v, P: Params> Sums<'v, P> {
@@ -71,6 +109,8 @@ impl<'v, P: Params> Sums<'v, P> {
             function,
             t: Vec::new(),
             changed: Vec::new(),
+            even_v: Even::default(),
+            even_t: Even::default(),
             waiting: [none; LANES],
             count: 0,
         };
@@ -153,32 +193,50 @@ impl<'v, P: Params> Sums<'v, P> {
     }
 
     /// Gathers all waiting windows. A value is `None` where the window has to be looked at alone.
-    fn gather<K: Kind>(&self) -> [Option<f64>; LANES] {
+    fn gather<K: Kind>(&mut self) -> [Option<f64>; LANES] {
+        let is_even = self.stride().is_some_and(|stride| {
+            self.even_v.lay_out(&self.samples.v, stride) && self.even_t.lay_out(&self.t, stride)
+        });
         let windows = &self.waiting[..self.count];
         let common = windows.iter().map(|w| w.hi - w.lo).min().unwrap_or(0);
         let lane = |lane: usize| windows.get(lane).unwrap_or(&windows[0]);
         let seeds = std::array::from_fn(|at| self.seed(lane(at)));
-        let part = |all: &'v [f64], at: usize| {
-            if all.is_empty() {
-                return all;
-            }
-            let window = lane(at);
-            &all[window.lo..window.lo + common]
-        };
-        let states = wide::run(SideBySide::<K> {
-            v: std::array::from_fn(|at| part(&self.samples.v, at)),
-            t: std::array::from_fn(|at| {
+        let has_times = !self.t.is_empty();
+        let states = if is_even {
+            wide::run(SideBySide::<K, _> {
+                v: Quads(std::array::from_fn(|at| {
+                    let from = windows[at * WIDTH].lo;
+                    &self.even_v.quads[from..from + common]
+                })),
+                t: has_times.then(|| {
+                    Quads(std::array::from_fn(|at| {
+                        let from = windows[at * WIDTH].lo;
+                        &self.even_t.quads[from..from + common]
+                    }))
+                }),
+                seeds,
+                common,
+                kind: std::marker::PhantomData,
+            })
+        } else {
+            let part = |all: &'v [f64], at: usize| {
                 let window = lane(at);
-                if self.t.is_empty() {
-                    &self.t[..]
-                } else {
-                    &self.t[window.lo..window.lo + common]
-                }
-            }),
-            seeds,
-            common,
-            kind: std::marker::PhantomData,
-        });
+                &all[window.lo..window.lo + common]
+            };
+            let t = &self.t[..];
+            wide::run(SideBySide::<K, _> {
+                v: Lanes(std::array::from_fn(|at| part(&self.samples.v, at))),
+                t: has_times.then(|| {
+                    Lanes(std::array::from_fn(|at| {
+                        let window = lane(at);
+                        &t[window.lo..window.lo + common]
+                    }))
+                }),
+                seeds,
+                common,
+                kind: std::marker::PhantomData,
+            })
+        };
         let mut values = [None; LANES];
         for ((window, mut state), value) in windows.iter().zip(states).zip(&mut values) {
             let mut count = common as f64;
@@ -190,6 +248,14 @@ impl<'v, P: Params> Sums<'v, P> {
             *value = self.finish(window, K::value(&state, count));
         }
         values
+    }
+
+    /// How far apart the waiting windows begin, if that is the same for all.
+    fn stride(&self) -> Option<usize> {
+        let [first, second, ..] = &self.waiting;
+        let stride = second.lo.checked_sub(first.lo)?;
+        let is_even = |pair: &[Window]| pair[1].lo == pair[0].lo + stride;
+        (self.count == LANES && self.waiting.windows(2).all(is_even)).then_some(stride)
     }
 
     /// What a window's state begins with.
@@ -241,16 +307,57 @@ trait Kind {
     fn value(state: &Self::State<One>, count: f64) -> Option<(f64, f64)>;
 }
 
+/// The samples of windows of one length.
+trait Source: Copy {
+    /// The same, known to be so long.
+    fn cut(self, common: usize) -> Self;
+    /// The samples in place `i` of the windows in register `register`.
+    fn at(&self, register: usize, i: usize) -> [f64; WIDTH];
+}
+
+/// Each window by itself.
+#[derive(Clone, Copy)]
+struct Lanes<'w>([&'w [f64]; LANES]);
+
+impl Source for Lanes<'_> {
+    #[inline(always)]
+    fn cut(self, common: usize) -> Self {
+        Self(self.0.map(|lane| &lane[..common]))
+    }
+
+    #[inline(always)]
+    fn at(&self, register: usize, i: usize) -> [f64; WIDTH] {
+        std::array::from_fn(|at| self.0[register * WIDTH + at][i])
+    }
+}
+
+/// Four windows beside each other, four times.
+#[derive(Clone, Copy)]
+struct Quads<'w>([&'w [[f64; WIDTH]]; LANES / WIDTH]);
+
+impl Source for Quads<'_> {
+    #[inline(always)]
+    fn cut(self, common: usize) -> Self {
+        Self(self.0.map(|quads| &quads[..common]))
+    }
+
+    #[inline(always)]
+    fn at(&self, register: usize, i: usize) -> [f64; WIDTH] {
+        self.0[register][i]
+    }
+}
+
 /// Windows of one length.
-struct SideBySide<'w, K> {
-    v: [&'w [f64]; LANES],
-    t: [&'w [f64]; LANES],
+struct SideBySide<K, S> {
+    v: S,
+    /// Times, where they are looked at.
+    t: Option<S>,
     seeds: [[f64; 4]; LANES],
     common: usize,
     kind: std::marker::PhantomData<K>,
 }
 
-impl<K: Kind> Kernel for SideBySide<'_, K> {
+impl<K: Kind, S: Source> Kernel for SideBySide<K, S> {
     type Out = [K::State<One>; LANES];
 
     #[inline(always)]
@@ -263,32 +370,22 @@ impl<K: Kind> Kernel for SideBySide<'_, K> {
         };
         // Four registers by name, since arrays of them would live in memory.
         let mut states = (start(0), start(4), start(8), start(12));
-        let v: [&[f64]; LANES] = std::array::from_fn(|at| &self.v[at][..common]);
-        let has_times = self.t[0].len() == common;
-        let t: [&[f64]; LANES] =
-            std::array::from_fn(|at| if has_times { &self.t[at][..common] } else { v[at] });
+        let v = self.v.cut(common);
+        let t = self.t.map_or(v, |t| t.cut(common));
         let mut count = K::SEEDED as f64;
         for i in K::SEEDED..common {
             count += 1.0;
             let n = F::splat(count);
-            let at = |lanes: &[&[f64]; LANES], first: usize| {
-                F::of([
-                    lanes[first][i],
-                    lanes[first + 1][i],
-                    lanes[first + 2][i],
-                    lanes[first + 3][i],
-                ])
-            };
-            K::add(&mut states.0, at(&t, 0), at(&v, 0), n);
-            K::add(&mut states.1, at(&t, 4), at(&v, 4), n);
-            K::add(&mut states.2, at(&t, 8), at(&v, 8), n);
-            K::add(&mut states.3, at(&t, 12), at(&v, 12), n);
+            K::add(&mut states.0, F::of(t.at(0, i)), F::of(v.at(0, i)), n);
+            K::add(&mut states.1, F::of(t.at(1, i)), F::of(v.at(1, i)), n);
+            K::add(&mut states.2, F::of(t.at(2, i)), F::of(v.at(2, i)), n);
+            K::add(&mut states.3, F::of(t.at(3, i)), F::of(v.at(3, i)), n);
         }
-        std::array::from_fn(|at| match at / 4 {
-            0 => K::lane(&states.0, at % 4),
-            1 => K::lane(&states.1, at % 4),
-            2 => K::lane(&states.2, at % 4),
-            _ => K::lane(&states.3, at % 4),
+        std::array::from_fn(|at| match at / WIDTH {
+            0 => K::lane(&states.0, at % WIDTH),
+            1 => K::lane(&states.1, at % WIDTH),
+            2 => K::lane(&states.2, at % WIDTH),
+            _ => K::lane(&states.3, at % WIDTH),
         })
     }
 }

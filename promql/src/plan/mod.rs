@@ -56,6 +56,7 @@ pub(crate) fn plan(expr: &Expr, period: Period, settings: Settings) -> Result<Pl
         },
         selections: Vec::new(),
         around: Around::default(),
+        wanders: false,
     };
     let root = planner.part(expr, grid)?;
     Ok(Plan {
@@ -71,6 +72,9 @@ struct Planner {
     durations: Context,
     selections: Vec<Selection>,
     around: Around,
+    /// Within the parameter of an aggregation, which Prometheus does not prepare: `@ start()` and `@ end()`
+    /// mean nothing there, and what `@` fixes is fixed at the first step and wanders with the others.
+    wanders: bool,
 }
 
 /// What stands around the part that is being planned, as far as the buckets of histograms go.
@@ -97,10 +101,17 @@ impl Around {
     }
 }
 
+/// Whether the times of a selector are asked for that `@` fixes.
+fn asks_times(function: Function, arg: &Expr) -> bool {
+    let is_fixed = |selector: &ast::VectorSelector| matches!(selector.shift.at, Some(AtTime::Fixed { .. }));
+    matches!(function, Function::Timestamp | Function::StartTimestamp)
+        && matches!(arg, Expr::Vector(selector) if is_fixed(selector))
+}
+
 impl Planner {
     /// Plans a part, at one step only if it is the same at all.
     fn part(&mut self, expr: &Expr, grid: Grid) -> Result<Node, QueryError> {
-        if !grid.is_instant() && invariance(expr).worth {
+        if !self.wanders && !grid.is_instant() && invariance(expr).worth {
             let once = Grid {
                 end_ms: grid.start_ms,
                 ..grid
@@ -161,7 +172,12 @@ impl Planner {
     fn aggregate(&mut self, aggregate: &ast::Aggregate, grid: Grid) -> Result<Node, QueryError> {
         let inner = aggregate.expr.unwrap_parens();
         let param = match &aggregate.param {
-            Some(param) => Some(self.part(param.unwrap_parens(), grid)?),
+            Some(param) => {
+                let wanders = std::mem::replace(&mut self.wanders, true);
+                let node = self.part(param.unwrap_parens(), grid)?;
+                self.wanders = wanders;
+                Some(node)
+            }
             None => None,
         };
         Ok(Node::Aggregate(Box::new(Aggregate {
@@ -192,7 +208,15 @@ impl Planner {
         let mut arg_spans = Vec::with_capacity(call.args.len());
         for arg in &call.args {
             let arg = arg.unwrap_parens();
-            let node = self.part(arg, grid)?;
+            let node = if self.wanders && asks_times(call.function, arg) {
+                // What is asked for its own times stands still even there.
+                self.wanders = false;
+                let node = self.node(arg, grid);
+                self.wanders = true;
+                node?
+            } else {
+                self.part(arg, grid)?
+            };
             arg_spans.push(match &node {
                 Node::Range(range) => range.span,
                 _ => arg.span(),
@@ -278,10 +302,11 @@ impl Planner {
             Some(offset) => self.durations.milliseconds(offset, true)?,
             None => 0,
         };
-        let at_ms = shift.at.map(|at| match at {
-            AtTime::Fixed { at_ms } => at_ms,
-            AtTime::Start => self.period.start_ms,
-            AtTime::End => self.period.end_ms,
+        let at_ms = shift.at.and_then(|at| match at {
+            AtTime::Fixed { at_ms } => Some(at_ms),
+            AtTime::Start | AtTime::End if self.wanders => None,
+            AtTime::Start => Some(self.period.start_ms),
+            AtTime::End => Some(self.period.end_ms),
         });
         Ok(Shift { at_ms, offset_ms })
     }
@@ -293,7 +318,16 @@ impl Planner {
         grid: Grid,
         range_ms: Option<i64>,
     ) -> Result<Selector, QueryError> {
-        let shift = self.shift(&selector.shift)?;
+        let mut shift = self.shift(&selector.shift)?;
+        if let (true, None, Some(at_ms)) = (self.wanders, range_ms, shift.at_ms) {
+            let offset_ms = shift
+                .offset_ms
+                .saturating_add(grid.start_ms.saturating_sub(at_ms));
+            shift = Shift {
+                at_ms: None,
+                offset_ms,
+            };
+        }
         let lookback_ms = self.settings.lookback_ms;
         let (mut back_ms, mut ahead_ms) = (range_ms.unwrap_or(lookback_ms), 0);
         match (selector.extension, range_ms) {

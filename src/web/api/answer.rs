@@ -20,6 +20,8 @@ pub(crate) enum ErrorKind {
     Internal,
     /// Not available in this mode or yet.
     Unavailable,
+    /// What is asked for is not there.
+    NotFound,
 }
 
 impl ErrorKind {
@@ -32,6 +34,7 @@ impl ErrorKind {
             Self::Timeout => ("timeout", 503),
             Self::Internal => ("internal", 500),
             Self::Unavailable => ("unavailable", 500),
+            Self::NotFound => ("not_found", 404),
         }
     }
 }

@@ -8,6 +8,7 @@ mod histogram;
 mod json;
 mod labels;
 mod params;
+mod queries;
 mod query;
 mod rules;
 mod status;
@@ -48,6 +49,8 @@ pub(super) enum Endpoint {
     Tsdb,
     TsdbBlocks,
     WalReplay,
+    RunningQueries,
+    CancelQuery,
     Alerts,
     Rules,
     Notifications,
@@ -92,6 +95,8 @@ pub(super) const ENDPOINTS: &[(&str, Endpoint, &[Method])] = &[
     ("/status/tsdb", Endpoint::Tsdb, GET),
     ("/status/tsdb/blocks", Endpoint::TsdbBlocks, GET),
     ("/status/walreplay", Endpoint::WalReplay, GET),
+    ("/status/queries", Endpoint::RunningQueries, GET),
+    ("/status/queries/{name}/cancel", Endpoint::CancelQuery, POST_PUT),
     ("/alerts", Endpoint::Alerts, GET),
     ("/rules", Endpoint::Rules, GET),
     ("/notifications", Endpoint::Notifications, GET),
@@ -154,32 +159,32 @@ impl Reply {
 
 /// Answers a call.
 pub(super) async fn answer(state: &WebState, call: Call) -> Result<Reply, ApiError> {
-    let (params, views, queries) = (&call.params, &state.views, &*state.queries);
+    let (params, views, running) = (&call.params, &state.views, &*state.queries);
     Ok(match call.endpoint {
         Endpoint::Query => {
             let (request, shape) = query::instant(params, call.origin, state.now_ms())?;
-            Reply::Query(query::run(queries, request, shape).await?)
+            Reply::Query(query::run(running, request, shape).await?)
         }
         Endpoint::QueryRange => {
             let (request, shape) = query::range(params, call.origin)?;
-            Reply::Query(query::run(queries, request, shape).await?)
+            Reply::Query(query::run(running, request, shape).await?)
         }
-        Endpoint::QueryExemplars => match query::exemplars(queries, &*views.storage, params)? {
+        Endpoint::QueryExemplars => match query::exemplars(running, &*views.storage, params)? {
             Some(json) => data(&json),
             None => nothing(),
         },
-        Endpoint::FormatQuery => data(&query::format_query(queries, params)?),
-        Endpoint::ParseQuery => data(&query::parse_query(queries, params)?),
+        Endpoint::FormatQuery => data(&query::format_query(running, params).await?),
+        Endpoint::ParseQuery => data(&query::parse_query(running, params).await?),
         Endpoint::Labels => {
-            let (json, notes) = labels::names(queries, params).await?;
+            let (json, notes) = labels::names(running, params).await?;
             data_with(&json, &notes)
         }
         Endpoint::LabelValues => {
-            let (json, notes) = labels::values(queries, &call.name, params).await?;
+            let (json, notes) = labels::values(running, &call.name, params).await?;
             data_with(&json, &notes)
         }
         Endpoint::Series => {
-            let (json, notes) = labels::series(queries, params).await?;
+            let (json, notes) = labels::series(running, params).await?;
             data_with(&json, &notes)
         }
         Endpoint::ScrapePools => data(&targets::scrape_pools(&*views.targets)),
@@ -196,14 +201,19 @@ pub(super) async fn answer(state: &WebState, call: Call) -> Result<Reply, ApiErr
         Endpoint::Tsdb => data(&status::tsdb(&*views.status, params)?),
         Endpoint::TsdbBlocks => data(&status::tsdb_blocks(&*views.status)),
         Endpoint::WalReplay => data(&status::wal_replay(&*views.status)),
+        Endpoint::RunningQueries => data(&queries::list(running.register())),
         Endpoint::Notifications => data("[]"),
-        Endpoint::DeleteSeries | Endpoint::CleanTombstones | Endpoint::Snapshot
+        Endpoint::DeleteSeries | Endpoint::CleanTombstones | Endpoint::Snapshot | Endpoint::CancelQuery
             if !state.options.enable_admin_api =>
         {
             return Err(ApiError::new(ErrorKind::Unavailable, "admin APIs disabled"));
         }
         Endpoint::DeleteSeries => {
             admin::delete_series(&views.storage, params).await?;
+            nothing()
+        }
+        Endpoint::CancelQuery => {
+            queries::cancel(running.register(), &call.name)?;
             nothing()
         }
         Endpoint::CleanTombstones => {

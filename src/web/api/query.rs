@@ -5,17 +5,18 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use promql::annotations::Annotations;
-use promql::engine::{ErrorKind as EngineErrorKind, QueryError, QueryOptions};
+use promql::engine::{ErrorKind as EngineErrorKind, QueryError, QueryOptions, TraceNode};
 use promql::format;
 use promql::parser;
 use promql::value::{MatrixSeries, SampleValue, Value, VectorSample};
 use tsdb::model::{FloatHistogram, Labels, Matcher};
+use tsdb::query::Charge;
 
 use super::answer::{ApiError, ErrorKind, Notes, TRUNCATED};
 use super::histogram;
 use super::json::{Json, push_display, push_text, push_timestamp};
 use super::params::{Params, quoted};
-use crate::queries::{Class, Finished, Origin, Queries, Request, Times};
+use crate::queries::{Class, Finished, Origin, Queries, Request, Ticket, Times};
 use crate::web::views::StorageView;
 
 /// The most points a series of a range query may have.
@@ -93,11 +94,13 @@ fn build(
         ),
     };
     let stats = params.get("stats").to_owned();
+    let trace = params.get("trace") == "1";
     let query = params.get("query").to_owned();
     let options = QueryOptions {
         lookback_ms: lookback_ms.filter(|&ms| ms > 0),
         per_step_stats: stats == "all",
-        workers: None,
+        trace,
+        ..QueryOptions::default()
     };
     let timeout = timeout_ms.map(|ms| Duration::from_millis(ms.max(0).unsigned_abs()));
     let request = Request {
@@ -114,7 +117,7 @@ fn build(
 /// Runs the query and makes its answer a stream.
 pub(super) async fn run(queries: &Queries, request: Request, shape: Shape) -> Result<QueryBody, ApiError> {
     let finished = queries.run(request).await.map_err(|error| api_error(&error))?;
-    Ok(QueryBody::new(finished, &shape))
+    QueryBody::new(finished, &shape).map_err(|error| api_error(&error))
 }
 
 /// Which error of the API an engine's error is.
@@ -174,21 +177,29 @@ pub(super) fn exemplars(
 }
 
 /// `/api/v1/format_query`
-pub(super) fn format_query(queries: &Queries, params: &Params) -> Result<String, ApiError> {
-    let expr = parse(queries, params)?;
-    let mut json = Json::new();
-    json.text(&parser::pretty(&expr));
-    Ok(json.finish())
+pub(super) async fn format_query(queries: &Queries, params: &Params) -> Result<String, ApiError> {
+    shown(queries, params, |expr| {
+        let mut json = Json::new();
+        json.text(&parser::pretty(expr));
+        json.finish()
+    })
+    .await
 }
 
 /// `/api/v1/parse_query`
-pub(super) fn parse_query(queries: &Queries, params: &Params) -> Result<String, ApiError> {
-    Ok(parser::json(&parse(queries, params)?))
+pub(super) async fn parse_query(queries: &Queries, params: &Params) -> Result<String, ApiError> {
+    shown(queries, params, parser::json).await
 }
 
-fn parse(queries: &Queries, params: &Params) -> Result<parser::Expr, ApiError> {
-    parser::parse_expr(params.get("query"), &queries.engine().options().parser)
-        .map_err(|e| ApiError::invalid_param("query", &e.to_string()))
+/// A query in another form; what is long is worked on where it delays nobody.
+async fn shown(
+    queries: &Queries,
+    params: &Params,
+    show: impl FnOnce(&parser::Expr) -> String + Send + 'static,
+) -> Result<String, ApiError> {
+    let text = params.get("query").to_owned();
+    let shown = queries.with_parsed(text, |expr| show(&expr)).await;
+    shown.map_err(|error| api_error(&error))
 }
 
 /// Annotations as the API shows them: at most ten of each level, with line and column.
@@ -204,6 +215,9 @@ pub(crate) struct QueryBody {
     rest: Rest,
     tail: String,
     first: bool,
+    /// What the value takes that is not sent yet, and the text that is being written.
+    held: Charge,
+    ticket: Option<Ticket>,
     stamps: Stamps,
 }
 
@@ -252,9 +266,12 @@ enum Rest {
 }
 
 impl QueryBody {
-    fn new(finished: Finished, shape: &Shape) -> Self {
+    fn new(finished: Finished, shape: &Shape) -> Result<Self, QueryError> {
         let mut notes = notes(&shape.query, &finished.answer.annotations);
         let stats = stats_member(&finished, &shape.stats);
+        let trace = trace_member(&finished, &shape.query);
+        let mut held = finished.answer.held;
+        held.grow(PIECE_BYTES + largest_text_bytes(&finished.answer.value))?;
         let mut head = String::from("{\"status\":\"success\",\"data\":{\"resultType\":\"");
         let mut list = |head: &mut String, kind: &str, len: usize| {
             head.push_str(kind);
@@ -296,14 +313,21 @@ impl QueryBody {
                 quoted(&shape.stats)
             ));
         }
-        let tail = format!("{end}{stats}}}{}}}", notes.members());
-        Self {
+        let tail = format!("{end}{stats}{trace}}}{}}}", notes.members());
+        Ok(Self {
             head,
             rest,
             tail,
             first: true,
             stamps: Stamps::default(),
-        }
+            held,
+            ticket: finished.ticket,
+        })
+    }
+
+    /// Whether nobody wants the rest any more.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.ticket.as_ref().is_some_and(Ticket::is_cancelled)
     }
 
     /// The next piece; `None` when all is written.
@@ -315,11 +339,13 @@ impl QueryBody {
                 Rest::Nothing => false,
                 Rest::Done => return (!out.is_empty()).then(|| Bytes::from(out)),
                 Rest::Vector(samples) => samples.pop_front().is_some_and(|sample| {
+                    self.held.shrink(sample.held_bytes());
                     separate(&mut out, &mut self.first);
                     push_sample(&mut out, &sample);
                     true
                 }),
                 Rest::Matrix(series) => series.pop_front().is_some_and(|series| {
+                    self.held.shrink(series.held_bytes());
                     separate(&mut out, &mut self.first);
                     push_series(&mut out, &series, &mut self.stamps);
                     true
@@ -332,6 +358,30 @@ impl QueryBody {
         }
         Some(Bytes::from(out))
     }
+}
+
+/// Bytes of text that a float point takes, at most: its brackets, a time, a number.
+const POINT_TEXT_BYTES: usize = 64;
+
+/// Bytes of text that a byte of histogram or label takes, roughly: a bucket of 8 has its bounds told, too.
+const TEXT_A_BYTE: usize = 8;
+
+/// Bytes of text that the largest part of a value takes, which is written at once.
+fn largest_text_bytes(value: &Value) -> usize {
+    let largest = match value {
+        Value::Scalar { .. } => 0,
+        Value::String { s, .. } => s.len(),
+        Value::Vector(samples) => samples.iter().map(VectorSample::held_bytes).max().unwrap_or(0),
+        Value::Matrix(series) => {
+            let text = |series: &MatrixSeries| {
+                let floats = series.floats.len();
+                let others = series.held_bytes() - series.floats.capacity() * size_of::<(i64, f64)>();
+                floats * POINT_TEXT_BYTES / TEXT_A_BYTE + others
+            };
+            series.iter().map(text).max().unwrap_or(0)
+        }
+    };
+    largest.saturating_mul(TEXT_A_BYTE)
 }
 
 fn separate(out: &mut String, first: &mut bool) {
@@ -428,9 +478,9 @@ fn stats_member(finished: &Finished, wanted: &str) -> String {
     json.object(|json| {
         json.key("timings").object(|json| {
             json.key("evalTotalTime").float(timings.eval_s);
-            json.key("resultSortTime").float(0.0);
-            json.key("queryPreparationTime").float(0.0);
-            json.key("innerEvalTime").float(timings.eval_s);
+            json.key("resultSortTime").float(timings.sort_s);
+            json.key("queryPreparationTime").float(timings.prepare_s);
+            json.key("innerEvalTime").float(timings.inner_s);
             json.key("execQueueTime").float(timings.queue_s);
             json.key("execTotalTime").float(timings.queue_s + timings.eval_s);
         });
@@ -451,17 +501,51 @@ fn stats_member(finished: &Finished, wanted: &str) -> String {
     format!(",\"stats\":{}", json.finish())
 }
 
+/// `,"trace":{…}` if the query was traced.
+fn trace_member(finished: &Finished, query: &str) -> String {
+    let Some(trace) = &finished.answer.stats.trace else {
+        return String::new();
+    };
+    let mut json = Json::new();
+    push_trace(&mut json, trace, query);
+    format!(",\"trace\":{}", json.finish())
+}
+
+fn push_trace(json: &mut Json, node: &TraceNode, query: &str) {
+    let seconds = |ns: u64| ns as f64 / 1e9;
+    json.object(|json| {
+        json.text_member("node", &node.kind);
+        let text = node
+            .span
+            .and_then(|span| query.get(span.start as usize..span.end as usize));
+        if let Some(text) = text {
+            json.text_member("expr", text);
+        }
+        json.key("seconds").float(seconds(node.total_ns));
+        json.key("ownSeconds").float(seconds(node.own_ns));
+        json.key("series").integer(node.series);
+        json.key("samples").integer(node.samples);
+        json.key("samplesRead").integer(node.read_samples);
+        if !node.children.is_empty() {
+            json.key("children")
+                .list(&node.children, |json, child| push_trace(json, child, query));
+        }
+    });
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::queries::Timings;
     use promql::engine::{Answer, Stats};
+    use tsdb::query::Budget;
 
     fn body(value: Value, limit: usize) -> String {
         let answer = Answer {
             value,
             annotations: Annotations::new(),
             stats: Stats::default(),
+            held: Budget::unlimited().charge(0).expect("no limit"),
         };
         let shape = Shape {
             query: String::new(),
@@ -472,9 +556,11 @@ mod tests {
             Finished {
                 answer,
                 timings: Timings::default(),
+                ticket: None,
             },
             &shape,
-        );
+        )
+        .expect("no limit");
         let mut out = Vec::new();
         while let Some(piece) = body.next_piece() {
             out.extend_from_slice(&piece);

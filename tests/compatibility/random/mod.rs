@@ -1,7 +1,7 @@
 //! Random queries and random texts beside the real Prometheus over one directory.
 //!
 //! `RANDOM_QUERIES=20000` asks more of them, `RANDOM_SEED=7` others, `RANDOM_FEATURES` with more feature flags.
-//! What Prometheus has changed since the peer's version is in [`known`], each with its reason and only as far as
+//! What Prometheus has changed since the peer's version is in [`super::known`], each with its reason and only as far as
 //! the change goes; nothing else may differ. A peer of a later version (`PEERS`) is excused less: one of the version
 //! that we follow nothing at all. Values may differ in the last digits for one query in a hundred, and then by no
 //! more than 1e-9 of themselves.
@@ -9,21 +9,20 @@
 mod calls;
 mod computed;
 mod expressions;
-mod known;
 mod literals;
 mod mutation;
-mod tally;
 mod vocabulary;
 
 use promql::functions::Function;
 
 use super::data::{self, START_S};
 use super::histogram_data;
+use super::known;
 use super::queries::start_with;
+use super::tally::{Pair, Tally};
 use crate::support::server::deucalion;
 use crate::support::{Dice, number_from_env, peers};
 use expressions::Generator;
-use tally::{Pair, Tally};
 use vocabulary::Vocabulary;
 
 /// How long the data of both directories lasts, in seconds: two hours and a half, and some more.

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::{Mutex, RwLock};
 
-use super::{Db, DbOptions, Stats, lock, reload};
+use super::{Db, DbOptions, Retention, Stats, lock, reload};
 use crate::block::{Block, Meta, filenames, remove_leftovers};
 use crate::checkpoint::Checkpointer;
 use crate::fs::buffered::make_dir;
@@ -151,7 +151,10 @@ impl Db {
         Self {
             fs,
             dir: dir.to_owned(),
-            retention: Mutex::new(options.retention),
+            retention: Mutex::new(Retention {
+                age_ms: options.retention_ms,
+                bytes: options.retention_bytes,
+            }),
             options,
             head: Arc::new(head),
             blocks: RwLock::new(Arc::new(blocks)),

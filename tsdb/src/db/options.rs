@@ -10,9 +10,9 @@ use crate::wal::Compression;
 /// How much is kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Retention {
-    /// `--storage.tsdb.retention.time`: how long samples are kept; 0 for ever.
+    /// For how long; 0 for ever.
     pub age_ms: i64,
-    /// `--storage.tsdb.retention.size`: how many bytes the directory may take; 0 for any number.
+    /// How many bytes; 0 for any number.
     pub bytes: u64,
 }
 
@@ -23,11 +23,14 @@ pub struct DbOptions {
     pub min_block_ms: i64,
     /// `--storage.tsdb.max-block-duration`: the longest block that merging makes.
     pub max_block_ms: i64,
-    /// What is kept at first. [`super::Db::set_retention`] changes it later.
-    pub retention: Retention,
+    /// `--storage.tsdb.retention.time`: how long samples are kept; 0 for ever. This and the size can be changed
+    /// later: [`super::Db::set_retention`].
+    pub retention_ms: i64,
+    /// `--storage.tsdb.retention.size`: how many bytes the directory may take; 0 for any number.
+    pub retention_bytes: u64,
     /// Series that are kept for another time than that.
     pub tiers: Vec<Tier>,
-    /// Whether its size is a bound on everything in the directory at any moment, snapshots alone left out: what a
+    /// Whether the size is a bound on everything in the directory at any moment, snapshots alone left out: what a
     /// compaction needs while it runs is freed before. Otherwise it is what Prometheus counts, when it counts.
     pub retention_is_bound: bool,
     /// `--storage.tsdb.wal-compression`
@@ -66,10 +69,8 @@ impl Default for DbOptions {
         Self {
             min_block_ms: 2 * HOUR_MS,
             max_block_ms: 36 * HOUR_MS,
-            retention: Retention {
-                age_ms: 15 * 24 * HOUR_MS,
-                bytes: 0,
-            },
+            retention_ms: 15 * 24 * HOUR_MS,
+            retention_bytes: 0,
             tiers: Vec::new(),
             retention_is_bound: false,
             wal_compression: Compression::Snappy,

@@ -11,6 +11,7 @@ use std::hash::BuildHasher;
 
 use hashbrown::{HashMap, HashTable};
 
+use super::matched::Matched;
 use super::pieces::Pieces;
 use super::slab::Paged;
 use super::symbols::Symbols;
@@ -28,6 +29,8 @@ pub(crate) struct LabelSets {
     by_name: HashMap<u32, Vec<u32>, foldhash::fast::RandomState>,
     /// Label sets: a count, then pairs.
     runs: Pieces,
+    /// Which pairs patterns match.
+    pub(crate) matched: Matched,
 }
 
 impl LabelSets {
@@ -142,6 +145,7 @@ impl LabelSets {
             + self.by_words.allocation_size()
             + names
             + self.runs.held_bytes()
+            + self.matched.held_bytes()
     }
 }
 

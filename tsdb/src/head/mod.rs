@@ -23,6 +23,7 @@ pub(crate) mod labels;
 pub(crate) mod lane;
 pub(crate) mod late;
 pub(crate) mod lookup;
+mod matched;
 pub(crate) mod ordered;
 mod pieces;
 pub(crate) mod postings;

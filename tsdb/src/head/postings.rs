@@ -122,19 +122,51 @@ fn union<'a>(
     matcher: &Matcher,
     satisfied: bool,
 ) -> Set<'a> {
-    let lists: Vec<&List> = labels
-        .pairs_of(matcher.name())
-        .iter()
-        .filter(|&&pair| {
-            !postings.list(pair).is_empty() && matcher.matches(labels.words(pair).1) == satisfied
-        })
-        .map(|&pair| postings.list(pair))
+    let lists: Vec<&List> = pairs(labels, matcher, satisfied)
+        .map(|pair| postings.list(pair))
+        .filter(|list| !list.is_empty())
         .collect();
     match lists[..] {
         [] => Set::One(&NONE),
         [one] => Set::One(one),
         _ => Set::Many(merge(&lists, count)),
     }
+}
+
+/// The pairs whose value satisfies the matcher, or does not. Patterns that are texts are looked up, others are
+/// asked once about each value.
+fn pairs<'l>(
+    labels: &'l LabelSets,
+    matcher: &'l Matcher,
+    satisfied: bool,
+) -> Box<dyn Iterator<Item = u32> + 'l> {
+    let all = labels.pairs_of(matcher.name());
+    let word = |pair: u32| labels.words(pair).1;
+    let Some(regex) = matcher.regex() else {
+        return Box::new(
+            all.iter()
+                .copied()
+                .filter(move |&pair| matcher.matches(word(pair)) == satisfied),
+        );
+    };
+    let takes_matching = (matcher.kind() == MatchKind::Regex) == satisfied;
+    if takes_matching && let Some(texts) = regex.set_matches() {
+        let found = texts
+            .iter()
+            .filter_map(|text| labels.find_pair(matcher.name(), text));
+        return Box::new(found);
+    }
+    let matching = labels.matched.pairs(matcher, all, word);
+    if takes_matching {
+        return Box::new((0..matching.len()).map(move |at| matching[at]));
+    }
+    let mut next = 0;
+    Box::new(all.iter().copied().filter(move |pair| {
+        // Both ascend.
+        let is_matching = matching.get(next) == Some(pair);
+        next += usize::from(is_matching);
+        !is_matching
+    }))
 }
 
 /// Lists that share no series, as one.

@@ -43,23 +43,26 @@ impl Head {
         let head_from_ms = self.time_range_ms().map_or(i64::MAX, |(from, _)| from);
         let files = Arc::clone(&self.files.read());
         let mut words = Words::default();
-        want.iter()
-            .map(|want| {
-                let mut selecting = Selecting {
-                    lanes: &lanes,
-                    words: &mut words,
-                    from_ms: want.from_ms.max(head_from_ms),
-                    want,
-                    reader: HeadReader::new(Arc::clone(&files), head_from_ms, budget)?,
-                };
-                let found = selecting.find(cancel)?;
-                let roster = selecting.note(&found, vocabulary, cancel)?;
-                Ok(Selected {
-                    roster,
-                    order: if want.sorted { Order::Labels } else { Order::Source },
-                    reader: Box::new(selecting.reader),
-                })
+        let mut find = |want: &Selection| {
+            let mut selecting = Selecting {
+                lanes: &lanes,
+                words: &mut words,
+                from_ms: want.from_ms.max(head_from_ms),
+                want,
+                reader: HeadReader::new(Arc::clone(&files), head_from_ms, budget)?,
+                budget,
+            };
+            let found = selecting.find(cancel)?;
+            let _found = budget.charge(found.capacity() * size_of::<(u64, Address)>())?;
+            let roster = selecting.note(&found, vocabulary, cancel)?;
+            Ok(Selected {
+                roster,
+                order: if want.sorted { Order::Labels } else { Order::Source },
+                reader: Box::new(selecting.reader),
             })
+        };
+        want.iter()
+            .map(|want| find(want).map_err(|error: QueryError| error.about(want)))
             .collect()
     }
 
@@ -147,6 +150,7 @@ struct Selecting<'a> {
     want: &'a Selection,
     from_ms: i64,
     reader: HeadReader,
+    budget: &'a Budget,
 }
 
 impl Selecting<'_> {
@@ -184,10 +188,14 @@ impl Selecting<'_> {
         cancel: &Cancel,
     ) -> Result<crate::query::Roster, QueryError> {
         let mut roster = RosterBuilder::default();
+        let mut words_charge = self.budget.charge(0)?;
         for (row, &(_, at)) in found.iter().enumerate() {
             if row % 1024 == 0 {
                 cancel.check()?;
+                self.reader.roster_bytes = roster.held_bytes();
                 self.reader.charge()?;
+                vocabulary.account(self.budget)?;
+                words_charge.resize(self.words.iter().map(|words| words.allocation_size()).sum())?;
             }
             let data = &self.lanes[at.lane()];
             let words = &mut self.words[at.lane()];
@@ -208,6 +216,7 @@ impl Selecting<'_> {
         let roster = roster.build();
         self.reader.roster_bytes = roster.held_bytes();
         self.reader.charge()?;
+        vocabulary.account(self.budget)?;
         Ok(roster)
     }
 }

@@ -162,23 +162,17 @@ impl Columns {
             .partition_point(|(here, _)| (*here as usize) < row)
     }
 
+    /// Bytes of the rows from row `begin` on.
+    pub fn bytes_from(&self, begin: usize) -> usize {
+        let rows = self.len() - begin;
+        let starts = if self.start_ms.is_empty() { 0 } else { rows * 8 };
+        let histograms = &self.histograms[self.histograms_before(begin)..];
+        rows * 16 + starts + histograms.iter().map(|(_, h)| 8 + h.held_bytes()).sum::<usize>()
+    }
+
     /// Bytes held, as a query's budget counts them: 16 a float sample; histograms with their buckets.
     pub fn held_bytes(&self) -> usize {
-        let histograms: usize = self.histograms.iter().map(|(_, h)| histogram_bytes(h)).sum();
+        let histograms: usize = self.histograms.iter().map(|(_, h)| 8 + h.held_bytes()).sum();
         self.t_ms.capacity() * 8 + self.v.capacity() * 8 + self.start_ms.capacity() * 8 + histograms
     }
-}
-
-fn histogram_bytes(histogram: &Histogram) -> usize {
-    let (spans, buckets) = match histogram {
-        Histogram::Integer(h) => (
-            h.positive_spans.len() + h.negative_spans.len(),
-            h.positive_deltas.len() + h.negative_deltas.len() + h.custom_bounds.len(),
-        ),
-        Histogram::Float(h) => (
-            h.positive_spans.len() + h.negative_spans.len(),
-            h.positive_buckets.len() + h.negative_buckets.len() + h.custom_bounds.len(),
-        ),
-    };
-    size_of::<(u32, Histogram)>() + spans * 8 + buckets * 8
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use hashbrown::{HashMap, HashSet};
 
+use super::budget::Steps;
 use super::source::{Order, Selected, SeriesReader, Source};
 use super::{Budget, Cancel, Charge, Columns, QueryError, RosterBuilder, Selection, Sym, Vocabulary};
 use crate::block::{Block, Intervals, Tombstones};
@@ -35,45 +36,8 @@ impl Source for Block {
         budget: &Budget,
         cancel: &Cancel,
     ) -> Result<Selected, QueryError> {
-        let candidates = matching(self.index(), &want.matchers)?;
-        let tombstones = self.tombstones();
-        let mut charge = budget.charge(candidates.len() * size_of::<u32>())?;
-        let mut words = Words::new(self.index(), vocabulary);
-        let mut roster = RosterBuilder::default();
-        let mut series = Vec::with_capacity(candidates.len());
-        let (mut labels, mut chunks) = (Vec::new(), Vec::new());
-        let mut uncharged = 0;
-        for (at, candidate) in candidates.into_iter().enumerate() {
-            if at % SERIES_BETWEEN_CHECKS == 0 {
-                cancel.check()?;
-                charge.grow(std::mem::take(&mut uncharged))?;
-            }
-            labels.clear();
-            chunks.clear();
-            self.index().series(candidate, &mut labels, &mut chunks)?;
-            let deleted = tombstones.get(u64::from(candidate));
-            if !chunks
-                .iter()
-                .any(|chunk| is_wanted(chunk, want.from_ms, want.through_ms, deleted))
-            {
-                continue;
-            }
-            roster.push(words.translate(&labels)?.iter().copied());
-            series.push(candidate);
-            uncharged += labels.len() * size_of::<(Sym, Sym)>() + size_of::<u32>();
-        }
-        charge.grow(uncharged)?;
-        drop(words);
-        Ok(Selected {
-            roster: roster.build(),
-            order: Order::Labels,
-            reader: Box::new(BlockSeries {
-                block: self,
-                series,
-                tombstones,
-                _charge: charge,
-            }),
-        })
+        self.found(want, vocabulary, budget, cancel)
+            .map_err(|error| error.about(want))
     }
 
     fn label_names(&self, matchers: &[Matcher], cancel: &Cancel) -> Result<Vec<String>, QueryError> {
@@ -120,6 +84,56 @@ impl Source for Block {
 }
 
 impl Block {
+    fn found(
+        self: Arc<Self>,
+        want: &Selection,
+        vocabulary: &mut Vocabulary,
+        budget: &Budget,
+        cancel: &Cancel,
+    ) -> Result<Selected, QueryError> {
+        let candidates = matching(self.index(), &want.matchers)?;
+        let tombstones = self.tombstones();
+        let mut charge = budget.charge(candidates.len() * size_of::<u32>())?;
+        let mut words = Words::new(self.index(), vocabulary, budget)?;
+        let mut roster = RosterBuilder::default();
+        let mut series = Vec::with_capacity(candidates.len());
+        let (mut labels, mut chunks) = (Vec::new(), Vec::new());
+        let mut uncharged = 0;
+        for (at, candidate) in candidates.into_iter().enumerate() {
+            if at % SERIES_BETWEEN_CHECKS == 0 {
+                cancel.check()?;
+                charge.grow(std::mem::take(&mut uncharged))?;
+                words.account(budget)?;
+            }
+            labels.clear();
+            chunks.clear();
+            self.index().series(candidate, &mut labels, &mut chunks)?;
+            let deleted = tombstones.get(u64::from(candidate));
+            if !chunks
+                .iter()
+                .any(|chunk| is_wanted(chunk, want.from_ms, want.through_ms, deleted))
+            {
+                continue;
+            }
+            roster.push(words.translate(&labels)?.iter().copied());
+            series.push(candidate);
+            uncharged += labels.len() * size_of::<(Sym, Sym)>() + size_of::<u32>();
+        }
+        charge.grow(uncharged)?;
+        words.account(budget)?;
+        drop(words);
+        Ok(Selected {
+            roster: roster.build(),
+            order: Order::Labels,
+            reader: Box::new(BlockSeries {
+                block: self,
+                series,
+                tombstones,
+                charge,
+            }),
+        })
+    }
+
     /// Values of a label that some of `candidates` have.
     fn values_that_meet(
         &self,
@@ -188,16 +202,28 @@ struct Words<'a> {
     vocabulary: &'a mut Vocabulary,
     known: HashMap<u32, Sym, foldhash::fast::RandomState>,
     pairs: Vec<(Sym, Sym)>,
+    charge: Charge,
 }
 
 impl<'a> Words<'a> {
-    fn new(index: &'a IndexReader, vocabulary: &'a mut Vocabulary) -> Self {
-        Self {
+    fn new(
+        index: &'a IndexReader,
+        vocabulary: &'a mut Vocabulary,
+        budget: &Budget,
+    ) -> Result<Self, QueryError> {
+        Ok(Self {
             index,
             vocabulary,
             known: HashMap::default(),
             pairs: Vec::new(),
-        }
+            charge: budget.charge(0)?,
+        })
+    }
+
+    /// Charges what the words take by now.
+    fn account(&mut self, budget: &Budget) -> Result<(), QueryError> {
+        self.charge.resize(self.known.allocation_size())?;
+        Ok(self.vocabulary.account(budget)?)
     }
 
     fn translate(&mut self, labels: &[(u32, u32)]) -> Result<&[(Sym, Sym)], FileError> {
@@ -231,7 +257,7 @@ struct BlockSeries {
     series: Vec<u32>,
     /// As of the selection.
     tombstones: Arc<Tombstones>,
-    _charge: Charge,
+    charge: Charge,
 }
 
 impl SeriesReader for BlockSeries {
@@ -246,6 +272,7 @@ impl SeriesReader for BlockSeries {
         let deleted = self.tombstones.get(u64::from(series));
         let mut chunks = Vec::new();
         self.block.index().chunks(series, &mut chunks)?;
+        let mut held = Steps::new(self.charge.budget());
         for chunk in &chunks {
             if chunk.min_ms > through_ms {
                 break;
@@ -261,6 +288,7 @@ impl SeriesReader for BlockSeries {
             {
                 remove_deleted(into, begin, deleted);
             }
+            held.grow(into.bytes_from(begin))?;
         }
         Ok(())
     }

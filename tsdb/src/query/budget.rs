@@ -23,7 +23,7 @@ struct Inner {
 }
 
 impl Budget {
-    /// A budget of `limit_bytes`; `name` appears in the error when it does not suffice.
+    /// A budget of `limit_bytes`; `name` says in the error which limit it was.
     pub fn new(name: &'static str, limit_bytes: usize) -> Self {
         Self::with_parent(name, limit_bytes, None)
     }
@@ -64,6 +64,16 @@ impl Budget {
         })
     }
 
+    /// The most bytes that may be held at a time.
+    pub fn limit_bytes(&self) -> usize {
+        self.inner.limit_bytes
+    }
+
+    /// Whether the limit that `over` speaks of is this budget's own.
+    pub fn is_limit_of(&self, over: &OverBudget) -> bool {
+        std::ptr::eq(self.inner.name, over.name) && self.inner.limit_bytes == over.limit_bytes
+    }
+
     /// Bytes held now.
     pub fn held_bytes(&self) -> usize {
         self.inner.held_bytes.load(Ordering::Relaxed)
@@ -85,6 +95,7 @@ impl Budget {
                 name: inner.name,
                 limit_bytes: inner.limit_bytes,
                 wanted_bytes: held,
+                heaviest: None,
             })
         } else {
             inner.parent.as_ref().and_then(|parent| parent.take(bytes).err())
@@ -118,6 +129,9 @@ impl Charge {
     /// # Errors
     /// As [`Budget::charge`].
     pub fn grow(&mut self, bytes: usize) -> Result<(), OverBudget> {
+        if bytes == 0 {
+            return Ok(());
+        }
         self.budget.take(bytes)?;
         self.bytes += bytes;
         Ok(())
@@ -131,9 +145,27 @@ impl Charge {
         if bytes >= self.bytes {
             return self.grow(bytes - self.bytes);
         }
-        self.budget.give_back(self.bytes - bytes);
-        self.bytes = bytes;
+        self.shrink(self.bytes - bytes);
         Ok(())
+    }
+
+    /// Gives so many bytes back, or all if it has fewer.
+    pub fn shrink(&mut self, bytes: usize) {
+        let bytes = bytes.min(self.bytes);
+        self.budget.give_back(bytes);
+        self.bytes -= bytes;
+    }
+
+    /// Bytes that it stands for.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+impl Charge {
+    /// The budget it was taken from.
+    pub(crate) fn budget(&self) -> &Budget {
+        &self.budget
     }
 }
 
@@ -143,15 +175,80 @@ impl Drop for Charge {
     }
 }
 
+/// Charges in large steps for what comes in small ones: what one series' samples take while they are read.
+#[derive(Debug)]
+pub(crate) struct Steps<'b> {
+    budget: &'b Budget,
+    charge: Option<Charge>,
+    uncharged_bytes: usize,
+}
+
+/// What [`Steps`] lets pass before it charges.
+const STEP_BYTES: usize = 1 << 20;
+
+impl<'b> Steps<'b> {
+    pub(crate) fn new(budget: &'b Budget) -> Self {
+        Self {
+            budget,
+            charge: None,
+            uncharged_bytes: 0,
+        }
+    }
+
+    /// Takes `bytes` more.
+    ///
+    /// # Errors
+    /// As [`Budget::charge`].
+    #[inline]
+    pub(crate) fn grow(&mut self, bytes: usize) -> Result<(), OverBudget> {
+        self.uncharged_bytes += bytes;
+        if self.uncharged_bytes < STEP_BYTES {
+            return Ok(());
+        }
+        let bytes = std::mem::take(&mut self.uncharged_bytes);
+        match &mut self.charge {
+            Some(charge) => charge.grow(bytes),
+            None => {
+                self.charge = Some(self.budget.charge(bytes)?);
+                Ok(())
+            }
+        }
+    }
+}
+
 /// A budget that does not suffice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OverBudget {
-    /// Which budget.
+    /// Which limit.
     pub name: &'static str,
-    /// Its limit.
+    /// The limit.
     pub limit_bytes: usize,
     /// What would have been held.
     pub wanted_bytes: usize,
+    /// The selector that costs most, as far as it is known.
+    pub heaviest: Option<Box<Heaviest>>,
+}
+
+/// The selector of a query that costs most.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heaviest {
+    /// The selector as PromQL writes it.
+    pub selector: String,
+    /// How many series it found, as far as it came.
+    pub series: usize,
+    /// Bytes of its samples that were read up to now.
+    pub read_bytes: u64,
+}
+
+impl OverBudget {
+    /// The same, with the selector that costs most unless that is known already.
+    #[must_use]
+    pub fn with_heaviest(mut self, heaviest: impl FnOnce() -> Option<Heaviest>) -> Self {
+        if self.heaviest.is_none() {
+            self.heaviest = heaviest().map(Box::new);
+        }
+        self
+    }
 }
 
 impl fmt::Display for OverBudget {
@@ -160,11 +257,20 @@ impl fmt::Display for OverBudget {
             name,
             limit_bytes,
             wanted_bytes,
+            heaviest,
         } = self;
         write!(
             f,
-            "{name} memory budget of {limit_bytes} bytes does not suffice, {wanted_bytes} bytes wanted"
-        )
+            "query needs more memory than {name} allows: {wanted_bytes} bytes wanted, the limit is {limit_bytes}"
+        )?;
+        match heaviest {
+            Some(heaviest) => write!(
+                f,
+                "; its heaviest selector is {} ({} series, {} bytes of samples read)",
+                heaviest.selector, heaviest.series, heaviest.read_bytes
+            ),
+            None => Ok(()),
+        }
     }
 }
 
@@ -175,6 +281,8 @@ impl std::error::Error for OverBudget {}
 pub enum CancelReason {
     /// The asker went away or an operator killed it.
     Cancelled,
+    /// Its memory was needed by queries that go first.
+    Evicted,
     /// Its time was up.
     TimedOut,
     /// The server is shutting down.
@@ -185,6 +293,7 @@ impl fmt::Display for CancelReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Cancelled => "query was canceled",
+            Self::Evicted => "query was stopped because rules needed its memory",
             Self::TimedOut => "query timed out",
             Self::ShuttingDown => "query aborted, the server is shutting down",
         })
@@ -209,6 +318,7 @@ impl Cancel {
             CancelReason::Cancelled => 1,
             CancelReason::TimedOut => 2,
             CancelReason::ShuttingDown => 3,
+            CancelReason::Evicted => 4,
         };
         // Losing the race means that another reason was first, which is as good.
         let _first = self
@@ -226,6 +336,7 @@ impl Cancel {
             0 => Ok(()),
             1 => Err(CancelReason::Cancelled),
             2 => Err(CancelReason::TimedOut),
+            4 => Err(CancelReason::Evicted),
             _ => Err(CancelReason::ShuttingDown),
         }
     }

@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, RwLock};
 
 use super::{
-    Budget, Cancel, Columns, Cursor, QueryError, Queryable, Read, ReadSource, Roster, RosterBuilder,
+    Budget, Cancel, Charge, Columns, Cursor, QueryError, Queryable, Read, ReadSource, Roster, RosterBuilder,
     Selection, Vocabulary,
 };
 use crate::batch::{AppendError, AppendOptions, Appendable, Batch, Receipt, SeriesRef, Verdict};
@@ -62,9 +62,25 @@ struct Snapshot {
     all: Vec<Arc<Series>>,
     /// One list of series a roster.
     found: Vec<Vec<Arc<Series>>>,
+    /// What each roster takes.
+    charges: Vec<Charge>,
 }
 
 impl Snapshot {
+    fn charged(
+        &mut self,
+        want: &Selection,
+        vocabulary: &mut Vocabulary,
+        budget: &Budget,
+    ) -> Result<Roster, QueryError> {
+        let roster = self.select(want, vocabulary);
+        let held = roster.held_bytes() + roster.len() * size_of::<Arc<Series>>();
+        let charge = budget.charge(held).map_err(QueryError::from);
+        self.charges.push(charge.map_err(|error| error.about(want))?);
+        vocabulary.account(budget)?;
+        Ok(roster)
+    }
+
     fn select(&mut self, want: &Selection, vocabulary: &mut Vocabulary) -> Roster {
         let mut found: Vec<Arc<Series>> = self
             .all
@@ -99,11 +115,11 @@ impl ReadSource for Snapshot {
         want: &Selection,
         _index: usize,
         vocabulary: &mut Vocabulary,
-        _budget: &Budget,
+        budget: &Budget,
         cancel: &Cancel,
     ) -> Result<Roster, QueryError> {
         cancel.check()?;
-        Ok(self.select(want, vocabulary))
+        self.charged(want, vocabulary, budget)
     }
 }
 
@@ -146,17 +162,18 @@ impl Cursor for SnapshotCursor<'_> {
 }
 
 impl Queryable for MemoryStore {
-    fn open(&self, want: &[Selection], _budget: &Budget, cancel: &Cancel) -> Result<Read, QueryError> {
+    fn open(&self, want: &[Selection], budget: &Budget, cancel: &Cancel) -> Result<Read, QueryError> {
         cancel.check()?;
         let mut snapshot = Snapshot {
             all: self.snapshot(),
             found: Vec::new(),
+            charges: Vec::new(),
         };
         let mut vocabulary = Vocabulary::default();
         let rosters = want
             .iter()
-            .map(|selection| snapshot.select(selection, &mut vocabulary))
-            .collect();
+            .map(|selection| snapshot.charged(selection, &mut vocabulary, budget))
+            .collect::<Result<_, _>>()?;
         Ok(Read::new(rosters, vocabulary, Box::new(snapshot)))
     }
 

@@ -43,6 +43,9 @@ pub(crate) fn open(
     ))
 }
 
+/// After how many merged series the budget is charged.
+const SERIES_BETWEEN_CHARGES: usize = 1024;
+
 #[derive(Debug)]
 struct Merged {
     sources: Vec<Arc<dyn Source>>,
@@ -89,7 +92,13 @@ fn merge(
     let mut builder = RosterBuilder::default();
     let (mut ends, mut parts) = (Vec::new(), Vec::new());
     let mut at = vec![0usize; selected.len()];
+    let held = |builder: &RosterBuilder, ends: &Vec<u32>, parts: &Vec<(u32, u32)>| {
+        builder.held_bytes() + ends.capacity() * 4 + parts.capacity() * 8
+    };
     loop {
+        if ends.len() % SERIES_BETWEEN_CHARGES == 0 {
+            charge.resize(held(&builder, &ends, &parts))?;
+        }
         let next = |source: usize| {
             let roster = &selected[source].roster;
             (at[source] < roster.len()).then(|| roster.labels(at[source]))
@@ -111,8 +120,8 @@ fn merge(
         }
         ends.push(parts.len() as u32);
     }
+    charge.resize(held(&builder, &ends, &parts))?;
     let roster = builder.build();
-    charge.resize(roster.held_bytes() + ends.capacity() * 4 + parts.capacity() * 8)?;
     let found = Found {
         readers: selected.into_iter().map(|s| s.reader).collect(),
         ends,

@@ -12,6 +12,7 @@ pub mod budget;
 pub mod memory;
 pub(crate) mod merge;
 pub mod roster;
+mod selection;
 pub mod source;
 pub mod vocabulary;
 
@@ -20,39 +21,11 @@ use std::fmt;
 use crate::model::{Labels, Matcher};
 
 pub use crate::model::Columns;
-pub use budget::{Budget, Cancel, CancelReason, Charge, OverBudget};
+pub use budget::{Budget, Cancel, CancelReason, Charge, Heaviest, OverBudget};
 pub use roster::{Roster, RosterBuilder};
+pub use selection::Selection;
 pub use source::{Order, Selected, SeriesReader, Source};
 pub use vocabulary::{Sym, Vocabulary};
-
-/// One selector of a query, and the times that it can need.
-#[derive(Clone, Debug)]
-pub struct Selection {
-    /// All must hold.
-    pub matchers: Vec<Matcher>,
-    /// The earliest sample that may be asked for, itself included.
-    pub from_ms: i64,
-    /// The latest sample that may be asked for, itself included.
-    pub through_ms: i64,
-    /// Only labels are wanted, as `/api/v1/series` does: cursors will not be used.
-    pub labels_only: bool,
-    /// Sort the roster by labels. Without it the order is the source's: by ref in the head, by labels in
-    /// blocks and wherever several sources are merged. The order shows in the last digits of sums.
-    pub sorted: bool,
-}
-
-impl Selection {
-    /// Samples of the series that match, from `from_ms` through `through_ms`.
-    pub fn new(matchers: Vec<Matcher>, from_ms: i64, through_ms: i64) -> Self {
-        Self {
-            matchers,
-            from_ms,
-            through_ms,
-            labels_only: false,
-            sorted: false,
-        }
-    }
-}
 
 /// What can be queried.
 pub trait Queryable: Send + Sync + fmt::Debug {
@@ -193,6 +166,16 @@ impl QueryError {
         match self.kind {
             QueryErrorKind::Cancelled(reason) => Some(reason),
             _ => None,
+        }
+    }
+
+    /// The same error; one about a budget names `selection`, unless it names one already.
+    pub(crate) fn about(self, selection: &Selection) -> Self {
+        match self.kind {
+            QueryErrorKind::OverBudget(over) => {
+                over.with_heaviest(|| Some(selection.as_heaviest(0, 0))).into()
+            }
+            _ => self,
         }
     }
 

@@ -52,6 +52,11 @@ impl RosterBuilder {
         self.roster.ends.push(end);
     }
 
+    /// Bytes held up to now.
+    pub fn held_bytes(&self) -> usize {
+        self.roster.held_bytes()
+    }
+
     /// The finished roster.
     pub fn build(self) -> Roster {
         self.roster

@@ -5,6 +5,7 @@ use std::hash::BuildHasher;
 
 use hashbrown::HashTable;
 
+use super::{Budget, Charge, OverBudget};
 use crate::model::Labels;
 
 /// A word of one query's [`Vocabulary`]. Equal words have equal numbers; the numbers' order means nothing.
@@ -17,13 +18,14 @@ impl Sym {
 }
 
 /// All label names and values that a query has met.
-#[derive(Clone)]
 pub struct Vocabulary {
     text: String,
     /// Where each word ends in `text`.
     ends: Vec<usize>,
     lookup: HashTable<u32>,
     hasher: foldhash::fast::RandomState,
+    /// What a budget was charged for it.
+    charge: Option<Charge>,
 }
 
 impl Default for Vocabulary {
@@ -33,6 +35,7 @@ impl Default for Vocabulary {
             ends: Vec::new(),
             lookup: HashTable::new(),
             hasher: foldhash::fast::RandomState::default(),
+            charge: None,
         };
         empty.intern("");
         empty
@@ -80,6 +83,26 @@ impl Vocabulary {
     /// Never true: the empty word is always there.
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
+    }
+
+    /// Bytes held.
+    pub fn held_bytes(&self) -> usize {
+        self.text.capacity() + self.ends.capacity() * size_of::<usize>() + self.lookup.allocation_size()
+    }
+
+    /// Charges `budget` for what it holds by now: to be called now and then while it grows.
+    ///
+    /// # Errors
+    /// When the budget does not suffice.
+    pub fn account(&mut self, budget: &Budget) -> Result<(), OverBudget> {
+        let held = self.held_bytes();
+        match &mut self.charge {
+            Some(charge) => charge.resize(held),
+            None => {
+                self.charge = Some(budget.charge(held)?);
+                Ok(())
+            }
+        }
     }
 
     /// Label pairs as text. `pairs` are sorted by name, as rosters keep them.

@@ -71,6 +71,7 @@ pub(crate) fn options(dice: &mut Dice) -> DbOptions {
             age_ms: [0, 0, 6 * BLOCK_MS][dice.below(3)],
             bytes: retention_bytes,
         },
+        long_chunks: dice.coin(),
         wal_compression: compression[dice.below(3)],
         wal_segment_bytes: [32 << 10, 64 << 10][dice.below(2)],
         chunk_segment_bytes: [300, 4_000, 512 << 20][dice.below(3)],

@@ -285,11 +285,11 @@ impl World {
     }
 
     fn expire(&mut self) {
-        let (by_age, by_bytes) = (self.options.retention.age_ms, self.options.retention.bytes);
+        let by_age = self.options.retention.age_ms;
         if by_age > 0 {
             self.told.may_expire(self.newest_ms + BLOCK_MS - by_age);
         }
-        if by_bytes > 0 {
+        if self.options.retention.bytes > 0 {
             self.told.may_expire(self.newest_ms - BLOCK_MS / 2);
         }
     }

@@ -101,6 +101,7 @@ fn each_over_steps<'r>(
     sink: Sink<'_, 'r>,
 ) -> Result<(), QueryError> {
     let steps = grid.len();
+    let _held = eval.limits.charge(input.len().saturating_mul(steps))?;
     let mut kept = vec![false; input.len() * steps];
     for step in 0..steps {
         eval.cancel.check()?;
@@ -188,6 +189,15 @@ struct Chosen {
     series: usize,
 }
 
+impl Chosen {
+    /// A series that has a value at `step`; a histogram stands in the heap as nought.
+    fn of(series: &Series, at: usize, step: usize) -> Self {
+        let v = series.v[step];
+        let v = if is_absent(v) { 0.0 } else { v };
+        Self { v, series: at }
+    }
+}
+
 struct Chooser {
     op: AggregateOp,
     /// What was chosen at the last step, group by group.
@@ -217,7 +227,7 @@ impl Chooser {
             match self.op {
                 AggregateOp::Limitk => {
                     if group.len() < k && series.is_present(step) {
-                        push(group, chosen, true);
+                        push(group, Chosen::of(series, at, step), true);
                     }
                 }
                 _ if is_absent(v) => {}
@@ -245,8 +255,7 @@ impl Chooser {
                 share >= 1.0 + ratio
             };
             if is_in {
-                let v = series.v[step];
-                push(&mut self.groups[group_of[at]], Chosen { v, series: at }, true);
+                push(&mut self.groups[group_of[at]], Chosen::of(series, at, step), true);
             }
         }
     }

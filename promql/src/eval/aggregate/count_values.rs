@@ -51,12 +51,13 @@ pub(super) fn each<'r>(
     let mut held = eval.limits.holding()?;
     let mut texts = HashMap::<u64, _, foldhash::fast::RandomState>::default();
     eval.each(&aggregate.node, grid, &mut |eval, series| {
+        eval.account()?;
         for (step, h) in &series.h {
             let text = eval.dict.words.intern(&histogram::text(h));
             let set = eval.dict.with(series.set, label, text);
             let group = grouping.of(&mut eval.dict, set);
             if group == counts.len() {
-                held.add_series(grid.len(), 1)?;
+                held.add_column(grid.len(), 1)?;
                 counts.push(Series::floats(grouping.sets[group], vec![ABSENT; grid.len()]));
             }
             count_one(&mut counts[group].v[*step as usize]);
@@ -74,7 +75,7 @@ pub(super) fn each<'r>(
                     let set = eval.dict.with(series.set, label, text);
                     let group = grouping.of(&mut eval.dict, set);
                     if group == counts.len() {
-                        held.add_series(grid.len(), 1)?;
+                        held.add_column(grid.len(), 1)?;
                         counts.push(Series::floats(grouping.sets[group], vec![ABSENT; grid.len()]));
                     }
                     last = Some((bits, group));

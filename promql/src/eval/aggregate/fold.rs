@@ -47,13 +47,18 @@ pub(super) fn each<'r>(
         let group = &mut groups[at];
         group.drop_name.take(&series);
         if !series.h.is_empty() {
+            let before = group.histogram_steps();
             fold_histograms(eval, aggregate, group, &series)?;
+            // A sum is about as large as what it adds up, twice for its compensation.
+            let added = group.histogram_steps() - before;
+            held.add(0, added * 2 * series.held_bytes() / series.h.len())?;
         }
         group.fold(op, &series.v);
         eval.recycle(series.v);
         Ok(())
     })?;
     for (mut group, &set) in groups.into_iter().zip(&grouping.sets) {
+        held.remove(group.held_bytes());
         let drop_name = group.drop_name.get();
         let histograms = group.histograms.take();
         let mut series = Series::floats(set, group.finish(op));
@@ -113,6 +118,11 @@ impl Accumulator {
             is_mean: Vec::new(),
             histograms: None,
         }
+    }
+
+    /// At how many steps there are sums of histograms.
+    fn histogram_steps(&self) -> usize {
+        self.histograms.as_ref().map_or(0, |histograms| histograms.len())
     }
 
     fn held_bytes(&self) -> usize {

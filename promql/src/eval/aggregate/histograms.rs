@@ -39,6 +39,11 @@ enum Total {
 }
 
 impl HistogramGroup {
+    /// At how many steps there are any.
+    pub(super) fn len(&self) -> usize {
+        self.steps.len()
+    }
+
     /// Takes a series' histograms. `floats` are those of the group before it.
     pub(super) fn fold(
         &mut self,

@@ -16,16 +16,6 @@ pub(super) fn each<'r>(
     sink: Sink<'_, 'r>,
 ) -> Result<(), QueryError> {
     let q = super::choose::param(eval, aggregate, grid)?;
-    let extremes = super::choose::Extremes::of(q.values());
-    if extremes.has_nan {
-        note_quantile(&mut eval.notes, f64::NAN, aggregate.param_span);
-    }
-    if extremes.max > 1.0 {
-        note_quantile(&mut eval.notes, extremes.max, aggregate.param_span);
-    }
-    if extremes.min < 0.0 {
-        note_quantile(&mut eval.notes, extremes.min, aggregate.param_span);
-    }
     let mut grouping = Grouping::new(&mut eval.dict, aggregate);
     let mut groups: Vec<(DropName, Vec<Vec<f64>>)> = Vec::new();
     let mut held = eval.limits.holding()?;
@@ -38,11 +28,12 @@ pub(super) fn each<'r>(
             let text = "ignored histogram in quantile aggregation";
             eval.notes.add(Level::Info, text, Some(aggregate.node_span));
         }
-        held.add_series(series.v.len(), series.present())?;
+        held.add_series(&series)?;
         groups[at].0.take(&series);
         groups[at].1.push(series.v);
         Ok(())
     })?;
+    note_range(eval, aggregate, q.values());
     let mut values = Vec::new();
     for ((drop_name, columns), &set) in groups.into_iter().zip(&grouping.sets) {
         eval.cancel.check()?;
@@ -61,4 +52,18 @@ pub(super) fn each<'r>(
         }
     }
     Ok(())
+}
+
+/// Notes a φ that is none, after what is noted within: of equal texts the outermost place counts.
+fn note_range(eval: &mut Eval<'_>, aggregate: &Aggregate, q: &[f64]) {
+    let extremes = super::choose::Extremes::of(q);
+    if extremes.has_nan {
+        note_quantile(&mut eval.notes, f64::NAN, aggregate.param_span);
+    }
+    if extremes.max > 1.0 {
+        note_quantile(&mut eval.notes, extremes.max, aggregate.param_span);
+    }
+    if extremes.min < 0.0 {
+        note_quantile(&mut eval.notes, extremes.min, aggregate.param_span);
+    }
 }

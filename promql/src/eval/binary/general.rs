@@ -13,6 +13,7 @@ use super::matching::{Merged, Results, Sides};
 use crate::engine::QueryError;
 use crate::eval::Eval;
 use crate::eval::dict::{Dict, SetId};
+use crate::eval::limits::Holding;
 use crate::eval::series::{ABSENT, Series};
 use crate::parser::ast::{Cardinality, VectorMatching};
 use crate::plan::node::{Binary, Grid};
@@ -37,6 +38,7 @@ struct Output {
     /// The last step at which a series got a value, to find those that get two.
     last: Vec<usize>,
     extra: Vec<Series>,
+    held: Holding,
 }
 
 pub(super) fn each(
@@ -58,6 +60,7 @@ pub(super) fn each(
         series: Vec::new(),
         last: Vec::new(),
         extra: Vec::new(),
+        held: eval.limits.holding()?,
     };
     for step in 0..grid.len() {
         eval.cancel.check()?;
@@ -261,7 +264,7 @@ impl Matcher<'_> {
             }
         }
         if keep || self.binary.return_bool {
-            self.output.put(set, self.step, value, self.grid.len());
+            self.output.put(set, self.step, value, self.grid.len())?;
         }
         Ok(())
     }
@@ -303,26 +306,38 @@ enum Value {
 }
 
 impl Output {
-    fn put(&mut self, set: SetId, step: usize, value: Value, steps: usize) {
+    fn put(&mut self, set: SetId, step: usize, value: Value, steps: usize) -> Result<(), QueryError> {
+        self.held.add(1, value.held_bytes())?;
         let next = self.series.len();
         let at = *self.at.entry(set).or_insert(next);
         if at == next {
+            self.held.add_column(steps, 0)?;
             self.series.push(Series::floats(set, vec![ABSENT; steps]));
             self.last.push(usize::MAX);
         }
         if self.last[at] == step {
             // Told apart when the results are merged.
+            self.held.add_column(steps, 0)?;
             let mut twice = Series::floats(set, vec![ABSENT; steps]);
             value.write(&mut twice, step);
             self.extra.push(twice);
-            return;
+            return Ok(());
         }
         self.last[at] = step;
         value.write(&mut self.series[at], step);
+        Ok(())
     }
 }
 
 impl Value {
+    /// Bytes besides those of the column that it goes into.
+    fn held_bytes(&self) -> usize {
+        match self {
+            Self::Float(_) => 0,
+            Self::Histogram(h) => 16 + h.held_bytes(),
+        }
+    }
+
     fn write(self, series: &mut Series, step: usize) {
         match self {
             Self::Float(v) => series.v[step] = v,

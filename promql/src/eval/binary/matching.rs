@@ -179,6 +179,7 @@ impl Merged {
         match self {
             Self::Checked(merger) => merger.push(series),
             Self::Unchecked(frame) => {
+                frame.holding.add_series(&series)?;
                 frame.series.push(series);
                 Ok(())
             }
@@ -249,6 +250,7 @@ fn columns(
     let mut merged = Merger::new(eval)?;
     for (many, one, set) in pairs {
         eval.cancel.check()?;
+        eval.account()?;
         let (many, one) = (&sides.many[many].v, &sides.one[one].v);
         let (left, right) = if sides.swapped { (one, many) } else { (many, one) };
         let mut v = eval.column(left.len());

@@ -5,6 +5,7 @@ use hashbrown::HashMap;
 use super::matching::Signatures;
 use crate::engine::QueryError;
 use crate::eval::dict::SetId;
+use crate::eval::limits::Holding;
 use crate::eval::merge::Merger;
 use crate::eval::series::{ABSENT, Series};
 use crate::eval::{Eval, Sink};
@@ -23,15 +24,18 @@ pub(super) fn each<'r>(
 ) -> Result<(), QueryError> {
     let signatures = Signatures::new(&mut eval.dict, matching);
     let left = eval.all(&binary.left, grid)?;
+    let mut held = eval.limits.holding()?;
     if binary.op == BinaryOp::Or {
         let mut present = Presence::default();
         for series in &left.series {
-            note_presence(&mut present, signatures.of(&mut eval.dict, series.set), series);
+            let signature = signatures.of(&mut eval.dict, series.set);
+            note_presence(&mut present, &mut held, signature, series)?;
         }
         let mut merged = Merger::new(eval)?;
         for series in left.series {
             merged.push(series)?;
         }
+        drop(left.holding);
         eval.each(&binary.right, grid, &mut |eval, mut series| {
             let signature = signatures.of(&mut eval.dict, series.set);
             if let Some(present) = present.get(&signature) {
@@ -46,7 +50,8 @@ pub(super) fn each<'r>(
     }
     let mut present = Presence::default();
     eval.each(&binary.right, grid, &mut |eval, series| {
-        note_presence(&mut present, signatures.of(&mut eval.dict, series.set), &series);
+        let signature = signatures.of(&mut eval.dict, series.set);
+        note_presence(&mut present, &mut held, signature, &series)?;
         eval.recycle(series.v);
         Ok(())
     })?;
@@ -65,13 +70,22 @@ pub(super) fn each<'r>(
     Ok(())
 }
 
-fn note_presence(present: &mut Presence, signature: SetId, series: &Series) {
+fn note_presence(
+    present: &mut Presence,
+    held: &mut Holding,
+    signature: SetId,
+    series: &Series,
+) -> Result<(), QueryError> {
+    if !present.contains_key(&signature) {
+        held.add(0, series.v.len())?;
+    }
     let steps = present
         .entry(signature)
         .or_insert_with(|| vec![false; series.v.len()]);
     for (step, is_present) in steps.iter_mut().enumerate() {
         *is_present |= series.is_present(step);
     }
+    Ok(())
 }
 
 fn retain(series: &mut Series, wanted: impl Fn(usize) -> bool) {

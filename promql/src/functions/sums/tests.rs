@@ -1,3 +1,5 @@
+//! Side by side against one by one, digit by digit.
+
 use proptest::prelude::*;
 
 use super::*;

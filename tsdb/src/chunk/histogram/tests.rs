@@ -33,34 +33,11 @@ fn counting(buckets: &[(i32, i64)]) -> IntHistogram {
     made
 }
 
-fn float(of: &IntHistogram) -> FloatHistogram {
-    let counts = |deltas: &[i64]| {
-        let sums = deltas.iter().scan(0, |sum, delta| {
-            *sum += delta;
-            Some(*sum as f64)
-        });
-        sums.collect()
-    };
-    FloatHistogram {
-        reset_hint: of.reset_hint,
-        schema: of.schema,
-        zero_threshold: of.zero_threshold,
-        zero_count: of.zero_count as f64,
-        count: of.count as f64,
-        sum: of.sum,
-        positive_spans: of.positive_spans.clone(),
-        negative_spans: of.negative_spans.clone(),
-        positive_buckets: counts(&of.positive_deltas),
-        negative_buckets: counts(&of.negative_deltas),
-        custom_bounds: of.custom_bounds.clone(),
-    }
-}
-
 /// Appends all, 15 s apart, as integers and as floats; says how many samples each chunk got and what its header
 /// says, and checks that what comes back is what went in, but for empty buckets.
 #[track_caller]
 fn check_chunks(samples: &[IntHistogram], chunks: &[(u16, u8)]) {
-    let floats: Vec<FloatHistogram> = samples.iter().map(float).collect();
+    let floats: Vec<FloatHistogram> = samples.iter().map(IntHistogram::to_float).collect();
     let integers = samples.iter().cloned().map(Histogram::Integer);
     let found = appended::<IntHistogram>(samples);
     assert_eq!(found, chunks, "of whole counts");
@@ -108,7 +85,7 @@ fn appended<F: super::Form>(samples: &[F]) -> Vec<(u16, u8)> {
 #[expect(clippy::type_complexity, reason = "only to be compared")]
 fn dense(of: &Histogram) -> (i32, u64, u64, u64, Vec<(bool, i64, u64)>, Vec<f64>) {
     let h = match of {
-        Histogram::Integer(integer) => float(integer),
+        Histogram::Integer(integer) => integer.to_float(),
         Histogram::Float(float) => float.clone(),
     };
     if h.sum.to_bits() == STALE_NAN_BITS {

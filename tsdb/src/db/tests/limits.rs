@@ -177,10 +177,8 @@ fn most_bytes(retention_bytes: u64, retention_is_bound: bool) -> (u64, i64) {
     };
     let options = DbOptions {
         wal_segment_bytes: 32 << 10,
-        retention: Retention {
-            age_ms: 0,
-            bytes: retention_bytes,
-        },
+        retention_ms: 0,
+        retention_bytes,
         retention_is_bound,
         ..options()
     };

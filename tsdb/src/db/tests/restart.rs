@@ -240,10 +240,7 @@ fn blocks_are_merged_and_old_ones_removed_and_nothing_else_changes() {
     }
     drop(db);
     let options = DbOptions {
-        retention: Retention {
-            age_ms: 4_000,
-            bytes: 0,
-        },
+        retention_ms: 4_000,
         ..options()
     };
     let db = Db::open(Arc::clone(&fs), Path::new(DIR), options, 1).unwrap();

@@ -4,11 +4,6 @@ use super::*;
 use crate::compact::tiers::Tier;
 use crate::model::MatchKind;
 
-const REST: Retention = Retention {
-    age_ms: 10_000,
-    bytes: 0,
-};
-
 /// Keeps `:5m` for 20 s, `:1h` for 40 s, the rest for 10 s, in blocks of one second and up to nine.
 fn options() -> DbOptions {
     let tier = |pattern, age_ms| Tier {
@@ -16,7 +11,7 @@ fn options() -> DbOptions {
         age_ms,
     };
     DbOptions {
-        retention: REST,
+        retention_ms: 10_000,
         max_block_ms: 1_000,
         tiers: vec![tier(".+:5m", 20_000), tier(".+:1h", 40_000)],
         ..super::options()
@@ -109,7 +104,7 @@ fn what_is_kept_can_change_while_the_database_is_open() {
     check_kept_ms(&db, 10_000, 14_000, 14_000);
     db.set_retention(Retention {
         age_ms: 5_000,
-        ..REST
+        bytes: 0,
     });
     db.maintain(15_000).unwrap();
     check_kept_ms(&db, 5_000, 14_000, 14_000);
@@ -118,7 +113,7 @@ fn what_is_kept_can_change_while_the_database_is_open() {
 #[test]
 fn series_without_a_tier_are_kept_for_ever_where_the_flags_say_so() {
     let options = DbOptions {
-        retention: Retention::default(),
+        retention_ms: 0,
         ..options()
     };
     let db = Db::open(memory(), Path::new(DIR), options, 1).unwrap();

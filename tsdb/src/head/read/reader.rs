@@ -12,6 +12,7 @@ use crate::head::chunk_files::{self, FileMap};
 use crate::head::closed::Place;
 use crate::head::lane::LaneData;
 use crate::head::late::{LateChunk, LatePlace};
+use crate::query::budget::Steps;
 use crate::query::source::SeriesReader;
 use crate::query::{Budget, Charge, Columns, QueryError};
 
@@ -187,9 +188,12 @@ impl HeadReader {
         let mut order: Vec<&Noted> = noted.iter().collect();
         order.sort_by_key(|noted| (noted.min_ms, noted.is_late));
         let mut runs = Vec::with_capacity(order.len());
+        let mut held = Steps::new(self.charge.budget());
         for noted in order {
             let mut run = Columns::default();
             self.read_chunk(noted, from_ms, through_ms, &mut run)?;
+            // Once in its run and once put together with the others.
+            held.grow(2 * run.bytes_from(0))?;
             runs.push(run);
         }
         let row = into.len();
@@ -274,10 +278,12 @@ impl SeriesReader for HeadReader {
         if noted.iter().any(|noted| noted.is_late) {
             return self.read_merged(series, noted, from_ms, through_ms, into);
         }
+        let mut held = Steps::new(self.charge.budget());
         for noted in noted {
             let row = into.len();
             self.read_chunk(noted, from_ms, through_ms, into)?;
             self.remove_deleted(series, row, into);
+            held.grow(into.bytes_from(row))?;
         }
         Ok(())
     }

@@ -125,7 +125,28 @@ pub enum Histogram {
     Float(FloatHistogram),
 }
 
+impl FloatHistogram {
+    /// Bytes held, spans and buckets included.
+    pub fn held_bytes(&self) -> usize {
+        let spans = self.positive_spans.len() + self.negative_spans.len();
+        let buckets = self.positive_buckets.len() + self.negative_buckets.len() + self.custom_bounds.len();
+        size_of::<Self>() + spans * size_of::<Span>() + buckets * size_of::<f64>()
+    }
+}
+
 impl Histogram {
+    /// Bytes held, spans and buckets included.
+    pub fn held_bytes(&self) -> usize {
+        match self {
+            Self::Integer(h) => {
+                let spans = h.positive_spans.len() + h.negative_spans.len();
+                let buckets = h.positive_deltas.len() + h.negative_deltas.len() + h.custom_bounds.len();
+                size_of::<Self>() + spans * size_of::<Span>() + buckets * size_of::<i64>()
+            }
+            Self::Float(h) => size_of::<Self>() - size_of::<FloatHistogram>() + h.held_bytes(),
+        }
+    }
+
     /// The staleness marker in the form of an integer histogram.
     pub fn stale_integer() -> Self {
         Self::Integer(IntHistogram {

@@ -25,6 +25,14 @@ struct Inner {
 }
 
 impl Labels {
+    /// Bytes of its text and what keeps names and values apart.
+    pub fn held_bytes(&self) -> usize {
+        let inner = self.inner.as_ref();
+        inner.map_or(0, |inner| {
+            48 + inner.text.len() + inner.ends.len() * size_of::<u32>()
+        })
+    }
+
     /// The set without labels.
     pub fn empty() -> Self {
         Self::default()

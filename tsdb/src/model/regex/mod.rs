@@ -26,6 +26,7 @@ use std::sync::{Arc, OnceLock};
 use regex_automata::meta;
 
 pub use error::RegexError;
+pub use expand::Template;
 use parse::Flags;
 use shape::Shape;
 

@@ -216,6 +216,11 @@ fn templates_name_groups_as_go_does() {
         let groups = regex.captures("bc").unwrap();
         let mut out = String::new();
         regex.expand(template, "bc", &groups, &mut out);
+        let apart = regex.template(template);
+        let mut again = String::new();
+        apart.expand("bc", &groups, &mut again);
+        assert_eq!(again, out, "{template}");
+        assert_eq!(apart.expanded_bytes("bc", &groups), out.len(), "{template}");
         out
     };
     // Of two groups with one name the first that took part counts.

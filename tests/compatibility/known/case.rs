@@ -4,16 +4,16 @@ use promql::functions::Function;
 use promql::parser::{Expr, ParserOptions, parse_expr};
 use serde_json::Value;
 
-use crate::compatibility::random::tally::{Pair, essence};
+use crate::compatibility::tally::{Pair, essence};
 
 /// One question and both answers, without what is the machine's own.
-pub(in crate::compatibility::random) struct Case<'a> {
-    pub(in crate::compatibility::random) servers: &'a Pair,
-    pub(in crate::compatibility::random) path: &'a str,
-    pub(in crate::compatibility::random) query: &'a str,
-    pub(in crate::compatibility::random) params: &'a [(&'a str, &'a str)],
-    pub(in crate::compatibility::random) ours: Value,
-    pub(in crate::compatibility::random) theirs: Value,
+pub(in crate::compatibility) struct Case<'a> {
+    pub(in crate::compatibility) servers: &'a Pair,
+    pub(in crate::compatibility) path: &'a str,
+    pub(in crate::compatibility) query: &'a str,
+    pub(in crate::compatibility) params: &'a [(&'a str, &'a str)],
+    pub(in crate::compatibility) ours: Value,
+    pub(in crate::compatibility) theirs: Value,
 }
 
 /// The text of an error, empty if there is none.

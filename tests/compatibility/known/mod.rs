@@ -30,7 +30,7 @@ struct Change {
     level: fn(&mut Case<'_>),
 }
 
-static CHANGES: [Change; 22] = [
+static CHANGES: [Change; 27] = [
     Change {
         since: (3, 12),
         pull: 18_498,
@@ -111,6 +111,13 @@ static CHANGES: [Change; 22] = [
         level: answers::counted_samples,
     },
     Change {
+        since: (3, 7),
+        pull: 17_127,
+        what: "`histogram_count` and its like do without buckets wherever nothing else needs them, and only there \
+               (and 17141)",
+        level: answers::statistics,
+    },
+    Change {
         since: NEXT,
         pull: 17_278,
         what: "native histograms: listed bounds are reconciled, sums are compensated (15687), resets that contradict \
@@ -146,6 +153,30 @@ static CHANGES: [Change; 22] = [
         pull: 17_380,
         what: "`@` has a name in errors",
         level: texts::at_sign,
+    },
+    Change {
+        since: (3, 10),
+        pull: 17_644,
+        what: "errors do not say that a grouping was expected where `fill` may follow",
+        level: texts::grouping_context,
+    },
+    Change {
+        since: (3, 9),
+        pull: 17_687,
+        what: "labels that need quotes are printed with them in `on` and `ignoring`",
+        level: texts::quoted_labels,
+    },
+    Change {
+        since: NEXT,
+        pull: 19_403,
+        what: "durations in parentheses keep them, and their sign (and 18768)",
+        level: texts::parentheses,
+    },
+    Change {
+        since: NEXT,
+        pull: 19_406,
+        what: "`offset`, `@ start()` and `@ end()` may not stand before a range",
+        level: texts::before_range,
     },
     Change {
         since: (3, 12),

@@ -204,9 +204,46 @@ pub(super) fn counted_samples(case: &mut Case<'_>) {
         Expr::Subquery(subquery) => is_fixed(&subquery.shift.at),
         _ => false,
     };
-    if case.is_range() && case.has(fixed) && !case.ours["data"]["stats"].is_null() {
+    if case.is_range() && case.has(fixed) {
+        level_stats(case);
+    }
+}
+
+/// What is asked of histograms without their buckets: which are read shows in how many samples they count as, and
+/// in which of them are equal.
+pub(super) fn statistics(case: &mut Case<'_>) {
+    let asks = |node: &Expr| {
+        calls(
+            node,
+            &[
+                Function::HistogramCount,
+                Function::HistogramSum,
+                Function::HistogramAvg,
+                Function::HistogramStddev,
+                Function::HistogramStdvar,
+            ],
+        )
+    };
+    if case.has(asks) {
+        level_stats(case);
+    }
+    if case.part_differs(|node| asks(node) && compares(node)) {
+        case.excuse();
+    }
+}
+
+/// How many samples were looked at is not compared.
+fn level_stats(case: &mut Case<'_>) {
+    if case.ours["data"].get("stats").is_some() && case.theirs["data"].get("stats").is_some() {
         case.theirs["data"]["stats"] = case.ours["data"]["stats"].clone();
     }
+}
+
+/// Whether something below is compared.
+fn compares(node: &Expr) -> bool {
+    let mut found = false;
+    node.walk(&mut |node| found |= matches!(node, Expr::Binary(binary) if binary.op.is_comparison()));
+    found
 }
 
 /// Whether an answer holds native histograms.
