@@ -70,7 +70,7 @@ fn without_place(text: &str) -> &str {
 /// The same is said of another place.
 pub(super) fn aggregation_places(case: &mut Case<'_>) {
     let (ours, theirs) = (error(&case.ours).to_owned(), error(&case.theirs).to_owned());
-    let is_about_it = (ours.contains("aggregat") || ours.contains("ON and GROUP"));
+    let is_about_it = ours.contains("aggregat") || ours.contains("ON and GROUP");
     if is_about_it && without_place(&ours) == without_place(&theirs) {
         case.theirs["error"] = ours.into();
     }
