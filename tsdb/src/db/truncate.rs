@@ -19,7 +19,7 @@ impl Db {
         let truncated = self.checkpoint(from_ms);
         if let Err(error) = &truncated {
             Stats::add(&head.stats.wal_truncations_failed, 1);
-            if error.is_corruption() {
+            if error.is_damaged_segment(&head.wal_dir) {
                 self.give_up_checkpoint();
             }
         }
