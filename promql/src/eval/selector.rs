@@ -28,6 +28,9 @@ pub(crate) enum Take {
     Start,
 }
 
+/// Whether a series is wanted, by its labels.
+pub(crate) type Wants<'w> = dyn Fn(&Dict, SetId) -> bool + 'w;
+
 impl<'r> Eval<'r> {
     pub(super) fn each_selected(
         &mut self,
@@ -56,7 +59,7 @@ impl<'r> Eval<'r> {
     pub(crate) fn each_wanted(
         &mut self,
         selector: &Selector,
-        wants: Option<&dyn Fn(&Dict, SetId) -> bool>,
+        wants: Option<&Wants<'_>>,
         (grid, take): (Grid, Take),
         sink: Sink<'_, 'r>,
     ) -> Result<(), QueryError> {

@@ -122,7 +122,7 @@ pub(crate) fn scan(fs: &dyn Vfs, dir: &Path, known: impl Fn(u32) -> u64) -> Resu
         let bytes = fs.map(&path).map_err(|error| WalError::io(&path, error))?;
         let all: &[u8] = (*bytes).as_ref();
         let is_last = at + 1 == numbers.len();
-        if is_last && (all.len() < 4 || all[..4] == [0; 4]) {
+        if is_last && all.iter().all(|&byte| byte == 0) {
             scan.unusable.push(number);
             break;
         }

@@ -13,6 +13,7 @@
 //! What fails says its seed and call.
 //! Ids of blocks are drawn anew by each run, so that a call's number may move by a few.
 
+mod samples;
 mod steps;
 mod told;
 mod world;
