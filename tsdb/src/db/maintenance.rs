@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -66,9 +67,13 @@ impl MaintainError {
 }
 
 impl MaintainError {
-    /// Whether the log is damaged.
-    pub(super) fn is_corruption(&self) -> bool {
-        matches!(&self.kind, MaintainErrorKind::Wal(error) if error.is_corruption())
+    /// Whether a segment in `wal_dir` is damaged, which a start that reads all of the log repairs. One that meets a
+    /// damaged checkpoint of the log does not start at all.
+    pub(super) fn is_damaged_segment(&self, wal_dir: &Path) -> bool {
+        match &self.kind {
+            MaintainErrorKind::Wal(error) => error.is_corruption() && error.path().parent() == Some(wal_dir),
+            _ => false,
+        }
     }
 }
 

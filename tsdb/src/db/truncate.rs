@@ -21,7 +21,7 @@ impl Db {
         match &truncated {
             Err(error) => {
                 Stats::add(&self.head.stats.wal_truncations_failed, 1);
-                if error.is_corruption() {
+                if error.is_damaged_segment(&self.head.wal_dir) {
                     self.give_up_checkpoint();
                 }
             }
