@@ -15,9 +15,6 @@ use crate::engine::QueryError;
 use crate::parser::ast::RangeExtension;
 use crate::plan::node::{Grid, Selector, Shift};
 
-/// Whether the series of these labels is wanted.
-pub(crate) type Wants<'w> = dyn Fn(&Dict, SetId) -> bool + 'w;
-
 /// What of a sample becomes the value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Take {
