@@ -70,7 +70,7 @@ fn without_place(text: &str) -> &str {
 /// The same is said of another place.
 pub(super) fn aggregation_places(case: &mut Case<'_>) {
     let (ours, theirs) = (error(&case.ours).to_owned(), error(&case.theirs).to_owned());
-    let is_about_it = (ours.contains("aggregat") || ours.contains("ON and GROUP"));
+    let is_about_it = ours.contains("aggregat") || ours.contains("ON and GROUP");
     if is_about_it && without_place(&ours) == without_place(&theirs) {
         case.theirs["error"] = ours.into();
     }
@@ -204,6 +204,20 @@ pub(super) fn new_words(case: &mut Case<'_>) {
         .any(|name| case.query.contains(&format!("{name}(")));
     if is_called && !theirs.is_empty() && without_place(theirs) == without_place(error(&case.ours)) {
         case.theirs["error"] = case.ours["error"].clone();
+        return;
+    }
+    // Or it stumbles over the parenthesis after the word.
+    let is_stumbling = unknown.iter().any(|name| {
+        let called = format!("{name}(");
+        case.query.match_indices(&called).any(|(at, _)| {
+            let before = &case.query[..at + name.len()];
+            let line = before.matches('\n').count() + 1;
+            let column = at + name.len() - before.rfind('\n').map_or(0, |end| end + 1) + 1;
+            theirs.contains(&format!(" {line}:{column}: parse error: unexpected \"(\""))
+        })
+    });
+    if is_stumbling {
+        case.excuse();
         return;
     }
     let is_unknown = unknown
