@@ -10,6 +10,7 @@ mod cost;
 mod crash;
 mod discovery;
 mod exchange;
+mod faults;
 mod heavy_queries;
 mod http_client;
 mod kubernetes;

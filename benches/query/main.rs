@@ -179,12 +179,7 @@ fn compare(
 }
 
 /// Compares the answers, measures all rounds, prints the table.
-fn measure(
-    group: &Group,
-    servers: &mut Vec<Server>,
-    settings: &Settings,
-    summary: &mut Summary,
-) -> Result<()> {
+fn measure(group: &Group, servers: &mut [Server], settings: &Settings, summary: &mut Summary) -> Result<()> {
     report::head(group.title, servers);
     let mut rows = Vec::new();
     for query in &group.queries {

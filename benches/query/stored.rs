@@ -25,7 +25,6 @@ pub(crate) struct Stored {
     pub(crate) blocks: PathBuf,
     /// If there is a VictoriaMetrics.
     pub(crate) victoria: Option<PathBuf>,
-    pub(crate) span_ms: i64,
 }
 
 /// Finds what an earlier run has kept, or makes it; `victoria` is VictoriaMetrics' binary.
@@ -61,11 +60,7 @@ pub(crate) fn stored(make: impl FnOnce() -> Result<Set>, victoria: Option<&Path>
             Some(filled)
         }
     };
-    Ok(Stored {
-        blocks,
-        victoria,
-        span_ms: set.span_ms,
-    })
+    Ok(Stored { blocks, victoria })
 }
 
 fn write_blocks(set: &Set, data: &Path) -> Result<()> {

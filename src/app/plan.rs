@@ -7,12 +7,13 @@ use std::time::Duration;
 use promql::engine::{Engine, EngineOptions};
 use promql::parser::ParserOptions;
 use tracing::{error, warn};
-use tsdb::db::DbOptions;
+use tsdb::db::{DbOptions, RoomOptions};
 
 use super::load::{Loaded, Loader};
 use super::{demo, logging, memory, urls};
 use crate::cli::{CliExit, Flags};
 use crate::config::OwnConfig;
+use crate::config::own_file::OwnStorage;
 use crate::discovery;
 use crate::notifier;
 use crate::queries::Shares;
@@ -153,6 +154,7 @@ impl Plan {
                 defaults.chunk_segment_bytes,
             ),
             no_lockfile: flags.bool("storage.tsdb.no-lockfile"),
+            room: room_options(&self.own.storage, &self.data_dir),
             checkpoint_samples_max: flags.int("deucalion.head-checkpoint-samples").unsigned_abs(),
             open_threads: std::thread::available_parallelism()
                 .map_or(1, |cores| cores.get().min(OPEN_THREADS_MAX)),
@@ -178,6 +180,20 @@ impl Plan {
         ] {
             let _shown = self.flags.put(name, &value);
         }
+    }
+}
+
+/// Of a disk of 6.4 GB and more these bytes are kept in reserve, and as many are left free by samples: some minutes'
+/// worth of a log, or a two-hour block of a hundred thousand series. Of a smaller one it is a hundredth.
+const ROOM_BYTES: u64 = 64 << 20;
+
+/// How much of the disk is left alone. Series stop twice as early as samples.
+fn room_options(own: &OwnStorage, dir: &Path) -> RoomOptions {
+    let part = ROOM_BYTES.min(super::storage::share_bytes(dir, 1.0));
+    RoomOptions {
+        reserve_bytes: own.reserve_bytes.unwrap_or(part),
+        series_free_bytes_min: own.series_free_bytes_min.unwrap_or(2 * part),
+        samples_free_bytes_min: own.samples_free_bytes_min.unwrap_or(part),
     }
 }
 

@@ -2,13 +2,12 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 use tracing::{error, info, warn};
-use tsdb::db::Db;
-use tsdb::db::{DbOptions, Retention};
+use tsdb::db::{Db, DbOptions, Intake, Retention};
 use tsdb::fs::RealFs;
 use tsdb::head::Stats;
 
@@ -45,7 +44,7 @@ pub(super) fn retention(dir: &Path, config: &RetentionConfig) -> Retention {
 }
 
 /// So many percent of the file system that the directory is on, or will be on once it is made.
-fn share_bytes(dir: &Path, percentage: f64) -> u64 {
+pub(super) fn share_bytes(dir: &Path, percentage: f64) -> u64 {
     let total = dir
         .ancestors()
         .chain([Path::new(".")])
@@ -71,7 +70,6 @@ pub(super) struct Storage {
 struct Keeper {
     stopped: Mutex<bool>,
     wake: Condvar,
-    failed_sync: AtomicBool,
 }
 
 impl Keeper {
@@ -115,9 +113,9 @@ impl Storage {
             .map_err(|error| format!("out_of_order_time_window: {error}"))
     }
 
-    /// Whether the disk still takes what is written.
-    pub(super) fn is_healthy(&self) -> bool {
-        !self.keeper.failed_sync.load(Ordering::Relaxed)
+    /// Why nothing is stored any more, if that is so until a restart.
+    pub(super) fn lost(&self) -> Option<String> {
+        self.late.get()?.lost().map(str::to_owned)
     }
 
     /// Opens the directory, which may take a while, and starts the threads.
@@ -175,7 +173,6 @@ impl Storage {
 fn sync_loop(db: &Db, keeper: &Keeper) {
     while !keeper.rest(SYNC_EVERY) {
         if let Err(error) = db.sync() {
-            keeper.failed_sync.store(true, Ordering::Relaxed);
             error!(%error, "The log cannot be made durable; nothing is taken any more until a restart");
             return;
         }
@@ -218,6 +215,31 @@ fn of_db(counter: fn(&tsdb::db::Stats) -> &AtomicU64, db: &Db) -> f64 {
 
 /// Counters read from the database: name, help, where.
 const COUNTERS: &[(&str, &str, Read)] = &[
+    (
+        "deucalion_tsdb_series_without_room_total",
+        "Series that were not made for want of room on the disk.",
+        |db| db.refused().0 as f64,
+    ),
+    (
+        "deucalion_tsdb_samples_without_room_total",
+        "Samples that were not stored for want of room on the disk, or since the log is lost.",
+        |db| db.refused().1 as f64,
+    ),
+    (
+        "deucalion_tsdb_reserve_uses_total",
+        "Times that maintenance of a full disk went on with the reserve.",
+        |db| of_db(|s| &s.reserve_uses, db),
+    ),
+    (
+        "deucalion_tsdb_mapped_files_torn_total",
+        "Files that someone else shortened while they were in use.",
+        |_| tsdb::fs::torn_files() as f64,
+    ),
+    (
+        "deucalion_tsdb_blocks_set_aside_total",
+        "Blocks, or their tombstones, that were damaged at the start and are kept in quarantine.",
+        |db| of_db(|s| &s.blocks_set_aside, db),
+    ),
     (
         "prometheus_tsdb_exemplar_exemplars_appended_total",
         "Total number of appended exemplars.",
@@ -378,6 +400,21 @@ const COUNTERS: &[(&str, &str, Read)] = &[
 /// Gauges read from the database: name, help, where.
 const GAUGES: &[(&str, &str, Read)] = &[
     (
+        "deucalion_tsdb_disk_free_bytes",
+        "Bytes free on the data directory's disk when it was last looked at, what the reserve lacks taken off.",
+        |db| db.disk_free_bytes() as f64,
+    ),
+    (
+        "deucalion_tsdb_reserve_bytes",
+        "Bytes held in reserve for maintenance of a full disk.",
+        |db| db.reserve_bytes() as f64,
+    ),
+    (
+        "deucalion_tsdb_wal_fsync_failed",
+        "Whether an fsync of the log failed, so that nothing is stored until a restart.",
+        |db| f64::from(u8::from(db.lost().is_some())),
+    ),
+    (
         "deucalion_tsdb_start_samples_replayed",
         "Samples of the log that the start replayed.",
         |db| head(|s| &s.replay_samples, db),
@@ -536,6 +573,20 @@ fn register(late: &LateStorage<Db>, registry: &Registry) {
                 Box::new(read(|db| head(|s| &s.histograms_appended, db))),
             ),
         ],
+    );
+    let asked = late.clone();
+    registry.gauges_fn(
+        "deucalion_tsdb_refuses",
+        "Whether new series or samples are refused for want of room on the disk, or since the log is lost.",
+        &["what"],
+        move || {
+            let intake = asked.get().map_or(Intake::All, |db| db.intake());
+            let refuses = |what: &str, from| (vec![what.to_owned()], f64::from(u8::from(intake >= from)));
+            vec![
+                refuses("series", Intake::KnownSeries),
+                refuses("samples", Intake::Nothing),
+            ]
+        },
     );
     let late = late.clone();
     registry.gauge_fn(

@@ -199,7 +199,11 @@ impl StatusView for Status {
     }
 
     fn is_ready(&self) -> bool {
-        *self.ready.borrow() && self.storage.is_healthy()
+        *self.ready.borrow()
+    }
+
+    fn lost(&self) -> Option<String> {
+        self.storage.lost()
     }
 
     fn external_labels(&self) -> Labels {

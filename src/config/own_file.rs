@@ -10,10 +10,13 @@
 //!   retention:                     # the first that a series satisfies decides, the rest is kept as told by the flags
 //!   - {match: '{__name__=~".+:5m"}', time: 60d}
 //!   - {match: '{__name__=~".+:1h"}', time: 1y}
+//!   reserve_bytes: 64MB             # kept in the data directory for maintenance of a full disk
+//!   series_free_bytes_min: 128MB    # with less free on the disk no series are made
+//!   samples_free_bytes_min: 64MB    # with less no samples are taken
 //! ```
 //!
 //! A key that a flag says, too, is that flag: `query.max_bytes` is `--query.max-bytes`.
-//! Everything in it is optional and off by default; an unknown key is a mistake.
+//! Everything in it is optional; limits are off by default, room on the disk is kept by default. An unknown key is a mistake.
 
 mod storage;
 

@@ -95,6 +95,7 @@ fn dispatch(
         | "tsdb analyze"
         | "tsdb dump"
         | "tsdb dump-openmetrics"
+        | "tsdb retention"
         | "tsdb create-blocks-from openmetrics" => tsdb::run(invocation, terminal),
         other => unreachable!("{other} is in the tree of commands and not marked as unbuilt"),
     }

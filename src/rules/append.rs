@@ -45,7 +45,13 @@ pub(super) fn append(
         let series = match known.map_or_else(|| appendable.resolve(&sample.labels, &mut batch), Ok) {
             Ok(series) => series,
             Err(error) => {
-                warn!(err = %error, sample = %sample.labels, "Rule evaluation result discarded");
+                match error.is_no_room() {
+                    // Told once, by storage.
+                    true => {
+                        debug!(err = %error, sample = %sample.labels, "Rule evaluation result discarded");
+                    }
+                    false => warn!(err = %error, sample = %sample.labels, "Rule evaluation result discarded"),
+                }
                 stored.error = Some(error.to_string());
                 continue;
             }

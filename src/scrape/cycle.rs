@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use hashbrown::HashSet;
 use tracing::{debug, error, warn};
-use tsdb::batch::{AppendOptions, Appendable, SeriesRef, Verdict};
+use tsdb::batch::{AppendError, AppendOptions, Appendable, SeriesRef, Verdict};
 use tsdb::model::STALE_NAN_BITS;
 
 use super::answer::{Answer, unpack};
@@ -51,6 +51,8 @@ pub(super) struct Workbench {
     stale: Vec<SeriesRef>,
     /// Of the page.
     refused: Refused,
+    /// Why storage did not take all of it.
+    trouble: Option<String>,
 }
 
 impl Default for Workbench {
@@ -61,6 +63,7 @@ impl Default for Workbench {
             format: Format::Text,
             stale: Vec::new(),
             refused: Refused::default(),
+            trouble: None,
         }
     }
 }
@@ -110,6 +113,7 @@ impl Recorder {
         started: Instant,
         bench: &mut Workbench,
     ) -> Outcome {
+        bench.trouble = None;
         let fetched = unpack(setting, answer, &mut bench.page);
         let mut body_bytes = 0.0;
         let mut fetch_failed = false;
@@ -167,7 +171,7 @@ impl Recorder {
         }
         Outcome {
             error,
-            complaint,
+            complaint: bench.trouble.take().or(complaint),
             counts: report.counts,
             duration_s: report.duration_s,
             fetch_failed,
@@ -234,6 +238,7 @@ impl Recorder {
         let result = reading.read(&bench.page, format);
         let mut counts = reading.counts;
         bench.refused = reading.refused;
+        bench.trouble = reading.trouble.take();
         self.metadata.finish(result.is_ok());
         match result {
             Ok(()) => {
@@ -291,7 +296,7 @@ impl Recorder {
         let receipt = match receipt {
             Ok(receipt) => receipt,
             Err(error) => {
-                error!(%error, scrape_pool = setting.config.job_name, target = setting.target.url, "Scrape commit failed");
+                bench.trouble = Some(tell_failed_commit(setting, &error));
                 return (counts, false);
             }
         };
@@ -363,8 +368,12 @@ impl Recorder {
             setting.storage,
             &mut bench.scratch.batch,
         );
-        if let Err(error) = pushed {
-            warn!(%error, scrape_pool = setting.config.job_name, target = setting.target.url, "Appending scrape report failed");
+        match pushed {
+            Ok(_) => {}
+            Err(error) if error.is_no_room() => bench.trouble = Some(error.to_string()),
+            Err(error) => {
+                warn!(%error, scrape_pool = setting.config.job_name, target = setting.target.url, "Appending scrape report failed");
+            }
         }
     }
 
@@ -379,7 +388,7 @@ impl Recorder {
                 }
                 Ok(_) => return,
                 Err(error) => {
-                    error!(%error, scrape_pool = setting.config.job_name, target = setting.target.url, "Scrape commit failed");
+                    bench.trouble = Some(tell_failed_commit(setting, &error));
                     return;
                 }
             }
@@ -401,9 +410,20 @@ impl Recorder {
             reject_out_of_order: true,
         };
         if let Err(error) = setting.storage.append(batch, &options) {
-            error!(%error, scrape_pool = setting.config.job_name, target = setting.target.url, "Scrape commit failed");
+            bench.trouble = Some(tell_failed_commit(setting, &error));
         }
     }
+}
+
+/// Says that nothing of a commit was stored; returns why.
+fn tell_failed_commit(setting: Setting<'_>, error: &AppendError) -> String {
+    let (scrape_pool, target) = (&setting.config.job_name, &setting.target.url);
+    match error.is_no_room() {
+        // Told once, by storage.
+        true => debug!(%error, scrape_pool, target, "Scrape commit failed"),
+        false => error!(%error, scrape_pool, target, "Scrape commit failed"),
+    }
+    error.to_string()
 }
 
 /// A page that was read, and how many rows of it wait for the commit.

@@ -39,6 +39,8 @@ pub(super) struct Refused {
     pub(super) duplicate: usize,
     pub(super) out_of_order: usize,
     pub(super) out_of_bounds: usize,
+    /// Of series that there was no room for on the disk.
+    pub(super) no_room: usize,
     /// Their series would have been too many for the storage.
     pub(super) beyond_limit: usize,
 }
@@ -120,6 +122,8 @@ pub(super) struct Reading<'a, 'p> {
     pub(super) scratch: &'a mut Scratch,
     pub(super) counts: Counts,
     pub(super) refused: Refused,
+    /// Why a series was not made.
+    pub(super) trouble: Option<String>,
     labels: Vec<RawLabel<'p>>,
     /// Samples that count towards the limit.
     appended: u64,
@@ -143,6 +147,7 @@ impl<'a, 'p> Reading<'a, 'p> {
             scratch,
             counts: Counts::default(),
             refused: Refused::default(),
+            trouble: None,
             labels: Vec::new(),
             appended: 0,
             limit_exceeded: false,
@@ -298,6 +303,12 @@ impl<'a, 'p> Reading<'a, 'p> {
         let series = self.around.storage.resolve(&labels, &mut self.scratch.batch);
         let series = match series {
             Ok(series) => series,
+            // Not the target's fault: its other samples are stored, and this one is tried again by the next scrape.
+            Err(error) if error.is_no_room() => {
+                self.refused.no_room += 1;
+                self.trouble.get_or_insert_with(|| error.to_string());
+                return Ok(());
+            }
             Err(error) if error.is_series_limit() => {
                 self.refused.beyond_limit += 1;
                 return Ok(());

@@ -3,6 +3,7 @@
 mod cycle;
 mod loops;
 mod model;
+mod no_room;
 mod targets;
 
 use std::collections::BTreeMap;

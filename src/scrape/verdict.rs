@@ -75,6 +75,12 @@ pub(super) fn count(setting: Setting<'_>, refused: Refused) {
             target, "Error on ingesting samples with different value but same timestamp"
         );
     }
+    if refused.no_room > 0 {
+        debug!(
+            num_dropped = refused.no_room,
+            target, "New series are refused for want of room on the disk"
+        );
+    }
     if refused.beyond_limit > 0 {
         warn!(
             num_dropped = refused.beyond_limit,

@@ -435,6 +435,10 @@ async fn show(state: &Arc<WebState>, place: Place, query: &str, visitor: Visitor
         Place::Flags => page(pages::flags(prefix, views)),
         Place::Version => whole(StatusCode::OK, TEXT, api::build_info()),
         Place::Metrics => own_metrics(state, &visitor.headers),
+        Place::Ready if let Some(reason) = views.status.lost() => plain_error(
+            StatusCode::SERVICE_UNAVAILABLE,
+            &format!("Service Unavailable: {reason}"),
+        ),
         Place::Healthy | Place::Ready if visitor.method == Method::HEAD => Response::new(Body::empty()),
         Place::Healthy => whole(StatusCode::OK, TEXT, "Prometheus Server is Healthy.\n"),
         Place::Ready => whole(StatusCode::OK, TEXT, "Prometheus Server is Ready.\n"),

@@ -306,6 +306,8 @@ pub trait StatusView: Send + Sync + std::fmt::Debug {
     fn wal_replay(&self) -> WalReplay;
     /// Whether queries can be answered: storage is open and the first configuration loaded.
     fn is_ready(&self) -> bool;
+    /// Why nothing is stored any more, if that is so until a restart; queries go on.
+    fn lost(&self) -> Option<String>;
     /// Global external labels, for `/graph` links and federation.
     fn external_labels(&self) -> Labels;
 }

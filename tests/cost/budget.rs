@@ -7,14 +7,14 @@ use crate::support::exporter::{Exporter, TEXT};
 use crate::support::server::{Server, Start, deucalion};
 use crate::support::wait_for;
 
-/// Series of the exporter. A column of [`STEPS`] values for each would be 50 GB.
+/// Series of the exporter. A column of the million steps of [`HEAVY`] for each would be 50 GB.
 const SERIES: usize = 6000;
 
-/// Steps of the subquery: twelve days, second by second.
+/// Its subquery has a step each second of twelve days.
 const HEAVY: &str = "max_over_time(m[12d:1s])";
 
 /// `--query.max-bytes`
-const QUERY_BYTES: u64 = 256 << 20;
+const QUERY_BYTES: u64 = 16 << 20;
 
 fn page(_scrape: u64) -> String {
     (0..SERIES).map(|i| format!("m{{i=\"{i}\"}} {i}\n")).collect()

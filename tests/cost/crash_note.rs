@@ -8,7 +8,7 @@ use crate::support::server::{Server, Start, deucalion};
 use crate::support::wait_for;
 
 /// Takes as long as it is let.
-const LONG: &str = "count_over_time((time() % 7)[30d:100ms]) # \"<long>\"";
+const LONG: &str = "count_over_time(vector(time() % 7)[30d:100ms]) # \"<long>\"";
 
 /// Starts a server, lets it run the query, and kills it meanwhile.
 fn kill_while_it_runs(binary: &Path, dir: &Path) {
@@ -61,7 +61,7 @@ fn a_start_tells_which_queries_ran_when_the_server_was_killed() {
     prepare(dir.path());
     kill_while_it_runs(&deucalion(), dir.path());
     let server = Start::new(&deucalion(), dir.path()).ready();
-    assert!(told(&server).contains("count_over_time((time() % 7)[30d:100ms])"));
+    assert!(told(&server).contains("count_over_time(vector(time() % 7)[30d:100ms])"));
     assert_eq!(server.stop(), Some(0));
     // An orderly stop leaves nothing to tell.
     let server = Start::new(&deucalion(), dir.path()).ready();

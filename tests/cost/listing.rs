@@ -9,7 +9,7 @@ use crate::support::server::{Server, Start, deucalion};
 use crate::support::wait_for;
 
 /// Takes as long as it is let.
-const LONG: &str = "count_over_time((time() % 7)[30d:100ms])";
+const LONG: &str = "count_over_time(vector(time() % 7 + time() % 6 + time() % 5 + time() % 4 + time() % 3 + time() % 2)[30d:100ms])";
 
 fn start(flags: &[&str]) -> (tempfile::TempDir, Server) {
     let dir = tempfile::tempdir().expect("a directory");

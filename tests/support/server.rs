@@ -190,6 +190,11 @@ impl Server {
 
     /// kill -9
     pub(crate) fn kill(mut self) {
+        self.end();
+    }
+
+    /// kill -9, while its log can still be read.
+    pub(crate) fn end(&mut self) {
         self.child.kill().expect("kill the server");
         self.child.wait().expect("wait for the killed server");
     }
@@ -199,6 +204,15 @@ impl Server {
     pub(crate) fn stop(mut self) -> Option<i32> {
         self.signal("TERM");
         let code = wait_for("the server to stop", 60, || {
+            self.child.try_wait().expect("wait for the server")
+        });
+        code.code()
+    }
+
+    /// Waits for a process that ends by itself; its exit code.
+    #[track_caller]
+    pub(crate) fn wait(mut self) -> Option<i32> {
+        let code = wait_for("the server to end", 60, || {
             self.child.try_wait().expect("wait for the server")
         });
         code.code()

@@ -28,6 +28,8 @@ fn options() -> DbOptions {
         wal_compression: Compression::Snappy,
         out_of_order_window_ms: 1_500,
         exemplars_max: 100,
+        // It would spare the start the reading of what is damaged here.
+        checkpoint_samples_max: 0,
         ..DbOptions::default()
     }
 }

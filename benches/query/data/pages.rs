@@ -105,7 +105,7 @@ impl Replayed {
             .iter()
             .any(|end| name.ends_with(end));
         let known = || values.iter().copied().filter(|v| !v.is_nan());
-        let grows = match (known().next(), known().last()) {
+        let grows = match (known().next(), known().next_back()) {
             (Some(first), Some(last)) if is_counter && last > first => {
                 (last - first) * values.len() as f64 / (values.len() - 1) as f64
             }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tsdb::query::{Budget, Charge, Heaviest, OverBudget};
 
-use super::series::Series;
+use super::series::{Scalar, Series};
 use crate::engine::{Progress, QueryError};
 
 /// Bytes of a column besides its values, roughly.
@@ -62,6 +62,15 @@ impl Limits {
             inner: Some((Arc::clone(&self.samples), self.budget.charge(0)?)),
             held: 0,
         })
+    }
+
+    /// An account of a scalar that is held while something else is evaluated.
+    pub(crate) fn hold_scalar(&self, scalar: &Scalar) -> Result<Holding, QueryError> {
+        let mut holding = self.holding()?;
+        if let Scalar::Steps(v) = scalar {
+            holding.add_column(v.len(), v.len())?;
+        }
+        Ok(holding)
     }
 
     /// Charges bytes.

@@ -123,8 +123,10 @@ impl<'r> Eval<'r> {
             return Ok(());
         }
         self.limits.check_steps(grid.len())?;
-        // Each node at work has a column in hand, whatever it keeps besides.
-        let _in_hand = self.limits.charge(grid.len().saturating_mul(size_of::<f64>()))?;
+        let _own = match node.makes_column() {
+            true => Some(self.limits.charge(grid.len().saturating_mul(size_of::<f64>()))?),
+            false => None,
+        };
         let Some(trace) = &mut self.trace else {
             return self.each_of(node, grid, sink);
         };
@@ -185,8 +187,11 @@ impl<'r> Eval<'r> {
         if let Node::Number(value) = node {
             return Ok(Scalar::Const(*value));
         }
-        let mut in_hand = self.limits.holding()?;
-        in_hand.add_column(grid.len(), grid.len())?;
+        self.cancel.check()?;
+        let mut own = self.limits.holding()?;
+        if node.makes_column() {
+            own.add_column(grid.len(), grid.len())?;
+        }
         let consumer = self.trace.as_mut().and_then(|trace| trace.enter(node));
         let value = self.scalar_of(node, grid)?;
         if let Some(trace) = &mut self.trace {
@@ -207,6 +212,7 @@ impl<'r> Eval<'r> {
             }
             Node::Binary(binary) => {
                 let left = self.scalar(&binary.left, grid)?;
+                let _left = self.limits.hold_scalar(&left)?;
                 let right = self.scalar(&binary.right, grid)?;
                 Ok(binary::scalars(binary.op, left, right))
             }

@@ -15,6 +15,9 @@ use crate::engine::QueryError;
 use crate::parser::ast::RangeExtension;
 use crate::plan::node::{Grid, Selector, Shift};
 
+/// Whether the series of these labels is wanted.
+pub(crate) type Wants<'w> = dyn Fn(&Dict, SetId) -> bool + 'w;
+
 /// What of a sample becomes the value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Take {
@@ -121,8 +124,9 @@ impl<'r> Eval<'r> {
             (roster.len(), grid.len()),
             work,
             |eval, picked| match picked {
-                Picked::Floats(index, v, present) => {
+                Picked::Floats(index, v, present, read) => {
                     eval.samples.total += present as u64;
+                    eval.note_read(read);
                     eval.account()?;
                     let set = eval.dict.intern(roster.labels(index));
                     sink(eval, Series::floats(set, v))
@@ -168,8 +172,8 @@ struct Picking {
 
 /// A series picked ahead of its turn.
 enum Picked {
-    /// Its index, its column, how many values that has; one at least.
-    Floats(usize, Vec<f64>, usize),
+    /// Its index, its column, how many values that has (one at least), of how many samples.
+    Floats(usize, Vec<f64>, usize, usize),
     /// Its index, for the query's own thread to look at.
     Other(usize),
 }
@@ -208,7 +212,8 @@ impl Picking {
             let present = v.iter().filter(|v| !is_absent(**v)).count();
             if present > 0 {
                 held.add(0, v.len() * size_of::<f64>())?;
-                run.items.push(Picked::Floats(index, v, present));
+                run.items
+                    .push(Picked::Floats(index, v, present, picker.columns.len()));
             }
         }
         Ok(())

@@ -189,8 +189,9 @@ pub(super) fn each_series<'r>(
                 (roster.len(), grid.len()),
                 work,
                 |eval, computed| match computed {
-                    Computed::Floats(index, v, counted) => {
+                    Computed::Floats(index, v, counted, read) => {
                         eval.account()?;
+                        eval.note_read(read);
                         eval.samples.total += counted;
                         let set = eval.dict.intern(roster.labels(index));
                         pass_on(eval, Series::floats(set, v))
@@ -245,8 +246,8 @@ fn compute(
 
 /// A series computed ahead of its turn.
 enum Computed {
-    /// Its index, its values, how many samples were looked at.
-    Floats(usize, Vec<f64>, u64),
+    /// Its index, its values, how many samples were looked at, how many read.
+    Floats(usize, Vec<f64>, u64, usize),
     /// Its index, for the query's own thread to compute.
     Other(usize),
 }
@@ -291,7 +292,8 @@ fn run_ahead(
         held.add(0, v.len() * size_of::<f64>())?;
         let mut counted = SampleCount::default();
         floats(call, &reader.samples, "", &mut v, &mut counted, &mut notes)?;
-        run.items.push(Computed::Floats(index, v, counted.total));
+        run.items
+            .push(Computed::Floats(index, v, counted.total, reader.samples.t.len()));
     }
     debug_assert!(notes.is_empty(), "only silent calls are computed ahead");
     Ok(())

@@ -177,6 +177,22 @@ pub(crate) struct Info {
 }
 
 impl Node {
+    /// Whether it makes a column of values itself, rather than passing on those of its operands or what
+    /// storage gives.
+    pub(crate) fn makes_column(&self) -> bool {
+        match self {
+            Self::Number(_) | Self::Invariant { .. } => true,
+            Self::Binary(binary) => matches!(binary.sides, Sides::Scalars),
+            Self::Call(call) => {
+                let is_range = |arg: &Self| matches!(arg, Self::Range(_));
+                call.function.signature().returns == crate::value::ValueType::Scalar
+                    || matches!(call.function, Function::Absent | Function::Vector)
+                    || call.args.iter().any(is_range)
+            }
+            _ => false,
+        }
+    }
+
     /// Whether it is a scalar.
     pub(crate) fn is_scalar(&self) -> bool {
         match self {

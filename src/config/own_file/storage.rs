@@ -7,6 +7,7 @@ use tsdb::compact::tiers::Tier;
 
 use crate::config::errors::ConfigErrors;
 use crate::config::quote::quoted;
+use crate::config::size;
 use crate::config::yaml::{self, Decoder, Node};
 
 /// What the file says of storage.
@@ -16,6 +17,12 @@ pub struct OwnStorage {
     pub long_chunks: bool,
     /// Whether the size of retention bounds everything in the data directory at any moment.
     pub retention_size_is_bound: bool,
+    /// How large the file is that maintenance falls back on when the disk is full; 0 for none.
+    pub reserve_bytes: Option<u64>,
+    /// With fewer bytes free on the disk no series are made; 0 for any number.
+    pub series_free_bytes_min: Option<u64>,
+    /// With fewer bytes free no samples are taken; 0 for any number.
+    pub samples_free_bytes_min: Option<u64>,
     /// Series that are kept for a time of their own; the first that a series satisfies decides.
     pub retention: Vec<Tier>,
 }
@@ -25,6 +32,9 @@ impl Default for OwnStorage {
         Self {
             long_chunks: true,
             retention_size_is_bound: false,
+            reserve_bytes: None,
+            series_free_bytes_min: None,
+            samples_free_bytes_min: None,
             retention: Vec::new(),
         }
     }
@@ -63,11 +73,35 @@ impl OwnStorage {
         self.long_chunks = decoder.bool_of(&mut fields, "long_chunks", self.long_chunks);
         let key = "retention_size_is_bound";
         self.retention_size_is_bound = decoder.bool_of(&mut fields, key, self.retention_size_is_bound);
+        for (key, bytes) in [
+            ("reserve_bytes", &mut self.reserve_bytes),
+            ("series_free_bytes_min", &mut self.series_free_bytes_min),
+            ("samples_free_bytes_min", &mut self.samples_free_bytes_min),
+        ] {
+            *bytes = fields.take(key).and_then(|node| size(node, decoder));
+        }
         if let Some(node) = fields.take("retention") {
             let items = decoder.items(node, "list of {match, time}").unwrap_or_default();
             self.retention = items.iter().filter_map(|item| tier(item, decoder)).collect();
         }
         decoder.finish(fields, &[]);
+    }
+}
+
+fn size(node: &Node, decoder: &mut Decoder) -> Option<u64> {
+    let text = decoder.string(node)?;
+    match size::parse_bytes(&text) {
+        Ok(bytes) => match u64::try_from(bytes) {
+            Ok(bytes) => Some(bytes),
+            Err(_) => {
+                decoder.mistake(node.mark, "a size cannot be below 0");
+                None
+            }
+        },
+        Err(error) => {
+            decoder.mistake(node.mark, error.to_string());
+            None
+        }
     }
 }
 
@@ -147,6 +181,18 @@ mod tests {
         let storage = parse("storage: {long_chunks: false, retention_size_is_bound: true}").unwrap();
         assert!(!storage.long_chunks && storage.retention_size_is_bound);
         assert_eq!(parse("query: {}"), Ok(OwnStorage::default()));
+    }
+
+    #[test]
+    fn room_on_the_disk_is_told_as_sizes() {
+        let storage = parse("storage: {reserve_bytes: 0B, samples_free_bytes_min: 8MB}").unwrap();
+        assert_eq!(
+            (storage.reserve_bytes, storage.samples_free_bytes_min),
+            (Some(0), Some(8 << 20))
+        );
+        assert_eq!(storage.series_free_bytes_min, None);
+        let told = parse("storage: {reserve_bytes: much}").unwrap_err();
+        assert!(told.starts_with("d.yml:1:26: "), "{told}");
     }
 
     #[test]

@@ -82,9 +82,12 @@ impl From<AppendError> for Refusal {
     fn from(error: AppendError) -> Self {
         // Sending the same again would not help.
         let is_final = error.is_invalid_labels() || error.is_series_limit();
-        let status = if is_final { 400 } else { 500 };
-        let source = std::error::Error::source(&error).map(|source| format!(": {source}"));
-        Self::new(status, format!("{error}{}", source.unwrap_or_default()))
+        let status = match is_final {
+            true => 400,
+            false if error.is_no_room() => 503,
+            false => 500,
+        };
+        Self::new(status, error.to_string())
     }
 }
 

@@ -7,7 +7,7 @@ mod build;
 use std::path::Path;
 
 use proptest::prelude::*;
-use tsdb::db::{Db, DbOptions};
+use tsdb::db::{Db, DbOptions, RoomOptions};
 use tsdb::fs::MemoryFs;
 
 use super::*;
@@ -28,7 +28,7 @@ impl Harness {
 
     fn with(options: DbOptions) -> Self {
         let fs = Arc::new(MemoryFs::default());
-        let db = Db::open(fs, Path::new("data"), options, NOW_MS).unwrap();
+        let db = Db::open(fs, Path::new("/data"), options, NOW_MS).unwrap();
         let (storage, registry) = (Arc::new(db), Registry::new());
         Self {
             receiver: Receiver::new(Arc::clone(&storage) as _, &registry),
@@ -75,6 +75,28 @@ fn samples_of_a_request_are_stored_under_their_sorted_labels() {
     harness.send(&request).unwrap();
     assert_eq!(harness.stored("a"), sent);
     assert_eq!(harness.stored("b"), [(NOW_MS, 3.0)]);
+}
+
+#[test]
+fn what_the_disk_refuses_is_to_be_sent_again() {
+    // Endless room suffices once the reserve is there.
+    let room = RoomOptions {
+        reserve_bytes: 1,
+        samples_free_bytes_min: u64::MAX,
+        ..RoomOptions::default()
+    };
+    let harness = Harness::with(DbOptions {
+        room,
+        ..DbOptions::default()
+    });
+    harness.storage.sync().unwrap();
+    let request = [series(&[(METRIC_NAME, "a")], &[(NOW_MS, 1.0)])];
+    let refusal = harness.send(&request).unwrap_err();
+    assert_eq!(refusal.status, 503, "{}", refusal.text);
+    assert!(refusal.text.ends_with("are refused"), "{}", refusal.text);
+    harness.storage.sync().unwrap();
+    harness.send(&request).unwrap();
+    assert_eq!(harness.stored("a"), [(NOW_MS, 1.0)]);
 }
 
 #[test]

@@ -38,7 +38,11 @@ impl Scraped {
         Self::into_storage(config, store, storage)
     }
 
-    fn into_storage(config: ScrapeConfig, store: MemoryStore, storage: Arc<dyn Appendable>) -> Self {
+    pub(super) fn into_storage(
+        config: ScrapeConfig,
+        store: MemoryStore,
+        storage: Arc<dyn Appendable>,
+    ) -> Self {
         let registry = Registry::new();
         Self {
             store,
@@ -104,7 +108,7 @@ impl Scraped {
     }
 
     #[track_caller]
-    fn check(&self, series: &str, expected: &[(i64, Option<f64>)]) {
+    pub(super) fn check(&self, series: &str, expected: &[(i64, Option<f64>)]) {
         assert_eq!(
             samples(&self.store, &format!("__name__={series}")),
             expected,
@@ -120,7 +124,7 @@ impl Scraped {
 
 const STALE: Option<f64> = None;
 
-fn at(second: i64, value: f64) -> (i64, Option<f64>) {
+pub(super) fn at(second: i64, value: f64) -> (i64, Option<f64>) {
     (second * 1000, Some(value))
 }
 

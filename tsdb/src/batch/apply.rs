@@ -31,6 +31,8 @@ impl Head {
         if let Some((row, _)) = batch.histograms.iter().find(|(_, h)| !h.is_well_formed()) {
             return Err(AppendError::invalid_histogram(*row));
         }
+        self.gate.check_samples(batch.len())?;
+        self.log_owed().map_err(AppendError::log)?;
         let mut scratch = Scratch::take(self);
         let outcome = self.append_with(batch, options, &mut scratch);
         scratch.put_back(self);
@@ -83,14 +85,10 @@ impl Head {
         self.apply_rows(batch, scratch, &mut data, bounds, &mut late);
         self.apply_metadata(&judged, batch, &mut data);
         drop(data);
-        if !late.is_empty()
-            && let Err(error) = self.log_late(&late)
-        {
-            // As in Prometheus: they are in memory and are lost with it alone.
-            tracing::error!(%error, "Failed to log out of order samples into the WAL");
-            Stats::add(&self.stats.wbl_writes_failed, 1);
-        }
         batch.created.clear();
+        if !late.is_empty() {
+            self.log_late(late).map_err(AppendError::log)?;
+        }
         let mut receipt = self.receipt(batch);
         self.apply_exemplars(judged, &mut receipt);
         Ok(receipt)

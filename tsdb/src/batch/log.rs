@@ -164,6 +164,7 @@ impl Scratch {
             }
             Err(error) => {
                 Stats::add(&stats.wal_writes_failed, 1);
+                head.gate.note_failure(&error);
                 Err(error)
             }
         }

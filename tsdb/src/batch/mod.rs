@@ -242,6 +242,7 @@ enum AppendErrorKind {
     Log(std::io::Error),
     Closed,
     Limit(String),
+    NoRoom(String),
     SeriesLimit(u64),
 }
 
@@ -257,6 +258,13 @@ impl AppendError {
     pub fn log(error: std::io::Error) -> Self {
         Self {
             kind: AppendErrorKind::Log(error),
+        }
+    }
+
+    /// Nothing can be stored now, or ever before a restart: `reason` says why.
+    pub fn no_room(reason: impl Into<String>) -> Self {
+        Self {
+            kind: AppendErrorKind::NoRoom(reason.into()),
         }
     }
 
@@ -299,30 +307,35 @@ impl AppendError {
     pub fn is_invalid_labels(&self) -> bool {
         matches!(self.kind, AppendErrorKind::InvalidLabels(_))
     }
+
+    /// Whether it is the disk that refuses: what is sent again later may be stored.
+    pub fn is_no_room(&self) -> bool {
+        match &self.kind {
+            AppendErrorKind::NoRoom(_) => true,
+            AppendErrorKind::Log(error) => crate::fs::space::is_no_room(error),
+            _ => false,
+        }
+    }
 }
 
 impl std::fmt::Display for AppendError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.kind {
-            AppendErrorKind::InvalidLabels(reason) | AppendErrorKind::Limit(reason) => f.write_str(reason),
+            AppendErrorKind::InvalidLabels(reason)
+            | AppendErrorKind::Limit(reason)
+            | AppendErrorKind::NoRoom(reason) => f.write_str(reason),
             AppendErrorKind::SeriesLimit(series_max) => write!(
                 f,
                 "series limit of {series_max} reached (--storage.tsdb.max-series), new series are refused"
             ),
-            AppendErrorKind::Log(_) => f.write_str("log samples"),
+            // Many who print this print one line only, and then this is what they need to know.
+            AppendErrorKind::Log(error) => write!(f, "log samples: {error}"),
             AppendErrorKind::Closed => f.write_str("the database is closed"),
         }
     }
 }
 
-impl std::error::Error for AppendError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match &self.kind {
-            AppendErrorKind::Log(error) => Some(error),
-            _ => None,
-        }
-    }
-}
+impl std::error::Error for AppendError {}
 
 /// What takes batches: the database, or something that stands for it in a test.
 pub trait Appendable: Send + Sync + std::fmt::Debug {

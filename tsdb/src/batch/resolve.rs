@@ -35,6 +35,7 @@ impl Head {
             return Ok(SeriesRef(data.cold[ordinal].series));
         }
         drop(data);
+        self.gate.check_series(batch.beyond_limits)?;
         let _making = self.make_room(batch)?;
         let mut data = self.lanes[lane].data.write();
         let next = self.last_ref.load(Ordering::Acquire) + 1;

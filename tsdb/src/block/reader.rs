@@ -37,9 +37,17 @@ impl Block {
     /// # Errors
     /// When a file is missing, unreadable, damaged, or of a version that is not known.
     pub fn open(fs: &dyn Vfs, dir: &Path) -> Result<Self, FileError> {
+        Self::open_with(fs, dir, Tombstones::read(fs, dir)?)
+    }
+
+    /// Opens the block in the directory `dir`, of which `tombstones` are deleted, whatever its file says.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub(crate) fn open_with(fs: &dyn Vfs, dir: &Path, tombstones: Tombstones) -> Result<Self, FileError> {
         let changing = Changing {
             meta: Arc::new(Meta::read(fs, dir)?),
-            tombstones: Arc::new(Tombstones::read(fs, dir)?),
+            tombstones: Arc::new(tombstones),
             bytes: changing_bytes(fs, dir)?,
         };
         Ok(Self {
@@ -68,6 +76,15 @@ impl Block {
     /// Its chunk files.
     pub fn segments(&self) -> &Segments {
         &self.segments
+    }
+
+    /// Whether all that was read of it came from its files.
+    ///
+    /// # Errors
+    /// When some did not: someone else shortened the file that is named.
+    pub(crate) fn check_whole(&self) -> Result<(), FileError> {
+        self.index.check_whole()?;
+        self.segments.check_whole()
     }
 
     /// What is deleted of it now.
@@ -125,6 +142,7 @@ impl Block {
                 tombstones.add(u64::from(series), interval);
             }
         }
+        self.index.check_whole()?;
         if tombstones == *changing.tombstones {
             return Ok(());
         }

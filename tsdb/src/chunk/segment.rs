@@ -209,6 +209,23 @@ impl Segments {
         }
     }
 
+    /// Whether what was read of the chunk at `at` came from its file.
+    ///
+    /// # Errors
+    /// When it did not: someone else shortened the file.
+    #[inline]
+    pub(crate) fn check_whole_at(&self, at: ChunkRef) -> Result<(), FileError> {
+        self.segment(at)?.check_whole()
+    }
+
+    /// As [`Self::check_whole_at`], of all that was read.
+    ///
+    /// # Errors
+    /// When some did not.
+    pub(crate) fn check_whole(&self) -> Result<(), FileError> {
+        self.files.iter().try_for_each(Segment::check_whole)
+    }
+
     /// Bytes of all files.
     pub fn bytes(&self) -> u64 {
         self.files
@@ -233,6 +250,13 @@ impl Segment {
         let file = Self { path, bytes };
         file.check_header()?;
         Ok(file)
+    }
+
+    fn check_whole(&self) -> Result<(), FileError> {
+        match self.bytes.is_whole() {
+            true => Ok(()),
+            false => Err(FileError::torn(&self.path)),
+        }
     }
 
     fn check_header(&self) -> Result<(), FileError> {
@@ -267,6 +291,7 @@ impl Segment {
         if verify {
             let computed = crate::encoding::crc32c(summed);
             if stored != computed {
+                self.check_whole()?;
                 let text = format!("chunk has checksum {computed:#010x}, its footer says {stored:#010x}");
                 return Err(FileError::damaged_at(&self.path, offset as u64, text));
             }

@@ -31,7 +31,8 @@ pub enum Outcome {
 /// A compaction that failed. No block was written.
 #[derive(Debug)]
 pub enum CompactError {
-    /// A file could not be read, written or understood. The inputs are marked, so that they are not tried again.
+    /// A file could not be read, written or understood. Unless it was for want of room, the inputs are marked, so that
+    /// they are not tried again.
     File(FileError),
     /// It was told to stop.
     Cancelled(CancelReason),
@@ -107,6 +108,8 @@ pub fn compact(
             }
             Ok(Outcome::Empty)
         }
+        // The inputs are good; there was no room for the output.
+        Err(CompactError::File(error)) if error.is_no_room() => Err(error.into()),
         Err(CompactError::File(error)) => {
             for block in blocks {
                 // What failed first is what the operator needs to know.
@@ -162,6 +165,9 @@ fn write(
             pieces = lengthen(pieces, packer).map_err(|error| explain(error, blocks))?;
         }
         writer.add_series_by_symbols(&labels, pieces.iter().map(Piece::to_write))?;
+    }
+    for block in blocks {
+        block.check_whole()?;
     }
     Ok(writer.finish()?)
 }

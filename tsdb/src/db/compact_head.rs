@@ -23,10 +23,10 @@ impl Db {
             .is_some_and(|(from, through)| through.saturating_sub(from) > range_ms / 2 * 3)
     }
 
-    /// Writes the head's oldest range as a block and takes it out of the head; returns its end.
-    pub(super) fn compact_head(&self, now_ms: i64) -> Result<i64, MaintainError> {
+    /// Writes the head's oldest range as a block and takes it out of the head.
+    pub(super) fn compact_head(&self, now_ms: i64) -> Result<(), MaintainError> {
         let Some((from_ms, _)) = self.head.time_range_ms() else {
-            return Ok(i64::MIN);
+            return Ok(());
         };
         let end_ms = range_end(from_ms, self.head.options.chunk_range_ms);
         // Nothing earlier than the end is taken any more: the head reaches half a range beyond it. What was
@@ -40,7 +40,13 @@ impl Db {
         if let Some(meta) = &written {
             tracing::info!(mint = meta.min_ms, maxt = meta.max_ms, ulid = %meta.ulid, "write block");
             // Visible before it goes from the head, so that no query misses it.
-            self.reload(&[])?;
+            self.show(meta.ulid)?;
+        }
+        {
+            // Also where files that are not needed any more cannot be removed: memory is right then.
+            let mut owed = self.owed.lock();
+            owed.truncate_ms = owed.truncate_ms.max(end_ms);
+            owed.late = true;
         }
         let collected = self.head.truncate(end_ms).map_err(MaintainError::io)?;
         tracing::debug!(
@@ -48,7 +54,7 @@ impl Db {
             chunks = collected.chunks,
             "Head GC completed"
         );
-        Ok(end_ms)
+        Ok(())
     }
 
     /// Writes what came out of order as blocks, one an aligned range, and takes it out of the head and its log.
@@ -64,12 +70,12 @@ impl Db {
             let mut meta = Meta::of_head(self.new_ulid(now_ms), from_ms, end_ms);
             meta.compaction.hints.push(FROM_OUT_OF_ORDER.to_owned());
             if let Some(meta) = self.write_block(&self.dir, Part::Cut, meta)? {
+                // Visible before it goes from the head, so that no query misses it.
+                self.show(meta.ulid)?;
                 tracing::info!(mint = meta.min_ms, maxt = meta.max_ms, ulid = %meta.ulid, "write out-of-order block");
             }
             from_ms = end_ms;
         }
-        // Visible before it goes from the head, so that no query misses it.
-        self.reload(&[])?;
         self.head.forget_cut();
         for number in segment::list(&*self.fs, &self.head.wbl_dir)? {
             if number <= last_segment {

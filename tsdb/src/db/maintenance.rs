@@ -3,11 +3,12 @@
 
 use std::fmt;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::retain::Room;
-use super::{Db, Stats};
+use super::{Db, Intake, Stats};
 use crate::block::{Block, Meta, Ulid};
 use crate::compact::{self, Choice, CompactError, Order, Outcome};
 use crate::fs::FileError;
@@ -51,12 +52,28 @@ impl MaintainError {
             kind: MaintainErrorKind::Io(error),
         }
     }
+
+    /// Whether the disk has no room or takes no writes, so that it may go well later.
+    pub fn is_no_room(&self) -> bool {
+        match &self.kind {
+            MaintainErrorKind::Io(error) => crate::fs::space::is_no_room(error),
+            MaintainErrorKind::File(error) | MaintainErrorKind::Compact(CompactError::File(error)) => {
+                error.is_no_room()
+            }
+            MaintainErrorKind::Wal(error) => error.is_no_room(),
+            MaintainErrorKind::Read(_) | MaintainErrorKind::Compact(CompactError::Cancelled(_)) => false,
+        }
+    }
 }
 
 impl MaintainError {
-    /// Whether the log is damaged.
-    pub(super) fn is_corruption(&self) -> bool {
-        matches!(&self.kind, MaintainErrorKind::Wal(error) if error.is_corruption())
+    /// Whether a segment in `wal_dir` is damaged, which a start that reads all of the log repairs. One that meets a
+    /// damaged checkpoint of the log does not start at all.
+    pub(super) fn is_damaged_segment(&self, wal_dir: &Path) -> bool {
+        match &self.kind {
+            MaintainErrorKind::Wal(error) => error.is_corruption() && error.path().parent() == Some(wal_dir),
+            _ => false,
+        }
     }
 }
 
@@ -121,8 +138,8 @@ impl Db {
     /// hours; calls wait for each other.
     ///
     /// # Errors
-    /// The first that occurred. Each step is tried though another failed, since it may be retention that
-    /// makes room on a full disk.
+    /// The first that occurred. Each step is tried though another failed, and on a full disk retention comes first
+    /// as well, since it may be that which makes room.
     pub fn maintain(&self, now_ms: i64) -> Result<Maintained, MaintainError> {
         let _maintaining = self.maintaining.lock();
         let mut done = Maintained::default();
@@ -134,14 +151,26 @@ impl Db {
                 first = Err(error);
             }
         };
+        if self.head.gate.lost().is_some() {
+            // What is on disk is unknown: nothing is made of it.
+            return Ok(done);
+        }
+        self.look_for_room();
+        let is_short = self.intake() > Intake::All;
         self.note_growth();
+        if is_short {
+            note(self.retain(&mut done));
+        }
         note(self.flush(&mut done));
-        note(self.compact_head_ranges(now_ms, &mut done));
+        note(self.with_reserve(|| self.compact_head_ranges(now_ms, &mut done)));
+        note(self.with_reserve(|| self.settle(now_ms)));
         note(self.verify_chunks());
-        note(self.checkpoint_head());
-        note(self.compact_blocks(now_ms, &mut done));
-        note(self.drop_passed_tiers(now_ms, &mut done));
-        note(self.retain(&mut done));
+        if !is_short {
+            note(self.checkpoint_head());
+            note(self.compact_blocks(now_ms, &mut done));
+            note(self.drop_passed_tiers(now_ms, &mut done));
+        }
+        note(self.with_reserve(|| self.retain(&mut done)));
         self.note_size();
         first.map(|()| done)
     }
@@ -152,7 +181,6 @@ impl Db {
     }
 
     fn compact_head_ranges(&self, now_ms: i64, done: &mut Maintained) -> Result<(), MaintainError> {
-        let mut end_ms = None;
         while self.head_is_compactable() {
             Stats::add(&self.stats.compactions_triggered, 1);
             // What is left of the head has to stay, so that there is no choice but to write.
@@ -161,19 +189,25 @@ impl Db {
             if compacted.is_err() {
                 Stats::add(&self.stats.compactions_failed, 1);
             }
-            end_ms = Some(compacted?);
+            compacted?;
             Stats::add(&self.stats.compactions, 1);
             done.head_compactions += 1;
         }
-        match end_ms {
-            Some(end_ms) => {
-                self.make_room(self.log_bytes())?;
-                self.truncate_log(end_ms)?;
-                self.make_room(self.head_block_bytes_max())?;
-                self.compact_late(now_ms)
-            }
-            None => Ok(()),
+        Ok(())
+    }
+
+    /// What compactions of the head leave to be done: the log shortened, what came out of order made blocks.
+    fn settle(&self, now_ms: i64) -> Result<(), MaintainError> {
+        if self.owes_truncation() {
+            self.make_room(self.log_bytes())?;
+            self.truncate_log()?;
         }
+        if self.owed.lock().late {
+            self.make_room(self.head_block_bytes_max())?;
+            self.compact_late(now_ms)?;
+            self.owed.lock().late = false;
+        }
+        Ok(())
     }
 }
 
@@ -214,7 +248,10 @@ impl Db {
                 written = matches!(outcome, Outcome::Written(_)),
                 "compact blocks"
             );
-            self.reload(&[])?;
+            match outcome {
+                Outcome::Written(_) => self.show(ulid)?,
+                Outcome::Empty => self.reload(&[])?,
+            }
             done.block_compactions += 1;
         }
     }

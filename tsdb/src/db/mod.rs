@@ -22,6 +22,7 @@ mod options;
 mod query;
 mod reload;
 mod retain;
+mod room;
 mod snapshot;
 mod stats;
 mod truncate;
@@ -37,10 +38,12 @@ use hashbrown::HashMap;
 use parking_lot::{Mutex, RwLock};
 
 pub use crate::head::exemplars::{ExemplarStatus, SeriesExemplars};
+pub use crate::head::gate::Intake;
 pub use maintenance::{MaintainError, Maintained};
 pub use open::OpenError;
 pub use options::{DbOptions, Retention};
 pub use reload::read_blocks;
+pub use room::RoomOptions;
 pub use stats::{HeadStatus, Stats, StatusEntry};
 
 use self::retain::Growth;
@@ -52,6 +55,17 @@ use crate::fs::{Vfs, VfsLock};
 use crate::head::Head;
 use crate::model::{Labels, Matcher};
 use crate::query::{Cancel, CancelReason};
+
+/// What a compaction of the head leaves to be done, and is tried again until it is.
+#[derive(Debug)]
+struct Owed {
+    /// The time up to which the log was shortened.
+    truncated_ms: i64,
+    /// The time up to which it is to be.
+    truncate_ms: i64,
+    /// Whether samples that came out of order are to become blocks.
+    late: bool,
+}
 
 /// A database.
 pub struct Db {
@@ -67,8 +81,9 @@ pub struct Db {
     has_unverified_chunks: AtomicBool,
     /// Held while the database is maintained.
     maintaining: Mutex<()>,
-    /// The time up to which the log was truncated last.
-    truncated_ms: Mutex<i64>,
+    /// How far the log was shortened, and what is still to be done after a compaction of the head.
+    owed: Mutex<Owed>,
+    reserve: room::Reserve,
     lock: Mutex<Option<Box<dyn VfsLock>>>,
     /// Tells maintenance that the database is being closed.
     stopping: Cancel,
@@ -97,11 +112,12 @@ impl Db {
         &self.options
     }
 
-    /// Makes all that was appended survive a power cut.
+    /// Makes all that was appended survive a power cut, and looks how much room the disk has. Call it each second.
     ///
     /// # Errors
     /// The system's. After that nothing is taken any more: what is on disk is unknown until a restart.
     pub fn sync(&self) -> io::Result<()> {
+        self.look_for_room();
         self.head.sync()
     }
 
@@ -138,13 +154,14 @@ impl Db {
         for lane in &self.head.lanes {
             drop(lane.writer.lock());
         }
+        let owed = self.head.log_owed();
         let flushed = self.head.flush_closed();
         if let Err(error) = self.write_checkpoint(true) {
             tracing::warn!(%error, "The head's checkpoint could not be written; the next start replays the WAL");
         }
         self.head.sync()?;
         self.lock.lock().take();
-        flushed.map(|_| ())
+        owed.and(flushed.map(|_| ()))
     }
 
     pub(crate) fn blocks(&self) -> Arc<Vec<Arc<Block>>> {

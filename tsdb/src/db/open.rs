@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::{Mutex, RwLock};
 
-use super::{Db, DbOptions, Retention, Stats, lock, reload};
+use super::reload::Remedy;
+use super::{Db, DbOptions, Owed, Retention, Stats, lock, reload, room};
 use crate::block::{Block, Meta, filenames, remove_leftovers};
 use crate::checkpoint::Checkpointer;
 use crate::fs::buffered::make_dir;
@@ -43,6 +44,16 @@ impl OpenError {
     pub(super) fn io(path: &Path, error: io::Error) -> Self {
         Self {
             kind: OpenErrorKind::Io(path.to_owned(), error),
+        }
+    }
+
+    /// Whether the disk has no room or takes no writes.
+    pub fn is_no_room(&self) -> bool {
+        match &self.kind {
+            OpenErrorKind::Locked(_) => false,
+            OpenErrorKind::Io(_, error) => crate::fs::space::is_no_room(error),
+            OpenErrorKind::File(error) => error.is_no_room(),
+            OpenErrorKind::Wal(error) => error.is_no_room(),
         }
     }
 
@@ -87,6 +98,13 @@ impl fmt::Display for OpenError {
                     path.display()
                 )
             }
+            OpenErrorKind::Io(path, error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => {
+                write!(
+                    f,
+                    "{}: cannot be written, and a server has to write into its directory",
+                    path.display()
+                )
+            }
             OpenErrorKind::Io(path, _) => write!(f, "{}: cannot be used", path.display()),
             OpenErrorKind::File(error) => error.fmt(f),
             OpenErrorKind::Wal(error) => {
@@ -126,7 +144,8 @@ impl Db {
             checkpoint_samples_max: 0,
             ..DbOptions::default()
         };
-        let loaded = reload::load(&*fs, dir, &[])?;
+        let mut loaded = reload::load(&*fs, dir, &[])?;
+        loaded.refuse(&[Remedy::Refuse, Remedy::SetAside, Remedy::SetTombstonesAside])?;
         let head_options = head_options(&options);
         let progress = &options.progress;
         let min_valid_ms = loaded.min_valid_ms();
@@ -161,7 +180,12 @@ impl Db {
             checkpointer: Mutex::new(checkpointer),
             has_unverified_chunks: AtomicBool::new(was_told_of_chunks),
             maintaining: Mutex::default(),
-            truncated_ms: Mutex::new(i64::MIN),
+            owed: Mutex::new(Owed {
+                truncated_ms: i64::MIN,
+                truncate_ms: i64::MIN,
+                late: false,
+            }),
+            reserve: room::Reserve::new(dir),
             lock: Mutex::default(),
             stopping: Cancel::new(),
             stats: Stats::default(),
@@ -182,7 +206,13 @@ impl Db {
             true => None,
             false => Some(lock::take(&*fs, dir)?),
         };
-        let opened = Self::open_locked(fs, dir, options, now_ms);
+        let opened = match Self::open_locked(Arc::clone(&fs), dir, options.clone(), now_ms) {
+            Err(error) if error.is_no_room() && room::release_reserve(&*fs, dir) => {
+                tracing::warn!(%error, "The disk is full: the start goes on with the reserve");
+                Self::open_locked(fs, dir, options, now_ms)
+            }
+            opened => opened,
+        };
         match (&opened, lock) {
             (Ok(db), lock) => *db.lock.lock() = lock,
             (Err(_), Some(mut lock)) => lock.leave_as_found(),
@@ -197,13 +227,17 @@ impl Db {
                 tracing::info!(block = name, "Fixed broken block");
             }
         }
-        let loaded = reload::load(&*fs, dir, &[])?;
+        let mut loaded = reload::load(&*fs, dir, &[])?;
+        loaded.refuse(&[Remedy::Refuse])?;
         let min_valid_ms = loaded.min_valid_ms();
         let head_options = head_options(&options);
         let replayed = Replayed::read(&*fs, dir, &head_options, min_valid_ms, &options.progress)?;
         clean_up(&*fs, dir, now_ms)?;
+        let set_aside = reload::set_aside(&*fs, dir, loaded.broken, now_ms)?;
         let head = replayed.open(Arc::clone(&fs), dir, head_options, now_ms)?;
-        Ok(Self::assemble(fs, dir, options, head, loaded.blocks, now_ms))
+        let db = Self::assemble(fs, dir, options, head, loaded.blocks, now_ms);
+        Stats::add(&db.stats.blocks_set_aside, set_aside);
+        Ok(db)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::RoomOptions;
 use crate::chunk::encode::Chunking;
 use crate::compact::tiers::Tier;
 use crate::head::ReplayProgress;
@@ -45,6 +46,8 @@ pub struct DbOptions {
     /// `storage.tsdb.out_of_order_time_window`: how much earlier than the latest sample one may come; 0 takes
     /// none out of order. [`super::Db::set_out_of_order_window_ms`] changes it later.
     pub out_of_order_window_ms: i64,
+    /// What of the disk is left alone.
+    pub room: RoomOptions,
     /// `--storage.tsdb.no-lockfile`
     pub no_lockfile: bool,
     /// How many samples of the log a start may have to replay: with more than that, and at its end, the database
@@ -78,6 +81,7 @@ impl Default for DbOptions {
             chunk_segment_bytes: 512 << 20,
             exemplars_max: 0,
             out_of_order_window_ms: 0,
+            room: RoomOptions::default(),
             no_lockfile: false,
             checkpoint_samples_max: 8_000_000,
             open_threads: 1,

@@ -120,7 +120,10 @@ impl Db {
             written = matches!(outcome, Outcome::Written(_)),
             "Series have outlived their time"
         );
-        self.reload(&[])?;
+        match outcome {
+            Outcome::Written(_) => self.show(ulid)?,
+            Outcome::Empty => self.reload(&[])?,
+        }
         Ok(ulid)
     }
 

@@ -80,6 +80,9 @@ fn copy_block(fs: &dyn Vfs, block: &Block, to: &Path) -> Result<(), FileError> {
         let bytes = fs.map(&from).at(&from)?;
         let mut file = fs.create(&to).at(&to)?;
         file.append((*bytes).as_ref()).at(&to)?;
+        if !bytes.is_whole() {
+            return Err(FileError::torn(&from));
+        }
         file.sync().at(&to)?;
     }
     for dir in [&to.join(filenames::CHUNKS), to] {

@@ -24,6 +24,10 @@ pub struct Stats {
     pub time_retentions: AtomicU64,
     /// `prometheus_tsdb_size_retentions_total`
     pub size_retentions: AtomicU64,
+    /// `deucalion_tsdb_blocks_set_aside_total`
+    pub blocks_set_aside: AtomicU64,
+    /// `deucalion_tsdb_reserve_uses_total`
+    pub reserve_uses: AtomicU64,
     /// `deucalion_tsdb_head_checkpoints_total`: parts of the head's checkpoint that were begun.
     pub checkpoints: AtomicU64,
     /// `deucalion_tsdb_head_checkpoints_failed_total`
@@ -35,6 +39,11 @@ pub struct Stats {
 }
 
 impl Stats {
+    /// A counter's present value.
+    pub fn get(counter: &AtomicU64) -> u64 {
+        counter.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn add(counter: &AtomicU64, n: u64) {
         counter.fetch_add(n, Ordering::Relaxed);
     }

@@ -8,20 +8,24 @@ use crate::head::lookup::Address;
 use crate::wal::{checkpoint, segment};
 
 impl Db {
-    /// Drops what the log holds of the time before `from_ms`, two thirds of its segments at a time.
-    pub(super) fn truncate_log(&self, from_ms: i64) -> Result<(), MaintainError> {
-        let mut truncated_ms = self.truncated_ms.lock();
-        if from_ms <= *truncated_ms {
-            return Ok(());
-        }
-        *truncated_ms = from_ms;
-        let head = &*self.head;
+    /// Whether the log holds what was compacted since it was shortened last.
+    pub(super) fn owes_truncation(&self) -> bool {
+        let owed = self.owed.lock();
+        owed.truncated_ms < owed.truncate_ms
+    }
+
+    /// Drops what the log holds of the time that was compacted, two thirds of its segments at a time.
+    pub(super) fn truncate_log(&self) -> Result<(), MaintainError> {
+        let from_ms = self.owed.lock().truncate_ms;
         let truncated = self.checkpoint(from_ms);
-        if let Err(error) = &truncated {
-            Stats::add(&head.stats.wal_truncations_failed, 1);
-            if error.is_corruption() {
-                self.give_up_checkpoint();
+        match &truncated {
+            Err(error) => {
+                Stats::add(&self.head.stats.wal_truncations_failed, 1);
+                if error.is_damaged_segment(&self.head.wal_dir) {
+                    self.give_up_checkpoint();
+                }
             }
+            Ok(()) => self.owed.lock().truncated_ms = from_ms,
         }
         truncated
     }

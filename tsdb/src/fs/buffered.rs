@@ -105,10 +105,14 @@ pub(crate) fn replace_file(fs: &dyn Vfs, path: &Path, bytes: &[u8]) -> Result<()
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".tmp");
     let beside = path.with_file_name(name);
-    let mut file = BufferedFile::create(fs, &beside)?;
-    file.write(bytes)?;
-    file.finish()?;
-    fs.rename(&beside, path).at(path)?;
+    let written = BufferedFile::create(fs, &beside)
+        .and_then(|mut file| file.write(bytes).and_then(|()| file.finish()))
+        .and_then(|_| fs.rename(&beside, path).at(path));
+    if written.is_err() {
+        // Half a file is of no use and takes room.
+        let _removed = fs.remove_file(&beside);
+    }
+    written?;
     match path.parent() {
         Some(dir) => fs.sync_dir(dir).at(dir),
         None => Ok(()),

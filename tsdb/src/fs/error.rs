@@ -35,6 +35,14 @@ impl FileError {
         Self::new(path, Some(offset), FileErrorKind::Damaged(text.into()))
     }
 
+    /// A mapped file lacks bytes that it had when it was mapped.
+    pub fn torn(path: &Path) -> Self {
+        Self::damaged(
+            path,
+            "was shortened while in use, or the disk cannot give what is in it",
+        )
+    }
+
     /// The bytes may well be good, but this program cannot deal with them.
     pub fn unsupported(path: &Path, text: impl Into<String>) -> Self {
         Self::new(path, None, FileErrorKind::Unsupported(text.into()))
@@ -66,6 +74,11 @@ impl FileError {
     /// Whether a later version, or Prometheus, may understand the file.
     pub fn is_unsupported(&self) -> bool {
         matches!(self.kind, FileErrorKind::Unsupported(_))
+    }
+
+    /// Whether the disk has no room or takes no writes, so that it may go well later.
+    pub fn is_no_room(&self) -> bool {
+        matches!(&self.kind, FileErrorKind::Io(error) if super::space::is_no_room(error))
     }
 
     /// Whether there is no such file.

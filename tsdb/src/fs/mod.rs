@@ -12,6 +12,7 @@ pub mod memory;
 mod mmap;
 pub mod real;
 pub mod simulated;
+pub mod space;
 
 use std::fmt;
 use std::io;
@@ -22,9 +23,26 @@ pub use error::FileError;
 pub use memory::MemoryFs;
 pub use real::RealFs;
 pub use simulated::SimulatedFs;
+pub use space::Space;
 
 /// Bytes of a whole file, mapped or copied, that stay valid while held.
-pub type Mapped = Arc<dyn AsRef<[u8]> + Send + Sync>;
+pub type Mapped = Arc<dyn FileBytes>;
+
+/// The bytes of a file.
+pub trait FileBytes: AsRef<[u8]> + Send + Sync {
+    /// Whether all bytes that were seen so far were the file's. A mapped file that someone else shortens, or
+    /// that cannot be read, has zeros where its bytes are gone: whoever read from it asks this *afterwards*.
+    fn is_whole(&self) -> bool {
+        true
+    }
+}
+
+impl FileBytes for Vec<u8> {}
+
+/// How many mapped files others were found to have shortened, in this process.
+pub fn torn_files() -> u64 {
+    mmap::torn_count()
+}
 
 /// A file open for writing.
 pub trait VfsFile: Send + Sync + fmt::Debug {
@@ -59,6 +77,14 @@ pub trait VfsFile: Send + Sync + fmt::Debug {
     /// # Errors
     /// The system's.
     fn set_len(&mut self, len: u64) -> io::Result<()>;
+
+    /// Gives the file `len` bytes that really take room, so that nobody else can have it.
+    ///
+    /// # Errors
+    /// The system's; [`io::ErrorKind::Unsupported`] where the file system cannot.
+    fn allocate(&mut self, len: u64) -> io::Result<()> {
+        self.set_len(len)
+    }
 
     /// Makes contents survive a power cut (`fdatasync`). After a failure the contents are unknown: never retry.
     ///
@@ -162,4 +188,13 @@ pub trait Vfs: Send + Sync + fmt::Debug {
     /// # Errors
     /// [`io::ErrorKind::WouldBlock`] if another process holds it.
     fn lock(&self, path: &Path) -> io::Result<Box<dyn VfsLock>>;
+
+    /// What room there is where `path` lies.
+    ///
+    /// # Errors
+    /// The system's.
+    fn space(&self, path: &Path) -> io::Result<Space> {
+        let _everywhere = path;
+        Ok(Space::ENDLESS)
+    }
 }

@@ -9,10 +9,10 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::FlockOperation;
+use rustix::fs::{FallocateFlags, FlockOperation, StatVfsMountFlags};
 
 use super::mmap::MappedFile;
-use super::{Mapped, Stat, Vfs, VfsFile, VfsLock};
+use super::{Mapped, Space, Stat, Vfs, VfsFile, VfsLock};
 
 /// The file system of the operating system.
 #[derive(Clone, Copy, Debug, Default)]
@@ -52,6 +52,12 @@ impl VfsFile for RealFile {
     fn set_len(&mut self, len: u64) -> io::Result<()> {
         self.file.set_len(len)?;
         self.end = len;
+        Ok(())
+    }
+
+    fn allocate(&mut self, len: u64) -> io::Result<()> {
+        rustix::fs::fallocate(&self.file, FallocateFlags::empty(), 0, len)?;
+        self.end = self.end.max(len);
         Ok(())
     }
 
@@ -120,7 +126,7 @@ impl Vfs for RealFs {
             // The system refuses to map nothing.
             return Ok(Arc::new(Vec::<u8>::new()));
         }
-        Ok(Arc::new(MappedFile::new(&file)?))
+        Ok(Arc::new(MappedFile::new(&file, path)?))
     }
 
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
@@ -188,6 +194,14 @@ impl Vfs for RealFs {
             was_there,
             goes: true,
         }))
+    }
+
+    fn space(&self, path: &Path) -> io::Result<Space> {
+        let system = rustix::fs::statvfs(path)?;
+        Ok(Space {
+            free_bytes: system.f_bavail.saturating_mul(system.f_frsize),
+            is_read_only: system.f_flag.contains(StatVfsMountFlags::RDONLY),
+        })
     }
 }
 

@@ -122,7 +122,7 @@ pub(crate) fn scan(fs: &dyn Vfs, dir: &Path, known: impl Fn(u32) -> u64) -> Resu
         let bytes = fs.map(&path).map_err(|error| WalError::io(&path, error))?;
         let all: &[u8] = (*bytes).as_ref();
         let is_last = at + 1 == numbers.len();
-        if is_last && (all.len() < 4 || all[..4] == [0; 4]) {
+        if is_last && all.iter().all(|&byte| byte == 0) {
             scan.unusable.push(number);
             break;
         }
@@ -282,12 +282,17 @@ fn encoding_of(header: &[u8]) -> Option<Encoding> {
     Some(Encoding::from_u8(number).unwrap_or(Encoding::Xor))
 }
 
-/// The chunk whose header begins at `offset` of a file.
+/// The chunk whose header begins at `offset` of a file; none if it is not what was written there.
 pub(crate) fn data(all: &[u8], offset: u32) -> Option<(Encoding, &[u8])> {
     let rest = all.get(offset as usize..)?;
     let (len, width) = varint::read_uvarint(rest.get(CHUNK_HEADER_BYTES..)?)?;
     let from = CHUNK_HEADER_BYTES + width;
     let end = from.checked_add(usize::try_from(len).ok()?)?;
+    // A file that others shorten ends in zeros, which decode to something.
+    let stored = rest.get(end..)?.first_chunk()?;
+    if crc32c(rest.get(..end)?) != u32::from_be_bytes(*stored) {
+        return None;
+    }
     Some((encoding_of(rest)?, rest.get(from..end)?))
 }
 

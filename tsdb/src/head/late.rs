@@ -184,9 +184,30 @@ impl LateRecords {
 }
 
 impl Head {
-    /// Logs samples that came out of order and are in memory.
-    pub(crate) fn log_late(&self, late: &LateRecords) -> io::Result<()> {
-        self.append_to_wbl(late.encode())
+    /// Logs samples that came out of order and are in memory. Where that fails, nothing is acknowledged any more
+    /// before they are logged.
+    pub(crate) fn log_late(&self, mut late: LateRecords) -> io::Result<()> {
+        let logged = self.append_to_wbl(late.encode());
+        if let Err(error) = &logged {
+            Stats::add(&self.stats.wbl_writes_failed, 1);
+            self.gate.note_failure(error);
+            self.late_owed.lock().samples.append(&mut late.samples);
+        }
+        logged
+    }
+
+    /// Logs what could not be logged before.
+    pub(crate) fn log_owed(&self) -> io::Result<()> {
+        let mut owed = self.late_owed.lock();
+        if owed.is_empty() {
+            return Ok(());
+        }
+        let logged = self.append_to_wbl(owed.encode());
+        match &logged {
+            Ok(()) => owed.samples = Vec::new(),
+            Err(error) => self.gate.note_failure(error),
+        }
+        logged
     }
 
     fn append_to_wbl(&self, records: Vec<Vec<u8>>) -> io::Result<()> {
@@ -253,6 +274,7 @@ impl Head {
         drop(data);
         let mut records = vec![record];
         records.extend(again.encode());
+        // Their open samples may be among what was not logged yet, but everything closed is in a file now.
         self.append_to_wbl(records)?;
         Stats::add(&self.stats.chunks_mapped, to_write.len() as u64);
         Ok(to_write.len())

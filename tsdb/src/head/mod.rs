@@ -17,6 +17,7 @@ mod delete;
 pub mod exemplars;
 mod filed;
 pub(crate) mod flush;
+pub mod gate;
 pub(crate) mod gc;
 pub(crate) mod histograms;
 pub(crate) mod labels;
@@ -47,7 +48,9 @@ pub use stats::Stats;
 
 use self::chunk_files::{ChunkFiles, FileMap};
 use self::exemplars::Ring;
+use self::gate::Gate;
 use self::lane::{LANES, Lane};
+use self::late::LateRecords;
 use self::lookup::RefTable;
 use crate::batch::log::Scratch;
 use crate::fs::Vfs;
@@ -108,6 +111,10 @@ pub(crate) struct Head {
     pub(crate) expiries: Mutex<HashMap<u64, i64>>,
     pub(crate) exemplars: Ring,
     pub(crate) scratch: Mutex<Vec<Scratch>>,
+    /// What is let in.
+    pub(crate) gate: Gate,
+    /// What is in memory and still has to go into the write-behind log, which took it not.
+    pub(crate) late_owed: Mutex<LateRecords>,
     pub(crate) closed: AtomicBool,
     /// Held while a series is made, where their number is limited.
     pub(crate) making: Mutex<()>,
@@ -162,10 +169,21 @@ impl Head {
             return Ok(());
         }
         Stats::add(&self.stats.wal_fsyncs, 1);
-        sync.run().inspect_err(|_| {
+        sync.run().inspect_err(|error| {
             Stats::add(&self.stats.wal_writes_failed, 1);
-            self.wal.lock().sync_failed();
+            self.lose("write-ahead log", error);
         })
+    }
+
+    /// A sync failed: what is on disk is unknown, and asking again would only hide that.
+    fn lose(&self, what: &str, error: &io::Error) {
+        self.wal.lock().sync_failed();
+        if let Some(wbl) = &mut *self.wbl.lock() {
+            wbl.sync_failed();
+        }
+        self.gate.lose(format!(
+            "an fsync of the {what} failed ({error}), restart to find out what was kept"
+        ));
     }
 
     fn sync_wbl(&self) -> io::Result<()> {
@@ -173,10 +191,9 @@ impl Head {
             Some(wbl) => wbl.begin_sync()?,
             None => return Ok(()),
         };
-        sync.run().inspect_err(|_| {
-            if let Some(wbl) = &mut *self.wbl.lock() {
-                wbl.sync_failed();
-            }
+        sync.run().inspect_err(|error| {
+            Stats::add(&self.stats.wbl_writes_failed, 1);
+            self.lose("write-behind log", error);
         })
     }
 

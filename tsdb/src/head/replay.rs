@@ -30,6 +30,7 @@ use self::log::Log;
 use self::work::{Gather, Work};
 use super::chunk_files::{self, ChunkFiles, Scan};
 use super::exemplars::Ring;
+use super::gate::Gate;
 use super::lane::{LANES, Lane};
 use super::lookup::RefTable;
 use super::{Head, HeadOptions, Stats, chunks_dir, wal_dir, wbl_dir};
@@ -64,6 +65,7 @@ pub(crate) struct Replayed {
     stats: Stats,
     last_segment: Option<u32>,
     damage: Option<(u32, WalError)>,
+    checkpoint_damage: Option<WalError>,
     last_late_segment: Option<u32>,
     late_damage: Option<(u32, WalError)>,
 }
@@ -116,6 +118,7 @@ impl Replayed {
             stats: Stats::default(),
             last_segment: None,
             damage: None,
+            checkpoint_damage: None,
             last_late_segment: None,
             late_damage: None,
         };
@@ -153,6 +156,7 @@ impl Replayed {
         }
         self.last_segment = log.last_segment;
         self.damage = log.damage;
+        self.checkpoint_damage = log.checkpoint_damage;
         *self.stats.replay_segments.get_mut() += log.segments_read;
         *self.stats.replay_samples.get_mut() += self.gather.samples;
         *self.stats.replay_unknown_series.get_mut() += self.gather.unknown;
@@ -183,7 +187,26 @@ impl Replayed {
     /// Takes what was read up to damage for all there is, as a reader does who repairs nothing.
     pub(crate) fn pass_over_damage(&mut self) {
         (self.damage, self.late_damage, self.scan.damage) = (None, None, None);
+        self.checkpoint_damage = None;
         self.scan.unusable.clear();
+    }
+
+    /// Makes a damaged checkpoint end before the damage; all of it is kept elsewhere.
+    fn repair_checkpoint(&self, fs: &dyn Vfs, error: &WalError, quarantine: &Path) -> Result<(), WalError> {
+        let (checkpoint, part) = (error.path().parent(), error.path().file_name());
+        let part = part.and_then(|name| name.to_str()?.parse().ok());
+        let (Some(checkpoint), Some(part)) = (checkpoint, part) else {
+            unreachable!("parts of a checkpoint have numbers and lie in its directory")
+        };
+        let aside = repair::repair(fs, checkpoint, part, error.offset(), quarantine)?;
+        tracing::error!(
+            %error,
+            kept = ?aside,
+            samples_without_series = Stats::get(&self.stats.replay_unknown_series),
+            "The checkpoint is damaged; what comes before the damage is used, and all of it is kept"
+        );
+        Stats::add(&self.stats.wal_corruptions, 1);
+        Ok(())
     }
 
     /// Sets damage aside, begins a new segment and makes the head.
@@ -198,6 +221,9 @@ impl Replayed {
         let quarantine = |what: &str| -> PathBuf { dir.join("quarantine").join(format!("{what}-{now_ms}")) };
         for made in [&wal_dir, &chunks_dir] {
             fs.create_dir_all(made).map_err(|e| WalError::io(made, e))?;
+        }
+        if let Some(error) = &self.checkpoint_damage {
+            self.repair_checkpoint(&*fs, error, &quarantine("checkpoint"))?;
         }
         if let Some((number, error)) = &self.damage {
             let aside = repair::repair(&*fs, &wal_dir, *number, error.offset(), &quarantine("wal"))?;
@@ -218,6 +244,7 @@ impl Replayed {
                 fs.rename(&from, &to).map_err(|e| WalError::io(&from, e))?;
             }
         } else {
+            // Nothing but zeros.
             for &number in &self.scan.unusable {
                 let path = chunk_files::path(&chunks_dir, number);
                 fs.remove_file(&path).map_err(|e| WalError::io(&path, e))?;
@@ -232,7 +259,13 @@ impl Replayed {
             true => checkpoint::set_running(&*fs, dir),
             false => checkpoint::remove(&*fs, dir),
         }
-        .map_err(|error| WalError::io(dir, io::Error::other(error)))?;
+        .map_err(|error| {
+            let kind = match error.is_no_room() {
+                true => io::ErrorKind::StorageFull,
+                false => io::ErrorKind::Other,
+            };
+            WalError::io(dir, io::Error::new(kind, error))
+        })?;
         let mut refs = RefTable::default();
         let (mut min_ms, mut max_ms, mut late_min_ms) = (i64::MAX, i64::MIN, i64::MAX);
         let mut former = Vec::new();
@@ -288,6 +321,8 @@ impl Replayed {
             exemplars,
             scratch: Mutex::default(),
             closed: AtomicBool::new(false),
+            gate: Gate::default(),
+            late_owed: Mutex::default(),
             making: Mutex::default(),
             stats: self.stats,
         };

@@ -81,6 +81,18 @@ impl IndexReader {
         &self.path
     }
 
+    /// Whether what was read came from the file.
+    ///
+    /// # Errors
+    /// When it did not: someone else shortened the file.
+    #[inline]
+    pub(crate) fn check_whole(&self) -> Result<(), FileError> {
+        match self.file.is_whole() {
+            true => Ok(()),
+            false => Err(FileError::torn(&self.path)),
+        }
+    }
+
     /// How long it is.
     pub fn bytes(&self) -> u64 {
         self.file().len() as u64

@@ -63,9 +63,11 @@ impl Source for Block {
         }
         if matchers.is_empty() {
             let values = index.values_from(name, "")?;
-            return Ok(values
+            let values = values
                 .map(|value| value.map(|(text, _)| text.to_owned()))
-                .collect::<Result<_, _>>()?);
+                .collect::<Result<_, _>>()?;
+            index.check_whole()?;
+            return Ok(values);
         }
         let candidates = matching(index, matchers)?;
         // A list of postings a value, or an entry a series, whichever are fewer.
@@ -121,6 +123,7 @@ impl Block {
         }
         charge.grow(uncharged)?;
         words.account(budget)?;
+        self.index().check_whole()?;
         drop(words);
         Ok(Selected {
             roster: roster.build(),
@@ -153,6 +156,7 @@ impl Block {
                 values.push(value.to_owned());
             }
         }
+        self.index().check_whole()?;
         Ok(values)
     }
 
@@ -192,7 +196,9 @@ impl Block {
         let texts = symbols
             .into_iter()
             .map(|at| self.index().symbol(at).map(str::to_owned));
-        Ok(texts.collect::<Result<_, _>>()?)
+        let texts = texts.collect::<Result<_, _>>()?;
+        self.index().check_whole()?;
+        Ok(texts)
     }
 }
 
@@ -282,6 +288,7 @@ impl SeriesReader for BlockSeries {
             }
             let begin = into.len();
             self.decode(chunk, from_ms, through_ms, into)?;
+            self.block.segments().check_whole_at(chunk.at)?;
             into.trim(begin, from_ms, through_ms);
             if let Some(deleted) = deleted
                 && deleted.touch(chunk.min_ms, chunk.max_ms)
@@ -290,7 +297,7 @@ impl SeriesReader for BlockSeries {
             }
             held.grow(into.bytes_from(begin))?;
         }
-        Ok(())
+        Ok(self.block.index().check_whole()?)
     }
 }
 

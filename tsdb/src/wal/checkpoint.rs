@@ -74,9 +74,25 @@ pub fn write(
         fs.remove_dir_all(&unfinished)
             .map_err(|e| WalError::io(&unfinished, e))?;
     }
-    fs.create_dir_all(&unfinished)
-        .map_err(|e| WalError::io(&unfinished, e))?;
-    let mut rewriter = Rewriter::create(fs, &unfinished, compression, keep)?;
+    let written = write_beside(fs, dir, last, compression, keep, (&unfinished, &finished));
+    if written.is_err() {
+        // Half of it is of no use and takes room. Should it stay, the next attempt or start removes it.
+        let _removed = fs.remove_dir_all(&unfinished);
+    }
+    written
+}
+
+fn write_beside(
+    fs: &Arc<dyn Vfs>,
+    dir: &Path,
+    last: u32,
+    compression: Compression,
+    keep: &Keep<'_>,
+    (unfinished, finished): (&Path, &Path),
+) -> Result<Counts, WalError> {
+    fs.create_dir_all(unfinished)
+        .map_err(|e| WalError::io(unfinished, e))?;
+    let mut rewriter = Rewriter::create(fs, unfinished, compression, keep)?;
     let previous = segment::checkpoints(&**fs, dir)?.pop();
     if let Some((_, path)) = &previous {
         for number in segment::list(&**fs, path)? {
@@ -89,11 +105,11 @@ pub fn write(
             rewriter.segment(&**fs, &segment::path(dir, number))?;
         }
     }
-    let counts = rewriter.finish(&unfinished)?;
-    fs.sync_dir(&unfinished)
-        .and_then(|()| fs.rename(&unfinished, &finished))
+    let counts = rewriter.finish(unfinished)?;
+    fs.sync_dir(unfinished)
+        .and_then(|()| fs.rename(unfinished, finished))
         .and_then(|()| fs.sync_dir(dir))
-        .map_err(|e| WalError::io(&finished, e))?;
+        .map_err(|e| WalError::io(finished, e))?;
     Ok(counts)
 }
 

@@ -59,6 +59,11 @@ impl WalError {
         matches!(self.kind, WalErrorKind::Corrupt(_))
     }
 
+    /// Whether the disk has no room or takes no writes, so that it may go well later.
+    pub fn is_no_room(&self) -> bool {
+        matches!(&self.kind, WalErrorKind::Io(error) if crate::fs::space::is_no_room(error))
+    }
+
     /// Whether a file is not there: it went after it was found.
     pub fn is_missing(&self) -> bool {
         matches!(&self.kind, WalErrorKind::Io(error) if error.kind() == io::ErrorKind::NotFound)
@@ -74,7 +79,8 @@ impl fmt::Display for WalError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = self.path.display();
         match &self.kind {
-            WalErrorKind::Io(_) => write!(f, "{path}: cannot be read"),
+            // Many who print this print one line only, and then this is what they need to know.
+            WalErrorKind::Io(error) => write!(f, "{path}: {error}"),
             WalErrorKind::Corrupt(reason) => {
                 write!(f, "{path}: corruption after offset {}: {reason}", self.offset)
             }
@@ -83,11 +89,4 @@ impl fmt::Display for WalError {
     }
 }
 
-impl std::error::Error for WalError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match &self.kind {
-            WalErrorKind::Io(error) => Some(error),
-            _ => None,
-        }
-    }
-}
+impl std::error::Error for WalError {}

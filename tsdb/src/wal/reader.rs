@@ -115,6 +115,9 @@ impl SegmentReader {
                 Step::End if self.is_last && matches!(last, Fragment::First | Fragment::Middle) => {
                     return Err(self.corrupt("last record is torn"));
                 }
+                Step::End if !self.bytes.is_whole() => {
+                    return Err(WalError::io(&self.path, std::io::ErrorKind::UnexpectedEof.into()));
+                }
                 Step::End => return Ok(None),
                 Step::Zeros => {
                     last = Fragment::PageEnd;

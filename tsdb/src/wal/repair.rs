@@ -41,20 +41,26 @@ pub fn repair(
     let all: &[u8] = (*bytes).as_ref();
     let kept = &all[..kept.min(all.len())];
     let rewritten = dir.join(format!("{damaged:08}.repair"));
-    let mut file = fs.create(&rewritten).map_err(io(&rewritten))?;
-    file.append(kept).map_err(io(&rewritten))?;
-    file.sync().map_err(io(&rewritten))?;
-    drop(file);
     let copy = quarantine.join(format!("{damaged:08}"));
-    let mut file = fs.create(&copy).map_err(io(&copy))?;
-    file.append(all).map_err(io(&copy))?;
-    file.sync().map_err(io(&copy))?;
-    drop(file);
+    let written = write(fs, &rewritten, kept).and_then(|()| write(fs, &copy, all));
+    if written.is_err() {
+        // Halves are of no use and take room; what is damaged is where it was.
+        let _removed = (fs.remove_file(&rewritten), fs.remove_file(&copy));
+    }
+    written?;
     set_aside.push(copy);
     fs.rename(&rewritten, &path).map_err(io(&path))?;
     fs.sync_dir(quarantine).map_err(io(quarantine))?;
     fs.sync_dir(dir).map_err(io(dir))?;
     Ok(set_aside)
+}
+
+fn write(fs: &dyn Vfs, path: &Path, bytes: &[u8]) -> Result<(), WalError> {
+    let written = fs.create(path).and_then(|mut file| {
+        file.append(bytes)?;
+        file.sync()
+    });
+    written.map_err(|error| WalError::io(path, error))
 }
 
 #[cfg(test)]

@@ -23,6 +23,10 @@ pub(crate) fn any_bytes_as_a_chunk(bytes: &[u8]) {
     let decoded = xor::decode_all(bytes, &mut t_ms, &mut v);
     assert_eq!(t_ms.len(), v.len());
     assert_eq!(decoded.is_ok(), xor::Appender::resume(bytes).is_ok());
+    let (mut t_ranged, mut v_ranged) = (Vec::new(), Vec::new());
+    let ranged = xor::decode_range(bytes, i64::MIN, i64::MAX, &mut t_ranged, &mut v_ranged);
+    assert_eq!(ranged, decoded);
+    assert_eq!(t_ranged, t_ms);
     if decoded.is_err() {
         assert!(t_ms.is_empty());
         return;
@@ -35,6 +39,12 @@ pub(crate) fn any_bytes_as_a_chunk(bytes: &[u8]) {
     xor::decode_all(&again, &mut t_again, &mut v_again).expect("our own chunk");
     assert_eq!(t_ms, t_again);
     assert!(v.iter().zip(&v_again).all(|(a, b)| a.to_bits() == b.to_bits()));
+    let packed = xor::PackedEncoder::default().encode(&t_ms, &v);
+    assert!(packed.len() <= again.len());
+    let (mut t_packed, mut v_packed) = (Vec::new(), Vec::new());
+    xor::decode_all(&packed, &mut t_packed, &mut v_packed).expect("our own chunk");
+    assert_eq!(t_ms, t_packed);
+    assert!(v.iter().zip(&v_packed).all(|(a, b)| a.to_bits() == b.to_bits()));
 }
 
 /// Samples that the bytes stand for, as chunks and back.

@@ -13,6 +13,7 @@
 //! What fails says its seed and call.
 //! Ids of blocks are drawn anew by each run, so that a call's number may move by a few.
 
+mod samples;
 mod steps;
 mod told;
 mod world;
@@ -154,8 +155,8 @@ fn nothing_that_was_acknowledged_is_lost_to_a_kill_a_power_cut_or_a_failing_disk
         return;
     }
     let Some(seconds) = variable("SIMULATION_S") else {
-        for seed in 0..4 {
-            let told = Story::of(seed).tell_all(40, &|| true);
+        for seed in 0..3 {
+            let told = Story::of(seed).tell_all(80, &|| true);
             told.unwrap_or_else(|error| panic!("{error}"));
         }
         return;

@@ -1,7 +1,7 @@
 //! A history of a database, drawn from a seed before any of it happens: what goes wrong meanwhile does not
 //! change what is tried next.
 
-use tsdb::db::{DbOptions, Retention};
+use tsdb::db::DbOptions;
 use tsdb::fs::simulated::Dice;
 use tsdb::wal::Compression;
 
@@ -67,11 +67,11 @@ pub(crate) fn options(dice: &mut Dice) -> DbOptions {
     DbOptions {
         min_block_ms: BLOCK_MS,
         max_block_ms: 9 * BLOCK_MS,
-        retention: Retention {
-            age_ms: [0, 0, 6 * BLOCK_MS][dice.below(3)],
-            bytes: retention_bytes,
-        },
+        retention_ms: [0, 0, 6 * BLOCK_MS][dice.below(3)],
+        retention_bytes,
         long_chunks: dice.coin(),
+        checkpoint_samples_max: [0, 30, 300][dice.below(3)],
+        open_threads: 1 + dice.below(2),
         wal_compression: compression[dice.below(3)],
         wal_segment_bytes: [32 << 10, 64 << 10][dice.below(2)],
         chunk_segment_bytes: [300, 4_000, 512 << 20][dice.below(3)],
@@ -99,7 +99,7 @@ fn step(dice: &mut Dice, phase: usize) -> Step {
     match dice.below(64) {
         0..=25 => {
             // Some series end, others begin; some come and go.
-            let lives = |&series: &usize| (series + phase) % 4 != 0;
+            let lives = |&series: &usize| !(series + phase).is_multiple_of(4);
             let all: Vec<usize> = (0..SERIES).filter(lives).collect();
             let ahead_ms = [10, 30, 50, 50, 200, 400][dice.below(6)];
             let kept = all.into_iter().filter(|_| dice.below(8) > 0).collect();

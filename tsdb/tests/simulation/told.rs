@@ -62,6 +62,14 @@ impl Told {
         self.rows.entry(labels).or_default().insert(t_ms, (value, known));
     }
 
+    /// A sample that was acknowledged is not certain for all that.
+    pub(crate) fn doubt(&mut self, labels: &Labels, t_ms: i64) {
+        let rows = self.rows.get_mut(&labels.to_string());
+        if let Some((_, known)) = rows.and_then(|rows| rows.get_mut(&t_ms)) {
+            *known = Known::Doubtful;
+        }
+    }
+
     /// Whether anything was ever sent for this time.
     pub(crate) fn is_taken(&self, labels: &Labels, t_ms: i64) -> bool {
         self.rows

@@ -9,10 +9,9 @@ use tsdb::batch::{AppendOptions, Appendable, Batch, Verdict};
 use tsdb::db::{Db, DbOptions};
 use tsdb::fs::Vfs;
 use tsdb::fs::simulated::{Dice, SimulatedFs};
-use tsdb::model::{
-    Exemplar, FloatHistogram, Histogram, IntHistogram, Labels, Matcher, Metadata, MetricKind, Span,
-};
+use tsdb::model::{Exemplar, Labels, Matcher, Metadata, MetricKind};
 
+use super::samples::{histogram, labels};
 use super::steps::{BLOCK_MS, HISTOGRAMS_FROM, SERIES, Step};
 use super::told::{After, Told};
 use crate::contents::{Value, everything};
@@ -32,6 +31,8 @@ pub(crate) struct World {
     values: u64,
     snapshots: Vec<(PathBuf, Told)>,
     floods: usize,
+    /// How many snapshots were tried.
+    copies: usize,
     syncs_failed: usize,
 }
 
@@ -47,6 +48,7 @@ impl World {
             values: 0,
             snapshots: Vec::new(),
             floods: 0,
+            copies: 0,
             syncs_failed: 0,
         }
     }
@@ -145,7 +147,9 @@ impl World {
             }
             Step::Clean => drop(db.clean_tombstones(now_ms)),
             Step::Snapshot => {
-                let name = format!("s{}", self.snapshots.len());
+                // Never twice: of one that failed, a power cut may bring back parts.
+                self.copies += 1;
+                let name = format!("s{}", self.copies);
                 if let Ok(dir) = db.snapshot(false, &name, now_ms)
                     && !self.fs.is_dead()
                 {
@@ -153,7 +157,7 @@ impl World {
                     self.look_at_snapshots()?;
                 }
             }
-            Step::Window { .. } if self.options.retention.bytes > 0 => {}
+            Step::Window { .. } if self.options.retention_bytes > 0 => {}
             Step::Window { ms } => drop(db.set_out_of_order_window_ms(*ms)),
             Step::Restart => {
                 if let Some(db) = self.db.take() {
@@ -209,7 +213,7 @@ impl World {
             let Ok(id) = db.resolve(&labels, &mut batch) else {
                 return;
             };
-            let value = match series >= HISTOGRAMS_FROM && self.values % 9 != 0 {
+            let value = match series >= HISTOGRAMS_FROM && !self.values.is_multiple_of(9) {
                 true => {
                     let histogram = histogram(series, self.values);
                     let value = Value::of_histogram(&histogram);
@@ -242,10 +246,15 @@ impl World {
         let receipt = db.append(&mut batch, &AppendOptions::default());
         // The dead tell nothing.
         let receipt = receipt.ok().filter(|_| !self.fs.is_dead());
+        // As in Prometheus, what came out of order and could not be logged is in memory alone.
+        let unlogged = self.fs.failed().iter().any(|call| call.contains("/wbl"));
         for (at, (labels, t_ms, value)) in sent.iter().enumerate() {
             match &receipt {
                 Some(_) if batch.verdict[at] == Verdict::Accepted => {
                     self.told.sample(labels, *t_ms, *value, true);
+                    if unlogged && t_ms % 10 != 0 {
+                        self.told.doubt(labels, *t_ms);
+                    }
                 }
                 Some(_) => {}
                 None => self.told.sample(labels, *t_ms, *value, false),
@@ -285,11 +294,11 @@ impl World {
     }
 
     fn expire(&mut self) {
-        let by_age = self.options.retention.age_ms;
+        let by_age = self.options.retention_ms;
         if by_age > 0 {
             self.told.may_expire(self.newest_ms + BLOCK_MS - by_age);
         }
-        if self.options.retention.bytes > 0 {
+        if self.options.retention_bytes > 0 {
             self.told.may_expire(self.newest_ms - BLOCK_MS / 2);
         }
     }
@@ -351,43 +360,4 @@ impl World {
         }
         Ok(())
     }
-}
-
-/// The labels of a series.
-fn labels(series: usize) -> Labels {
-    let (name, instance) = (format!("m{}", series % 4), series.to_string());
-    Labels::from_pairs([
-        ("__name__", name.as_str()),
-        ("instance", &instance),
-        ("job", "test"),
-    ])
-}
-
-/// A histogram that no other is the same as.
-fn histogram(series: usize, value: u64) -> Histogram {
-    let spans = vec![Span {
-        offset: (value % 3) as i32,
-        length: 1 + (value % 2) as u32,
-    }];
-    let sum = value as f64;
-    if series % 2 == 0 {
-        return Histogram::Integer(IntHistogram {
-            count: value * if value % 2 == 0 { 1 } else { 2 },
-            sum,
-            positive_deltas: if value % 2 == 0 {
-                vec![value.cast_signed()]
-            } else {
-                vec![value.cast_signed(), 0]
-            },
-            positive_spans: spans,
-            ..IntHistogram::default()
-        });
-    }
-    Histogram::Float(FloatHistogram {
-        count: sum * spans[0].length as f64,
-        sum,
-        positive_buckets: vec![sum; spans[0].length as usize],
-        positive_spans: spans,
-        ..FloatHistogram::default()
-    })
 }

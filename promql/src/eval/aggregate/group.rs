@@ -23,6 +23,9 @@ impl Grouping {
         if aggregate.without {
             names.push(dict.name);
         }
+        // A name may be written any number of times.
+        names.sort_unstable();
+        names.dedup();
         Self {
             names,
             without: aggregate.without,

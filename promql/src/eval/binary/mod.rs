@@ -32,10 +32,12 @@ impl<'r> Eval<'r> {
             }
             Sides::VectorScalar => {
                 let scalar = self.scalar_after(&binary.left, &binary.right, grid)?;
+                let _held = self.limits.hold_scalar(&scalar)?;
                 self.each_with_scalar(binary, &binary.left, &scalar, false, grid, sink)
             }
             Sides::ScalarVector => {
                 let scalar = self.scalar(&binary.left, grid)?;
+                let _held = self.limits.hold_scalar(&scalar)?;
                 self.each_with_scalar(binary, &binary.right, &scalar, true, grid, sink)
             }
             Sides::Vectors(matching) if binary.op.is_set() => set::each(self, binary, matching, grid, sink),

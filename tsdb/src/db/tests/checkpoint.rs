@@ -444,6 +444,13 @@ fn damaged_head_chunks_are_found_later_and_rebuilt_by_the_next_start() {
     // Within what is accounted for, but not at its end.
     fs.open(path).unwrap().write_at(60, &[0x55]).unwrap();
     let db = reopen(&fs);
+    assert_eq!(loads(&db), 1);
+    let want = Selection::new(Vec::new(), i64::MIN, i64::MAX);
+    let read = Queryable::open(&db, &[want], &Budget::unlimited(), &Cancel::new()).unwrap();
+    let mut columns = Columns::default();
+    let read_all = (0..read.rosters[0].len())
+        .try_for_each(|at| read.cursor().read(0, at, i64::MIN, i64::MAX, &mut columns));
+    assert!(read_all.unwrap_err().to_string().contains("chunks_head/000001"));
     db.maintain(1).unwrap();
     assert!(files(&*fs).is_empty());
     std::mem::forget(db);

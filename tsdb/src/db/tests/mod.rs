@@ -4,12 +4,15 @@ mod beside;
 mod checkpoint;
 mod checkpoint_course;
 mod concurrent;
+mod damage;
+mod disk;
 mod histograms;
 mod late;
 mod limits;
 mod model;
 mod refusal;
 mod restart;
+mod room;
 mod tiers;
 
 use std::collections::BTreeMap;

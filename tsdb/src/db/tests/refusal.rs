@@ -50,26 +50,3 @@ fn a_foreign_record_among_out_of_order_samples_is_named_with_its_place() {
     );
     drop(open(&log_with("/data/wbl", &[])));
 }
-
-#[test]
-fn a_damaged_checkpoint_removes_no_segment() {
-    let fs = memory();
-    let db = open(&fs);
-    for round in 0..6i64 {
-        for i in 0..200 {
-            append(&db, &[(&labels("up", "a"), round * 2_000 + i * 10, 1.0)]);
-        }
-        db.maintain(round).unwrap();
-        db.head.wal.lock().next_segment().unwrap();
-    }
-    drop(db);
-    // Only who reads all of the log sees all of its damage.
-    crate::checkpoint::remove(&*fs, Path::new(DIR)).unwrap();
-    let (_, checkpoint) = crate::wal::segment::checkpoints(&*fs, Path::new("/data/wal")).unwrap()[0].clone();
-    let before = fs.list(Path::new("/data/wal")).unwrap();
-    let mut file = fs.open(&checkpoint.join("00000000")).unwrap();
-    file.write_at(9, &[0xff]).unwrap();
-    let error = Db::open(Arc::clone(&fs), Path::new(DIR), options(), 1).unwrap_err();
-    assert!(error.to_string().contains("checkpoint."), "{error}");
-    assert_eq!(fs.list(Path::new("/data/wal")).unwrap(), before);
-}

@@ -190,6 +190,7 @@ fn damaged_chunk_files_are_rebuilt_from_the_log_and_kept() {
     db.maintain(1).unwrap();
     let before = everything(&db);
     drop(db);
+    crate::checkpoint::remove(&*fs, Path::new(DIR)).unwrap();
     let path = Path::new("/data/chunks_head/000001");
     fs.open(path).unwrap().write_at(40, &[0xaa]).unwrap();
     let db = open(&fs);

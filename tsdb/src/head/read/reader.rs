@@ -1,12 +1,14 @@
 //! Reading what was noted down: chunks decoded, trimmed, and merged where they overlap.
 
 use std::fmt;
+use std::path::Path;
 
 use hashbrown::HashMap;
 
 use crate::chunk::chain::chain_columns;
 use crate::chunk::encode::encode;
 use crate::chunk::{Encoding, decode_all};
+use crate::fs::FileError;
 use crate::head::arena::Slot;
 use crate::head::chunk_files::{self, FileMap};
 use crate::head::closed::Place;
@@ -218,7 +220,10 @@ impl HeadReader {
         }
         let row = into.len();
         let (encoding, bytes) = self.bytes(noted.at)?;
-        decode_all(encoding, bytes, into).map_err(QueryError::storage)?;
+        let decoded = decode_all(encoding, bytes, into);
+        // First, since zeros are no chunk either.
+        self.check_whole(noted.at)?;
+        decoded.map_err(|error| self.damaged(noted.at, &error.to_string()))?;
         into.trim(row, from_ms, through_ms);
         Ok(())
     }
@@ -256,10 +261,32 @@ impl HeadReader {
             At::Copied { from, len, encoding } => Ok((encoding, &self.copied[from..from + len])),
             At::File { number, offset } => {
                 let file: Option<&[u8]> = self.files.get(&number).map(|file| (**file).as_ref());
-                file.and_then(|file| chunk_files::data(file, offset))
-                    .ok_or_else(|| {
-                        QueryError::storage(format!("chunks_head/{number:06}: no chunk at offset {offset}"))
-                    })
+                let found = file.and_then(|file| chunk_files::data(file, offset));
+                if found.is_none() {
+                    self.check_whole(at)?;
+                }
+                found.ok_or_else(|| self.damaged(at, "no whole chunk"))
+            }
+        }
+    }
+
+    /// Whether what was read came from the file.
+    fn check_whole(&self, at: At) -> Result<(), QueryError> {
+        match at {
+            At::File { number, .. } if self.files.get(&number).is_some_and(|file| !file.is_whole()) => {
+                let path = chunk_files::path(Path::new("chunks_head"), number);
+                Err(FileError::torn(&path).into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn damaged(&self, at: At, text: &str) -> QueryError {
+        match at {
+            At::Copied { .. } => QueryError::storage(text.to_owned()),
+            At::File { number, offset } => {
+                let path = chunk_files::path(Path::new("chunks_head"), number);
+                FileError::damaged_at(&path, u64::from(offset), text).into()
             }
         }
     }

@@ -36,6 +36,8 @@ pub(super) struct Log<'a> {
     reading: Option<Reading>,
     /// The last segment that is there, or that a checkpoint stands for.
     pub(super) last_segment: Option<u32>,
+    /// The part of a checkpoint that is damaged.
+    pub(super) checkpoint_damage: Option<WalError>,
     /// Where the log is damaged.
     pub(super) damage: Option<(u32, WalError)>,
     pub(super) segments_read: u64,
@@ -55,6 +57,7 @@ impl<'a> Log<'a> {
             left: VecDeque::new(),
             reading: None,
             last_segment: None,
+            checkpoint_damage: None,
             damage: None,
             segments_read: 0,
         };
@@ -123,15 +126,20 @@ impl<'a> Log<'a> {
                     self.segments_read += 1;
                     self.reading = None;
                 }
-                Err(error) => {
-                    let Some(number) = reading.source.segment.filter(|_| error.is_corruption()) else {
-                        // A damaged checkpoint is an error to the end: nothing is repaired, nothing removed.
-                        return Err(error);
-                    };
-                    self.damage = Some((number, error));
-                    (self.reading, self.left) = (None, VecDeque::new());
-                    return Ok(false);
-                }
+                Err(error) if !error.is_corruption() => return Err(error),
+                Err(error) => match reading.source.segment {
+                    Some(number) => {
+                        self.damage = Some((number, error));
+                        (self.reading, self.left) = (None, VecDeque::new());
+                        return Ok(false);
+                    }
+                    // Segments of the log are not concerned: the numbers of a checkpoint's parts mean something else.
+                    None => {
+                        self.checkpoint_damage = Some(error);
+                        self.reading = None;
+                        self.left.retain(|source| source.segment.is_some());
+                    }
+                },
             }
         }
         Ok(true)
