@@ -181,7 +181,8 @@ fn what_a_query_holds_is_charged_and_a_budget_stops_it_before_it_holds_more() {
                 "{query}: {error}"
             );
             let held = ALLOCATOR.peak_usage() - before;
-            if held > charged / 2 + charged / 8 + SMALL_BYTES {
+            // A table that grows is there twice for a moment.
+            if held > charged / 2 + charged / 4 + SMALL_BYTES {
                 wrong.push(format!(
                     "{query} every {step_ms}: {held} held in a budget of {}",
                     charged / 2

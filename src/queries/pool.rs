@@ -36,6 +36,10 @@ const CLASSES: usize = 3;
 /// Below the threads that scrape, above those that compact.
 const NICE: i32 = 5;
 
+/// What a thread's stack may become: a query may be a thousand levels deep, and each is evaluated on top of
+/// the one around it. Only what was used of it is memory.
+const STACK_BYTES: usize = 128 << 20;
+
 type Job = Box<dyn FnOnce() + Send>;
 
 #[derive(Default)]
@@ -95,6 +99,7 @@ impl Pool {
             let shared = Arc::clone(&shared);
             std::thread::Builder::new()
                 .name(format!("query-{number}"))
+                .stack_size(STACK_BYTES)
                 .spawn(move || work(&shared))?;
         }
         Ok(Self { shared })

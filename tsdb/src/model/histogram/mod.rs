@@ -128,8 +128,10 @@ pub enum Histogram {
 impl FloatHistogram {
     /// Bytes held, spans and buckets included.
     pub fn held_bytes(&self) -> usize {
-        let spans = self.positive_spans.len() + self.negative_spans.len();
-        let buckets = self.positive_buckets.len() + self.negative_buckets.len() + self.custom_bounds.len();
+        let spans = self.positive_spans.capacity() + self.negative_spans.capacity();
+        let buckets = self.positive_buckets.capacity()
+            + self.negative_buckets.capacity()
+            + self.custom_bounds.capacity();
         size_of::<Self>() + spans * size_of::<Span>() + buckets * size_of::<f64>()
     }
 }
@@ -139,8 +141,9 @@ impl Histogram {
     pub fn held_bytes(&self) -> usize {
         match self {
             Self::Integer(h) => {
-                let spans = h.positive_spans.len() + h.negative_spans.len();
-                let buckets = h.positive_deltas.len() + h.negative_deltas.len() + h.custom_bounds.len();
+                let spans = h.positive_spans.capacity() + h.negative_spans.capacity();
+                let buckets =
+                    h.positive_deltas.capacity() + h.negative_deltas.capacity() + h.custom_bounds.capacity();
                 size_of::<Self>() + spans * size_of::<Span>() + buckets * size_of::<i64>()
             }
             Self::Float(h) => size_of::<Self>() - size_of::<FloatHistogram>() + h.held_bytes(),
