@@ -26,13 +26,13 @@ pub(super) enum BlockKind {
     Pairs = 1,
     /// Series that are new: see [`super::labels`].
     Series = 2,
-    /// Groups of closed chunks that are new: see [`crate::head::filed`].
+    /// Groups of closed chunks that are new: see [`crate::head::closed`].
     Groups = 3,
     /// Open chunks without their bytes: see [`super::state`].
     State = 4,
     /// Bytes that open chunks have grown by: see [`super::pieces`].
     Pieces = 5,
-    /// Chunks that are in no file, whole: see [`super::held`].
+    /// Chunks that are in no file, whole.
     Held = 6,
     /// Tombstones, metadata, places of late chunks: see [`super::beside`].
     Beside = 7,
