@@ -19,12 +19,16 @@ fuzz_target!(|text: &str| {
     drop(parse_selector(text));
 });
 
-/// But for an offset behind two signs, which ends earlier when it is printed; it does so in Prometheus, too.
+/// But for an offset behind two signs, which ends earlier when it is printed, and for an infinite base of a power,
+/// whose printed sign is that of the power; it is so in Prometheus, too.
 fn prints_as_itself(text: &str, expr: &Expr) {
     if text.to_ascii_lowercase().contains("offset") {
         return;
     }
     let printed = expr.to_string();
+    if printed.contains("+Inf ^") {
+        return;
+    }
     match parse_expr(&printed, &ParserOptions::all()) {
         // Matchers are sorted by printing.
         Ok(again) => assert_eq!(again.to_string(), printed, "{text:?}"),

@@ -57,9 +57,13 @@ fuzz_target!(|bytes: &[u8]| {
     asked.check(start_ms, step_ms, steps);
 });
 
-/// What was read reads the same when it is printed.
+/// What was read reads the same when it is printed, but for an infinite base of a power: it is printed with a
+/// sign, which then is that of the power. It is so in Prometheus, too.
 fn prints_as_itself(query: &str, expr: &Expr) {
     let printed = expr.to_string();
+    if printed.contains("+Inf ^") {
+        return;
+    }
     for text in [&printed, &promql::parser::pretty(expr)] {
         match parse_expr(text, &ParserOptions::all()) {
             // Matchers are sorted by printing.
