@@ -20,6 +20,7 @@ pub enum Level {
 pub struct Annotations {
     /// Keyed by level and text.
     found: BTreeMap<(Level, String), Found>,
+    said: u64,
 }
 
 /// What is known of an annotation besides its text.
@@ -80,7 +81,13 @@ impl Annotations {
         self.insert(Level::Warning, text, Some(span), Detail::Occurrences(1));
     }
 
+    /// How often something was noted, repetitions included.
+    pub(crate) fn said(&self) -> u64 {
+        self.said
+    }
+
     fn insert(&mut self, level: Level, text: String, span: Option<Span>, detail: Detail) {
+        self.said += 1;
         let order = self.found.len();
         let Some(known) = self.found.get_mut(&(level, text.clone())) else {
             self.found.insert((level, text), Found { order, span, detail });

@@ -271,3 +271,97 @@ fn lent_threads_change_nothing_about_an_answer() {
         assert_eq!(notes(&alone), notes(&helped), "{query}");
     }
 }
+
+/// Pairs of queries that ask the same; in the first of each, parts are equal.
+const SHARED: &[(&str, &str)] = &[
+    ("x - x", "x - x{i!=\"\"}"),
+    (
+        "rate(x[5m]) / on () group_left () sum(rate(x[5m]))",
+        "rate(x[5m]) / on () group_left () sum(rate(x{i!=\"\"}[5m]))",
+    ),
+    (
+        "(x + 1) * (x + 1) - (x + 1)",
+        "(x + 1) * (x{i!=\"\"} + 1) - (x{i=~\".+\"} + 1)",
+    ),
+    (
+        "topk(2, x) or (max_over_time(x[3m]) > sum(x) / count(x)) or topk(2, x)",
+        "topk(2, x) or (max_over_time(x[3m]) > sum(x) / count(x{i!=\"\"})) or topk(2, x{i=~\".+\"})",
+    ),
+    (
+        "max_over_time((x - x)[5m:1m]) + x",
+        "max_over_time((x - x{i!=\"\"})[5m:1m]) + x",
+    ),
+    ("(x @ 60) + x @ 60", "(x @ 60) + x{i!=\"\"} @ 60"),
+];
+
+#[test]
+fn what_stands_in_a_query_twice_answers_and_counts_as_if_it_were_asked_for_twice() {
+    let around = Around {
+        query: QueryOptions {
+            per_step_stats: true,
+            ..QueryOptions::default()
+        },
+        options: EngineOptions {
+            per_step_stats: true,
+            ..EngineOptions::default()
+        },
+        ..Around::default()
+    };
+    for (shared, apart) in SHARED {
+        let (shared_answer, apart_answer) = (around.range(shared).unwrap(), around.range(apart).unwrap());
+        assert!(shared_answer.value == apart_answer.value, "{shared}");
+        let counted = |answer: &Answer| (answer.stats.total_samples, answer.stats.per_step.clone());
+        assert_eq!(counted(&shared_answer), counted(&apart_answer), "{shared}");
+    }
+}
+
+#[test]
+fn what_stands_in_a_query_twice_is_read_once() {
+    fn stopped() -> u64 {
+        0
+    }
+    fn read(node: &TraceNode) -> u64 {
+        node.read_samples + node.children.iter().map(read).sum::<u64>()
+    }
+    let around = Around {
+        query: QueryOptions {
+            trace: true,
+            stopwatch: Some(stopped),
+            ..QueryOptions::default()
+        },
+        ..Around::default()
+    };
+    let read = |query: &str| read(&around.range(query).unwrap().stats.trace.unwrap());
+    let once = read("sum(x)");
+    assert_eq!(read("sum(x) / count(x)"), once);
+    assert_eq!(read("(x - x) / (x - x)"), once);
+    // At other steps it is something else, as it is with another offset.
+    assert_eq!(read("x - x offset 1m"), 2 * once - 10);
+    assert_eq!(read("x + max_over_time(x[2m:30s])"), 2 * once);
+}
+
+#[test]
+fn what_says_something_about_its_place_says_it_at_each() {
+    let places = |query: &str| {
+        Around::default()
+            .range(query)
+            .unwrap()
+            .annotations
+            .to_strings(query, 0)
+            .1
+    };
+    assert!(places("rate(x[5m]) + rate(x[5m])")[0].ends_with("(1:20)"));
+}
+
+#[test]
+fn what_is_kept_for_a_second_use_is_charged() {
+    let around = Around {
+        budget_bytes: Some(20_000),
+        ..Around::default()
+    };
+    // Ten series of sixty values: they fit, twice they do not, so that they are not kept.
+    assert_eq!(
+        around.range("sum(x) / count(x)").unwrap().value,
+        Around::default().range("sum(x) / count(x)").unwrap().value
+    );
+}

@@ -62,7 +62,10 @@ impl<'r> Eval<'r> {
     pub(crate) fn differ_without_name(&self, node: &Node) -> bool {
         match node {
             Node::Vector(selector) => selector.has_one_name && !self.dict.has_kinds,
-            Node::Invariant { node, .. } | Node::Negate(node) => self.differ_without_name(node),
+            Node::Shared(shared) => self.differ_without_name(&shared.node),
+            Node::Invariant { node, .. } | Node::Plus(node) | Node::Negate(node) => {
+                self.differ_without_name(node)
+            }
             Node::Range(range) => self.differ_without_name_in_range(range),
             Node::Aggregate(aggregate) => match aggregate.op {
                 AggregateOp::Topk | AggregateOp::Bottomk | AggregateOp::Limitk | AggregateOp::LimitRatio => {

@@ -22,6 +22,7 @@ pub(crate) mod limits;
 pub(crate) mod merge;
 pub(crate) mod selector;
 pub(crate) mod series;
+mod shared;
 mod smoothed;
 pub(crate) mod trace;
 pub(crate) mod window;
@@ -70,6 +71,27 @@ impl SampleCount {
             *at += samples;
         }
     }
+
+    /// What was counted since it was `before`.
+    fn since(&self, before: &Self) -> Self {
+        let steps = self.per_step.as_ref().zip(before.per_step.as_ref());
+        Self {
+            total: self.total - before.total,
+            per_step: steps
+                .map(|(now, before)| now.iter().zip(before).map(|(now, before)| now - before).collect()),
+        }
+    }
+
+    /// Counts all that another has counted.
+    fn add_all(&mut self, other: &Self) {
+        self.total += other.total;
+        if let (Some(steps), Some(others)) = (&mut self.per_step, &other.per_step) {
+            steps
+                .iter_mut()
+                .zip(others)
+                .for_each(|(step, other)| *step += other);
+        }
+    }
 }
 
 /// A query being evaluated.
@@ -86,6 +108,8 @@ pub(crate) struct Eval<'r> {
     pub(crate) workers: Option<Arc<dyn Workers>>,
     /// Columns to be used again.
     pool: Vec<Vec<f64>>,
+    /// Parts that the query asks for more than once, by slot.
+    shared: Vec<shared::State>,
 }
 
 /// How many unused columns are kept.
@@ -113,6 +137,7 @@ impl<'r> Eval<'r> {
             trace: None,
             workers: None,
             pool: Vec::new(),
+            shared: Vec::new(),
         }
     }
 
@@ -151,7 +176,9 @@ impl<'r> Eval<'r> {
     fn each_of(&mut self, node: &Node, grid: Grid, sink: Sink<'_, 'r>) -> Result<(), QueryError> {
         match node {
             Node::Vector(selector) => self.each_selected(selector, grid, sink),
+            Node::Shared(shared) => self.each_shared(shared, grid, sink),
             Node::Invariant { node, grid: once } => self.each_invariant(node, *once, grid, sink),
+            Node::Plus(node) => self.each(node, grid, sink),
             Node::Negate(node) => self.each_negated(node, grid, sink),
             Node::Binary(binary) => self.each_binary(binary, grid, sink),
             Node::Aggregate(aggregate) => self.each_aggregated(aggregate, grid, sink),

@@ -72,7 +72,8 @@ impl<'r> Eval<'r> {
                 .shift
                 .apply(grid.start_ms)
                 .saturating_sub(self.settings.lookback_ms - 1),
-            through_ms: selector.shift.apply(grid.last_ms()),
+            through_ms: (selector.shift.apply(grid.last_ms()))
+                .min(selector.read_through_ms.unwrap_or(i64::MAX)),
             take,
             skips_buckets: selector.skips_buckets,
         };

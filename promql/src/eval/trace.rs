@@ -28,6 +28,10 @@ struct Record {
 type Key = usize;
 
 fn key(node: &Node) -> Key {
+    let node = match node {
+        Node::Shared(shared) => &shared.node,
+        node => node,
+    };
     std::ptr::from_ref(node) as usize
 }
 
@@ -109,7 +113,8 @@ fn children(node: &Node) -> Vec<&Node> {
             RangeSource::Selector(_) => Vec::new(),
             RangeSource::Subquery { node, .. } => vec![&**node],
         },
-        Node::Invariant { node, .. } | Node::Negate(node) => vec![&**node],
+        Node::Shared(shared) => children(&shared.node),
+        Node::Invariant { node, .. } | Node::Plus(node) | Node::Negate(node) => vec![&**node],
         Node::Binary(binary) => vec![&binary.left, &binary.right],
         Node::Aggregate(aggregate) => aggregate.param.iter().chain([&aggregate.node]).collect(),
         Node::Call(call) => call.args.iter().collect(),
@@ -127,7 +132,9 @@ fn title(node: &Node) -> (String, Option<Span>) {
             RangeSource::Selector(_) => ("range selector".to_owned(), Some(range.span)),
             RangeSource::Subquery { .. } => ("subquery".to_owned(), None),
         },
+        Node::Shared(shared) => title(&shared.node),
         Node::Invariant { .. } => ("once".to_owned(), None),
+        Node::Plus(_) => ("+".to_owned(), None),
         Node::Negate(_) => ("-".to_owned(), None),
         Node::Binary(binary) => (binary.op.as_str().to_owned(), Some(binary.span)),
         Node::Aggregate(aggregate) => (aggregate.op.as_str().to_owned(), Some(aggregate.span)),

@@ -29,6 +29,7 @@ impl Planner {
         let selector = Selector {
             selection: self.select(wanted, from_ms, through_ms),
             shift,
+            read_through_ms: None,
             extension: None,
             has_one_name: false,
             skips_buckets: false,

@@ -1,13 +1,14 @@
 //! From the syntax tree to what will be read and computed.
 //!
-//! Three things are decided here, so that evaluation need not think about them: the steps each part is
+//! Four things are decided here, so that evaluation need not think about them: the steps each part is
 //! evaluated at (a subquery has its own, a part that never changes has one), the selections that storage
-//! is asked for (equal ones once), and every length of time that is computed from `step()` or `range()`.
+//! is asked for (equal ones once), which parts are equal and so evaluated once, and every length of time that is computed from `step()` or `range()`.
 
 pub(crate) mod duration_expr;
 pub(crate) mod fold;
 mod info;
 pub(crate) mod node;
+mod share;
 
 use tsdb::model::{METRIC_NAME, MatchKind, Matcher};
 use tsdb::query::Selection;
@@ -55,10 +56,14 @@ pub(crate) fn plan(expr: &Expr, period: Period, settings: Settings) -> Result<Pl
             range_s: range_ms as f64 / 1000.0,
         },
         selections: Vec::new(),
+        selectors: 0,
         around: Around::default(),
         wanders: false,
     };
-    let root = planner.part(expr, grid)?;
+    let mut root = planner.part(expr, grid)?;
+    if planner.selections.len() < planner.selectors {
+        share::share(&mut root, grid);
+    }
     Ok(Plan {
         root,
         grid,
@@ -71,6 +76,8 @@ struct Planner {
     settings: Settings,
     durations: Context,
     selections: Vec<Selection>,
+    /// How many selectors ask for them.
+    selectors: usize,
     around: Around,
     /// Within the parameter of an aggregation, which Prometheus does not prepare: `@ start()` and `@ end()`
     /// mean nothing there, and what `@` fixes is fixed at the first step and wanders with the others.
@@ -132,6 +139,8 @@ impl Planner {
                 match (unary.negative, node) {
                     (true, Node::Number(value)) => Node::Number(-value),
                     (true, node) => Node::Negate(Box::new(node)),
+                    // What asks for a selector's times or labels finds none behind a sign.
+                    (false, node @ Node::Vector(_)) => Node::Plus(Box::new(node)),
                     (false, node) => node,
                 }
             }
@@ -319,7 +328,10 @@ impl Planner {
         range_ms: Option<i64>,
     ) -> Result<Selector, QueryError> {
         let mut shift = self.shift(&selector.shift)?;
+        let mut read_through_ms = None;
         if let (true, None, Some(at_ms)) = (self.wanders, range_ms, shift.at_ms) {
+            // It wanders away from what was read for it.
+            read_through_ms = Some(shift.apply(at_ms));
             let offset_ms = shift
                 .offset_ms
                 .saturating_add(grid.start_ms.saturating_sub(at_ms));
@@ -344,6 +356,7 @@ impl Planner {
         Ok(Selector {
             selection: self.select(selector.matchers.clone(), from_ms, through_ms),
             shift,
+            read_through_ms,
             extension: selector.extension,
             has_one_name: selector.matchers.iter().find(is_name).is_some(),
             span: selector.span,
@@ -354,6 +367,7 @@ impl Planner {
 
     /// Asks for a selection; one with the same matchers whose time touches is widened instead.
     fn select(&mut self, matchers: Vec<Matcher>, from_ms: i64, through_ms: i64) -> usize {
+        self.selectors += 1;
         let same = self.selections.iter().position(|other| {
             other.matchers == matchers && other.from_ms <= through_ms && from_ms <= other.through_ms
         });

@@ -60,6 +60,8 @@ pub(crate) struct Selector {
     /// Index of its selection, and so of its roster.
     pub(crate) selection: usize,
     pub(crate) shift: Shift,
+    /// Only what lies at or before this time is read, although it is looked at later.
+    pub(crate) read_through_ms: Option<i64>,
     pub(crate) extension: Option<RangeExtension>,
     /// Its matchers fix one metric name, so that series differ in other labels.
     pub(crate) has_one_name: bool,
@@ -156,13 +158,27 @@ pub(crate) enum Node {
         grid: Grid,
     },
     Vector(Selector),
+    /// Equal to others of the query: whichever comes first is evaluated.
+    Shared(Box<Shared>),
     Range(Box<RangeArg>),
+    /// A selector behind a plus, which changes nothing of it.
+    Plus(Box<Node>),
     Negate(Box<Node>),
     Binary(Box<Binary>),
     Aggregate(Box<Aggregate>),
     Call(Box<Call>),
     /// `info()`: base, and the selections and matchers of the info series.
     Info(Box<Info>),
+}
+
+/// A part that stands in the query more than once.
+#[derive(Clone, Debug)]
+pub(crate) struct Shared {
+    pub(crate) node: Node,
+    /// Which of the parts that do.
+    pub(crate) slot: usize,
+    /// How often it does.
+    pub(crate) uses: usize,
 }
 
 /// A call of `info()`.
@@ -182,6 +198,7 @@ impl Node {
     pub(crate) fn makes_column(&self) -> bool {
         match self {
             Self::Number(_) | Self::Invariant { .. } => true,
+            Self::Shared(shared) => shared.node.makes_column(),
             Self::Binary(binary) => matches!(binary.sides, Sides::Scalars),
             Self::Call(call) => {
                 let is_range = |arg: &Self| matches!(arg, Self::Range(_));

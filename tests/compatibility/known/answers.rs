@@ -4,6 +4,7 @@ use promql::functions::Function;
 use promql::parser::Expr;
 use promql::parser::ast::{AggregateOp, AtTime};
 use serde_json::Value;
+use tsdb::model::METRIC_NAME;
 
 use super::case::{Case, error};
 
@@ -20,7 +21,8 @@ fn calls(node: &Expr, functions: &[Function]) -> bool {
 
 /// Ours alone says that sorting means nothing.
 pub(super) fn sort_warning(case: &mut Case<'_>) {
-    if !case.is_range() || !case.calls(&SORTING) {
+    let is_range = case.is_range() || case.has(|node| matches!(node, Expr::Subquery(_)));
+    if !is_range || !case.calls(&SORTING) {
         return;
     }
     let [mut ours, theirs] = case.notes("warnings");
@@ -97,10 +99,24 @@ pub(super) fn parameters(case: &mut Case<'_>) {
         || ours == "Ratio value is NaN"
         || (ours.starts_with("Scalar value ") && ours.ends_with("flows int64"));
     let theirs = error(&case.theirs);
-    // It says so of the first step that has series, or goes on when none has.
-    let says_it = theirs == "Ratio value NaN is NaN"
-        || (theirs.starts_with("Scalar value ") && theirs.ends_with("int64"));
-    if is_about_it && (says_it || theirs.is_empty()) {
+    // It says so of the first step that has series, or goes on when none has: to what else is wrong, maybe.
+    let is_refused = theirs.contains("parse error");
+    if is_about_it && !is_refused {
+        case.excuse();
+    }
+}
+
+/// A metric name that a grouping takes over stays with `bool`, which theirs takes away after all.
+pub(super) fn included_names(case: &mut Case<'_>) {
+    let includes_name = |node: &Expr| match node {
+        Expr::Binary(binary) => {
+            let matching = binary.matching.as_ref();
+            binary.return_bool
+                && matching.is_some_and(|matching| matching.include.iter().any(|name| name == METRIC_NAME))
+        }
+        _ => false,
+    };
+    if case.has(includes_name) {
         case.excuse();
     }
 }

@@ -30,11 +30,11 @@ struct Change {
     level: fn(&mut Case<'_>),
 }
 
-static CHANGES: [Change; 27] = [
+static CHANGES: [Change; 28] = [
     Change {
         since: (3, 12),
         pull: 18_498,
-        what: "a warning says that sorting means nothing in a range query",
+        what: "a warning says that sorting means nothing in a range query, nor in a subquery",
         level: answers::sort_warning,
     },
     Change {
@@ -78,6 +78,12 @@ static CHANGES: [Change; 27] = [
         pull: 17_668,
         what: "two partners are one too many also where a comparison does not hold",
         level: answers::filtered_partners,
+    },
+    Change {
+        since: (3, 11),
+        pull: 17_159,
+        what: "`bool` takes the metric name away before a grouping brings another",
+        level: answers::included_names,
     },
     Change {
         since: (3, 9),

@@ -144,7 +144,9 @@ pub(super) fn parentheses(case: &mut Case<'_>) {
         }
         _ => false,
     });
-    if case.is_text() && has_some {
+    // Or it ends the duration elsewhere, and then finds it too long.
+    let is_too_long = error(&case.theirs).ends_with("parse error: duration out of range");
+    if has_some && (case.is_text() || is_too_long) {
         case.excuse();
     }
 }

@@ -148,9 +148,10 @@ impl Parser<'_> {
             let text = format!("timestamp out of bounds for @ modifier: {shown}");
             return self.fail(selector, text);
         }
-        Ok(AtTime::Fixed {
-            at_ms: (seconds * 1000.0).round() as i64,
-        })
+        let ms = (seconds * 1000.0).round();
+        // What fits no 64 bits is the smallest number to Go on amd64.
+        let at_ms = if ms.abs() < LIMIT { ms as i64 } else { i64::MIN };
+        Ok(AtTime::Fixed { at_ms })
     }
 
     /// `anchored` and `smoothed`.
