@@ -353,7 +353,9 @@ pub trait Appendable: Send + Sync + std::fmt::Debug {
     /// [`Batch::clear`].
     ///
     /// # Errors
-    /// When nothing was stored: the log failed or the database is shut.
+    /// When nothing was stored: the log failed or the database is shut. Only where the log of samples that come out
+    /// of order fails is the batch stored all the same, but those samples may be lost by a kill: sending it again
+    /// does no harm.
     fn append(&self, batch: &mut Batch, options: &AppendOptions) -> Result<Receipt, AppendError>;
 
     /// Judges each row by what is stored now, not by the rows before it, and stores nothing.

@@ -243,21 +243,26 @@ impl World {
             };
             batch.metadata.push((id, said));
         }
+        let before = self.fs.failed().len();
         let receipt = db.append(&mut batch, &AppendOptions::default());
         // The dead tell nothing.
         let receipt = receipt.ok().filter(|_| !self.fs.is_dead());
-        // As in Prometheus, what came out of order and could not be logged is in memory alone.
-        let unlogged = self.fs.failed().iter().any(|call| call.contains("/wbl"));
+        // The log of what came out of order is written when the batch is stored: a failure comes too late to refuse it.
+        let is_stored = self.fs.failed()[before..]
+            .iter()
+            .any(|call| call.contains("/wbl"));
         for (at, (labels, t_ms, value)) in sent.iter().enumerate() {
             match &receipt {
                 Some(_) if batch.verdict[at] == Verdict::Accepted => {
                     self.told.sample(labels, *t_ms, *value, true);
-                    if unlogged && t_ms % 10 != 0 {
+                }
+                Some(_) => {}
+                None => {
+                    self.told.sample(labels, *t_ms, *value, false);
+                    if is_stored {
                         self.told.doubt(labels, *t_ms);
                     }
                 }
-                Some(_) => {}
-                None => self.told.sample(labels, *t_ms, *value, false),
             }
         }
         if beside && let Some((labels, t_ms, _)) = sent.first() {
