@@ -59,9 +59,9 @@ impl ActiveFile {
             .write(true)
             .truncate(true)
             .open(&path)?;
-        // Written rather than left as a hole: a disk that is full later cannot fail a query's note.
+        // Written rather than left as a hole: a disk that is full later cannot fail a query's note. Not synced, as
+        // nothing in it is: a start after a kill would wait for all that the disk has yet to write.
         file.write_all(&vec![0; size])?;
-        file.sync_all()?;
         file.write_all_at(b"[", 0)?;
         let inner = Inner {
             file,
