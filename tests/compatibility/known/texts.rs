@@ -43,16 +43,20 @@ fn strip(value: &mut Value, is_theirs: bool) {
 
 /// `ignoring () group_left (…)` is printed by ours alone.
 pub(super) fn empty_ignoring(case: &mut Case<'_>) {
-    level_printed(case, |text| {
-        let mut out = String::new();
-        let mut rest = text;
-        while let Some((before, after)) = rest.split_once("ignoring () group_") {
-            out.push_str(before);
-            let (_, labels) = after.split_once('(').unwrap_or_default();
-            rest = labels.split_once(')').map_or("", |(_, rest)| rest);
-        }
-        out + rest
-    });
+    level_printed(case, without_empty_ignoring);
+    // Its labels may need quotes, too: see `quoted_labels`.
+    level_printed(case, |text| without_empty_ignoring(&text.replace('"', "")));
+}
+
+fn without_empty_ignoring(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("ignoring () group_") {
+        out.push_str(before);
+        let (_, labels) = after.split_once('(').unwrap_or_default();
+        rest = labels.split_once(')').map_or("", |(_, rest)| rest);
+    }
+    out + rest
 }
 
 /// Where theirs fell over.
@@ -114,7 +118,9 @@ pub(super) fn durations(case: &mut Case<'_>) {
     let ours = error(&case.ours);
     let is_no_colon =
         ours.contains("parse error: unexpected character: ") && ours.ends_with(", expected ':'");
-    if is_no_colon && place(ours) <= place(&theirs) {
+    // What types meet it sees only when it has read all.
+    let is_about_types = theirs.contains("must contain only");
+    if is_no_colon && (is_about_types || place(ours) <= place(&theirs)) {
         case.theirs["error"] = case.ours["error"].clone();
     }
 }
