@@ -30,6 +30,10 @@ use tsdb::db::{Db, DbOptions};
 use tsdb::fs::RealFs;
 use tsdb::head::Stats;
 
+/// As the server has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A variable of the environment as a number.
 fn number(name: &str, default: f64) -> f64 {
     let given = std::env::var(name).ok().and_then(|text| text.parse().ok());

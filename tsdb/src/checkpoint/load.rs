@@ -4,6 +4,7 @@
 
 use std::path::Path;
 
+use super::assemble::Assembly;
 use super::beside;
 use super::closed::each_closed;
 use super::global::Global;
@@ -155,9 +156,7 @@ impl Checkpoint {
         loading.open_chunks()?;
         loading.closed_chunks()?;
         let Loading { ordinals, .. } = loading;
-        for (number, place) in (0..data.count()).map(|o| (data.cold[o].series, Address::new(lane, o))) {
-            refs.insert(number, place);
-        }
+        refs.extend(lane, 0, data.cold.iter().map(|cold| cold.series));
         for &(number, place) in self
             .global
             .aliases
@@ -194,8 +193,8 @@ struct Loading<'a> {
     ordinals: Vec<u32>,
 }
 
-impl Loading<'_> {
-    fn newest(&self) -> &PartReader {
+impl<'a> Loading<'a> {
+    fn newest(&self) -> &'a PartReader {
         match self.parts.last() {
             Some(newest) => newest,
             None => unreachable!("a checkpoint without parts is not opened"),
@@ -208,7 +207,7 @@ impl Loading<'_> {
             beside::unlogged(&beside).map_err(|e| self.newest().error(BlockKind::Beside, self.lane, &e))?;
         let mut unlogged = unlogged.into_iter().peekable();
         let mut pairs: Vec<u32> = Vec::new();
-        let mut of_series: smallvec::SmallVec<[u32; 24]> = smallvec::SmallVec::new();
+        let mut of_series: Vec<u32> = Vec::new();
         let Self {
             fs,
             parts,
@@ -216,9 +215,11 @@ impl Loading<'_> {
             data,
             ordinals,
         } = self;
+        let mut restoring = data.restore();
         for part in *parts {
             part.each(*fs, BlockKind::Pairs, *lane, |_, bytes| {
-                each_pair(bytes, |name, value| pairs.push(data.labels.pair(name, value)))
+                let labels = &mut restoring.data.labels;
+                each_pair(bytes, |name, value| pairs.push(labels.pair(name, value)))
             })?;
             part.each(*fs, BlockKind::Series, *lane, |_, bytes| {
                 each_series(bytes, |number, numbers| {
@@ -233,66 +234,45 @@ impl Loading<'_> {
                     for &pair in numbers {
                         of_series.push(*pairs.get(pair as usize).ok_or("a pair that is known")?);
                     }
-                    ordinals.push(data.restore(&of_series, number, LOGGED));
+                    ordinals.push(restoring.series(&of_series, number, LOGGED));
                     Ok(())
                 })
             })?;
         }
+        restoring.finish();
         Ok(())
     }
 
     fn open_chunks(&mut self) -> Result<(), FileError> {
         let count = self.ordinals.len();
-        let mut gathering = Gathering::default();
+        let mut assembly = Assembly::new(self.fs, self.parts, self.lane);
+        let mut states = Vec::new();
         for (page, from) in (0u32..).zip((0..count).step_by(PAGE_SERIES as usize)) {
-            let states = self.newest().read(self.fs, BlockKind::State, self.lane, page)?;
+            let (newest, lane) = (self.newest(), self.lane);
+            newest.read_into(self.fs, BlockKind::State, lane, page, &mut states)?;
+            let error = |error: DecodeError| newest.error(BlockKind::State, lane, &error);
             let end = count.min(from + PAGE_SERIES as usize);
-            gathering.begin();
-            self.gather(page, &states, end - from, &mut gathering)?;
+            assembly.begin(page);
             let mut decoder = StateDecoder::new(&states);
-            for at in 0..end - from {
-                let state = decoder
-                    .next()
-                    .map_err(|e| self.newest().error(BlockKind::State, self.lane, &e))?;
-                let ordinal = self.ordinals[from + at];
-                if ordinal != u32::MAX {
-                    let restored = restore(self.data, ordinal, &state, gathering.chunk(at));
-                    restored.map_err(|e| self.newest().error(BlockKind::State, self.lane, &e))?;
+            for (at, &ordinal) in self.ordinals[from..end].iter().enumerate() {
+                let state = decoder.next().map_err(error)?;
+                if ordinal == u32::MAX {
+                    continue;
                 }
+                let chunk = match state.open {
+                    Open::Floats { .. } => assembly.chunk(at)?,
+                    Open::None | Open::Histograms(_) => &[],
+                };
+                restore(self.data, ordinal, &state, chunk).map_err(error)?;
+            }
+            if !decoder.is_empty() {
+                return Err(error(DecodeError::new(
+                    states.len(),
+                    "as many series as there are",
+                )));
             }
         }
         Ok(())
-    }
-
-    /// Gathers the pieces of a page's chunks, from the newest part back to where each chunk begins.
-    fn gather(&self, page: u32, states: &[u8], count: usize, into: &mut Gathering) -> Result<(), FileError> {
-        let error = |kind, e: &DecodeError| self.newest().error(kind, self.lane, e);
-        let mut decoder = StateDecoder::new(states);
-        for _ in 0..count {
-            let state = decoder.next().map_err(|e| error(BlockKind::State, &e))?;
-            into.expect(matches!(state.open, Open::Floats { .. }));
-        }
-        if !decoder.is_empty() {
-            return Err(error(
-                BlockKind::State,
-                &DecodeError::new(states.len(), "as many series as there are"),
-            ));
-        }
-        for part in self.parts.iter().rev() {
-            if into.missing == 0 {
-                return Ok(());
-            }
-            let pieces = part.read(self.fs, BlockKind::Pieces, self.lane, page)?;
-            into.take(pieces)
-                .map_err(|e| part.error(BlockKind::Pieces, self.lane, &e))?;
-        }
-        match into.missing {
-            0 => Ok(()),
-            _ => Err(error(
-                BlockKind::Pieces,
-                &DecodeError::new(0, "the beginning of every chunk"),
-            )),
-        }
     }
 
     fn closed_chunks(&mut self) -> Result<(), FileError> {
@@ -374,93 +354,6 @@ fn is_possible(writer: &xor::Appender, len: usize) -> bool {
         && len > 0
         && writer.delta_ms <= u64::from(u32::MAX)
         && (has_window || leading == u32::from(u8::MAX))
-}
-
-const NO_PIECE: u32 = u32::MAX;
-
-#[derive(Clone, Copy, Debug)]
-struct Found {
-    block: u32,
-    from: u32,
-    len: u32,
-    overlaps: bool,
-    /// The next newer piece.
-    newer: u32,
-}
-
-/// Pieces of the chunks of one page.
-#[derive(Default)]
-struct Gathering {
-    blocks: Vec<Vec<u8>>,
-    found: Vec<Found>,
-    /// Of each series the oldest piece up to now, and whether older ones are wanted.
-    oldest: Vec<(u32, bool)>,
-    missing: usize,
-    chunk: Vec<u8>,
-}
-
-impl Gathering {
-    fn begin(&mut self) {
-        self.blocks.clear();
-        self.found.clear();
-        self.oldest.clear();
-        self.missing = 0;
-    }
-
-    fn expect(&mut self, is_wanted: bool) {
-        self.oldest.push((NO_PIECE, is_wanted));
-        self.missing += usize::from(is_wanted);
-    }
-
-    /// Takes the pieces of the next older part.
-    fn take(&mut self, bytes: Vec<u8>) -> Result<(), DecodeError> {
-        let block = self.blocks.len() as u32;
-        let mut rest = DecodeBuffer::new(&bytes);
-        for (oldest, is_wanted) in &mut self.oldest {
-            if rest.is_empty() {
-                break;
-            }
-            let piece = super::pieces::next(&mut rest)?;
-            if !*is_wanted {
-                continue;
-            }
-            let Some(piece) = piece else {
-                return Err(rest.error("a piece of an open chunk"));
-            };
-            let found = Found {
-                block,
-                from: (rest.offset() - piece.bytes.len()) as u32,
-                len: piece.bytes.len() as u32,
-                overlaps: piece.overlaps,
-                newer: *oldest,
-            };
-            *oldest = self.found.len() as u32;
-            self.found.push(found);
-            if piece.is_fresh {
-                *is_wanted = false;
-                self.missing -= 1;
-            }
-        }
-        self.blocks.push(bytes);
-        Ok(())
-    }
-
-    /// The bytes of the open chunk of series `at` of the page.
-    fn chunk(&mut self, at: usize) -> &[u8] {
-        self.chunk.clear();
-        let mut next = self.oldest[at].0;
-        while let Some(found) = self.found.get(next as usize) {
-            if found.overlaps {
-                self.chunk.pop();
-            }
-            let block = &self.blocks[found.block as usize];
-            let from = found.from as usize;
-            self.chunk
-                .extend_from_slice(&block[from..from + found.len as usize]);
-            next = found.newer;
-        }
-        &self.chunk
-    }
 }
 
 impl std::fmt::Debug for Checkpoint {

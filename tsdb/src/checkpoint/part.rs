@@ -183,12 +183,13 @@ impl PartReader {
         lane: u8,
         mut each: impl FnMut(u32, &[u8]) -> Result<(), DecodeError>,
     ) -> Result<(), FileError> {
+        let mut bytes = Vec::new();
         for block in self
             .blocks
             .iter()
             .filter(|block| (block.kind, block.lane) == (kind, lane))
         {
-            let bytes = self.bytes(fs, block)?;
+            self.bytes_into(fs, block, &mut bytes)?;
             each(block.page, &bytes).map_err(|error| {
                 FileError::damaged(&self.path, format!("{kind:?} of lane {lane}: {error}"))
             })?;
@@ -204,23 +205,47 @@ impl PartReader {
         lane: u8,
         page: u32,
     ) -> Result<Vec<u8>, FileError> {
+        let mut bytes = Vec::new();
+        self.read_into(fs, kind, lane, page, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// As [`Self::read`], into memory that was used before.
+    pub(super) fn read_into(
+        &self,
+        fs: &dyn Vfs,
+        kind: BlockKind,
+        lane: u8,
+        page: u32,
+        into: &mut Vec<u8>,
+    ) -> Result<(), FileError> {
         let wanted = |block: &&Block| (block.kind, block.lane, block.page) == (kind, lane, page);
         match self.blocks.iter().find(wanted) {
-            Some(block) => self.bytes(fs, block),
-            None => Ok(Vec::new()),
+            Some(block) => self.bytes_into(fs, block, into),
+            None => {
+                into.clear();
+                Ok(())
+            }
         }
     }
 
     fn bytes(&self, fs: &dyn Vfs, block: &Block) -> Result<Vec<u8>, FileError> {
-        let bytes = fs.read_at(&self.path, block.offset, block.len).at(&self.path)?;
-        if bytes.len() != block.len || crc32fast::hash(&bytes) != block.crc {
+        let mut bytes = Vec::new();
+        self.bytes_into(fs, block, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn bytes_into(&self, fs: &dyn Vfs, block: &Block, into: &mut Vec<u8>) -> Result<(), FileError> {
+        fs.read_into(&self.path, block.offset, block.len, into)
+            .at(&self.path)?;
+        if into.len() != block.len || crc32fast::hash(into) != block.crc {
             let what = format!(
                 "{:?} of lane {} at {}: wrong checksum",
                 block.kind, block.lane, block.offset
             );
             return Err(FileError::damaged(&self.path, what));
         }
-        Ok(bytes)
+        Ok(())
     }
 
     /// An error in what a block of this part says.

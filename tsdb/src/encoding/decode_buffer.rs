@@ -28,6 +28,12 @@ impl DecodeError {
     pub fn offset(&self) -> usize {
         self.offset
     }
+
+    /// The same of a buffer that began `before` bytes earlier.
+    #[must_use]
+    pub fn behind(self, before: usize) -> Self {
+        Self::new(before + self.offset, self.expected)
+    }
 }
 
 impl fmt::Display for DecodeError {
@@ -157,7 +163,7 @@ impl<'a> DecodeBuffer<'a> {
     ///
     /// # Errors
     /// As [`Self::uvarint`].
-    #[inline]
+    #[inline(always)]
     pub fn uvarint32(&mut self) -> Result<u32, DecodeError> {
         let before = self.offset;
         let wide = self.uvarint()?;

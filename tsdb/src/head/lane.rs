@@ -66,6 +66,42 @@ pub(crate) struct LaneData {
     pub(crate) tombstones: HashMap<u32, Vec<(i64, i64)>>,
 }
 
+/// Fills an empty lane with series: the table that finds them by their labels is made at the end, in its size.
+pub(crate) struct Restoring<'a> {
+    pub(crate) data: &'a mut LaneData,
+    /// Of the label sets, in the order of their series.
+    hashes: Vec<u64>,
+}
+
+impl Restoring<'_> {
+    /// Adds a series of these pairs, of which there is none yet; returns its ordinal.
+    pub(crate) fn series(&mut self, pairs: &[u32], series: u64, flags: u8) -> u32 {
+        let data = &mut *self.data;
+        let mut run = std::mem::take(&mut data.run);
+        encode_run(pairs, &mut run);
+        self.hashes.push(data.hasher.hash_one(run.as_slice()));
+        let ordinal = data.add(pairs, &run, series, flags);
+        data.run = run;
+        ordinal
+    }
+
+    /// Lets the series be found.
+    pub(crate) fn finish(self) {
+        let LaneData {
+            by_labels,
+            hasher,
+            labels,
+            cold,
+            ..
+        } = self.data;
+        let hash = |&ordinal: &u32| hasher.hash_one(labels.stored(cold[ordinal].labels_at));
+        by_labels.reserve(self.hashes.len(), hash);
+        for (hash_of_run, ordinal) in self.hashes.into_iter().zip(0..) {
+            by_labels.insert_unique(hash_of_run, ordinal, hash);
+        }
+    }
+}
+
 /// The lane of a label set: a fixed function, so that both scrape and replay find it.
 pub(crate) fn lane_of<'a>(labels: impl Iterator<Item = (&'a str, &'a str)>) -> usize {
     let mut hasher = foldhash::fast::FixedState::with_seed(0x00de_0ca1).build_hasher();
@@ -114,19 +150,7 @@ impl LaneData {
     }
 
     fn create(&mut self, pairs: &[u32], run: &[u8], series: u64, flags: u8) -> u32 {
-        let ordinal = self.count();
-        for &pair in pairs {
-            self.postings.push(pair, ordinal);
-        }
-        let labels_at = self.labels.store(run);
-        let mut hot = Hot::default();
-        hot.flags = flags;
-        self.hot.push(hot);
-        self.cold.push(Cold {
-            series,
-            labels_at,
-            closed: NO_CHUNK,
-        });
+        let ordinal = self.add(pairs, run, series, flags);
         let Self {
             by_labels,
             hasher,
@@ -140,13 +164,30 @@ impl LaneData {
         ordinal
     }
 
-    /// Adds a series of these pairs, of which there is none yet.
-    pub(crate) fn restore(&mut self, pairs: &[u32], series: u64, flags: u8) -> u32 {
-        let mut run = std::mem::take(&mut self.run);
-        encode_run(pairs, &mut run);
-        let ordinal = self.create(pairs, &run, series, flags);
-        self.run = run;
+    /// Adds a series to all tables but the one that finds it by its labels.
+    fn add(&mut self, pairs: &[u32], run: &[u8], series: u64, flags: u8) -> u32 {
+        let ordinal = self.count();
+        for &pair in pairs {
+            self.postings.push(pair, ordinal);
+        }
+        let labels_at = self.labels.store(run);
+        let mut hot = Hot::default();
+        hot.flags = flags;
+        self.hot.push(hot);
+        self.cold.push(Cold {
+            series,
+            labels_at,
+            closed: NO_CHUNK,
+        });
         ordinal
+    }
+
+    /// Begins to fill an empty lane.
+    pub(crate) fn restore(&mut self) -> Restoring<'_> {
+        Restoring {
+            data: self,
+            hashes: Vec::new(),
+        }
     }
 
     /// The closed chunks of a series that end after `after_ms`, the newest first, with their numbers.

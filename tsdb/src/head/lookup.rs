@@ -79,15 +79,30 @@ impl RefTable {
         page[(number % PAGE) as usize] = address.0;
     }
 
+    /// Inserts series of one lane by their ordinals, of which the first is `from`. It is fast where numbers follow
+    /// each other.
+    pub(crate) fn extend(&mut self, lane: usize, from: u32, numbers: impl Iterator<Item = u64>) {
+        let mut numbers = numbers.zip(from..).peekable();
+        while let Some(&(first, _)) = numbers.peek() {
+            let page = self
+                .pages
+                .entry(first / PAGE)
+                .or_insert_with(|| Box::new([EMPTY; PAGE as usize]));
+            while let Some((number, ordinal)) = numbers.next_if(|next| next.0 / PAGE == first / PAGE) {
+                page[(number % PAGE) as usize] = Address::new(lane, ordinal).0;
+            }
+        }
+    }
+
     /// Takes over the places of another table, where there are none yet.
     pub(crate) fn take(&mut self, other: Self) {
         for (at, page) in other.pages {
             match self.pages.entry(at) {
                 Entry::Vacant(vacant) => drop(vacant.insert(page)),
                 Entry::Occupied(mut here) => {
-                    let here = here.get_mut().iter_mut().zip(page.iter());
-                    here.filter(|(here, _)| **here == EMPTY)
-                        .for_each(|(here, there)| *here = *there);
+                    for (here, there) in here.get_mut().iter_mut().zip(page.iter()) {
+                        *here = if *here == EMPTY { *there } else { *here };
+                    }
                 }
             }
         }

@@ -8,6 +8,7 @@ use super::log::Log;
 use super::{ReplayProgress, Replayed};
 use crate::checkpoint::{Checkpoint, Refused};
 use crate::fs::{FileError, Vfs};
+use crate::head::chunk_files::Scan;
 use crate::head::closed::Place;
 use crate::head::lane::LANES;
 use crate::head::{HeadOptions, chunk_files, chunks_dir, wal_dir, wbl_dir};
@@ -24,18 +25,8 @@ impl Replayed {
         let Some(checkpoint) = Checkpoint::open(fs, dir, min_valid_ms, options)? else {
             return Ok(None);
         };
-        let known = |number| checkpoint.chunk_files().find(|file| file.0 == number);
-        let mut scan = chunk_files::scan(fs, &chunks_dir(dir), |number| {
-            known(number).map_or(0, |file| file.1)
-        })
-        .map_err(|error| Refused(error.to_string()))?;
-        super::late::forget_compacted(fs, &wbl_dir(dir), &mut scan)
-            .map_err(|error| Refused(error.to_string()))?;
-        if let Some((_, error)) = &scan.damage {
-            return Err(Refused(error.to_string()));
-        }
-        let mut replayed = Self::new(options, scan, min_valid_ms);
-        replayed.load(fs, &checkpoint)?;
+        let mut replayed = Self::new(options, Scan::default(), min_valid_ms);
+        replayed.load(fs, dir, &checkpoint)?;
         replayed.take_newer_chunks()?;
         let position = Some(checkpoint.position());
         let log = Log::open(fs, &wal_dir(dir), position, progress);
@@ -46,21 +37,25 @@ impl Replayed {
         Ok(Some(replayed))
     }
 
-    fn load(&mut self, fs: &dyn Vfs, checkpoint: &Checkpoint) -> Result<(), Refused> {
+    fn load(&mut self, fs: &dyn Vfs, dir: &Path, checkpoint: &Checkpoint) -> Result<(), Refused> {
         let mut outcomes: [Result<(), FileError>; LANES] = std::array::from_fn(|_| Ok(()));
         let ring = &self.exemplars;
-        beside(
+        let scan = beside(
             self.threads,
             self.lanes.iter_mut().zip(&mut outcomes),
             |(lane, outcome)| *outcome = checkpoint.lane(fs, lane.number, &mut lane.data, &mut lane.refs),
-            || checkpoint.fill(ring),
+            || {
+                checkpoint.fill(ring);
+                scan_newer(fs, dir, checkpoint)
+            },
         );
         outcomes.into_iter().collect::<Result<(), _>>()?;
+        self.scan = scan?;
         for lane in &mut self.lanes {
-            for cold in lane.data.cold.iter() {
-                self.gather.routes.insert(cold.series, lane.number);
-                self.gather.last_ref = self.gather.last_ref.max(cold.series);
-            }
+            let numbers = lane.data.cold.iter().map(|cold| cold.series);
+            let last_ref = &mut self.gather.last_ref;
+            let numbers = numbers.inspect(|&number| *last_ref = number.max(*last_ref));
+            self.gather.routes.extend(numbers, lane.number);
             lane.series_created = u64::from(lane.data.count());
         }
         checkpoint.each_alias(|number, lane| self.gather.routes.insert(number, lane));
@@ -79,6 +74,9 @@ impl Replayed {
         let Self {
             scan, gather, lanes, ..
         } = self;
+        if scan.chunks.is_empty() && scan.late.is_empty() {
+            return Ok(());
+        }
         let context = Context {
             scan,
             min_valid_ms: self.min_valid_ms,
@@ -92,15 +90,42 @@ impl Replayed {
             .collect();
         numbers.sort_unstable();
         numbers.dedup();
+        let mut by_lane: [Vec<u64>; LANES] = Default::default();
         for number in numbers {
             // A series that is not known comes with its record in the tail.
             if let Some(lane) = gather.routes.get(number) {
-                lanes[lane].make_room(number, &context).map_err(|reason| {
-                    Refused(format!("chunks of series {number} in chunks_head: {reason}"))
-                })?;
+                by_lane[lane].push(number);
             }
         }
-        Ok(())
+        let mut outcomes: [Result<(), Refused>; LANES] = std::array::from_fn(|_| Ok(()));
+        beside(
+            self.threads,
+            lanes.iter_mut().zip(by_lane).zip(&mut outcomes),
+            |((lane, numbers), outcome)| {
+                *outcome = numbers.into_iter().try_for_each(|number| {
+                    lane.make_room(number, &context).map_err(|reason| {
+                        Refused(format!("chunks of series {number} in chunks_head: {reason}"))
+                    })
+                });
+            },
+            || (),
+        );
+        outcomes.into_iter().collect()
+    }
+}
+
+/// The chunks in files that a checkpoint does not account for.
+fn scan_newer(fs: &dyn Vfs, dir: &Path, checkpoint: &Checkpoint) -> Result<Scan, Refused> {
+    let known = |number| checkpoint.chunk_files().find(|file| file.0 == number);
+    let mut scan = chunk_files::scan(fs, &chunks_dir(dir), |number| {
+        known(number).map_or(0, |file| file.1)
+    })
+    .map_err(|error| Refused(error.to_string()))?;
+    super::late::forget_compacted(fs, &wbl_dir(dir), &mut scan)
+        .map_err(|error| Refused(error.to_string()))?;
+    match &scan.damage {
+        Some((_, error)) => Err(Refused(error.to_string())),
+        None => Ok(scan),
     }
 }
 

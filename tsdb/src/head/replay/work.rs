@@ -87,6 +87,22 @@ impl Routes {
         (lane != NOWHERE).then_some(usize::from(lane))
     }
 
+    /// Notes that series are in a lane, unless it is known where they are. It is fast where numbers follow each
+    /// other.
+    pub(super) fn extend(&mut self, numbers: impl Iterator<Item = u64>, lane: usize) {
+        let mut numbers = numbers.peekable();
+        while let Some(&first) = numbers.peek() {
+            let page = self
+                .pages
+                .entry(first / PAGE)
+                .or_insert_with(|| Box::new([NOWHERE; PAGE as usize]));
+            while let Some(number) = numbers.next_if(|next| next / PAGE == first / PAGE) {
+                let at = &mut page[(number % PAGE) as usize];
+                *at = if *at == NOWHERE { lane as u8 } else { *at };
+            }
+        }
+    }
+
     /// Notes where a series is, unless that is known.
     pub(super) fn insert(&mut self, number: u64, lane: usize) {
         let page = self
