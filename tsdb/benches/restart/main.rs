@@ -15,6 +15,7 @@
 //! | `HOURS` | 0.5 | of simulated time |
 //! | `DIR` | a temporary one | where the directory is kept |
 //! | `REPEAT` | 1 | how often each is opened |
+//! | `WAYS` | all | which ways to open are measured, as `the log, two threads;as it was left, two threads` |
 //! | `SERVERS` | none | which servers are started |
 
 mod directory;
@@ -28,6 +29,10 @@ use std::time::{Duration, Instant};
 use tsdb::db::{Db, DbOptions};
 use tsdb::fs::RealFs;
 use tsdb::head::Stats;
+
+/// As the server has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// A variable of the environment as a number.
 fn number(name: &str, default: f64) -> f64 {
@@ -51,12 +56,22 @@ fn status_mib(process: &str, key: &str) -> u64 {
     kib.and_then(|n| n.trim().parse::<u64>().ok()).unwrap_or(0) / 1024
 }
 
-/// Copies a directory beside itself.
+/// The ways to open that are measured.
+const WAYS: [&str; 4] = [
+    "the log, one thread",
+    "the log, two threads",
+    "as it was left, one thread",
+    "as it was left, two threads",
+];
+
+/// Copies a directory beside itself; all of the copy is on disk, so that nothing is written while it is opened.
 fn copy(dir: &Path) -> PathBuf {
     let to = dir.with_extension("copy");
     let _none_there = std::fs::remove_dir_all(&to);
     let copied = Command::new("cp").arg("-a").arg(dir).arg(&to).status();
     assert!(copied.is_ok_and(|status| status.success()), "a copy");
+    let synced = Command::new("sync").status();
+    assert!(synced.is_ok_and(|status| status.success()), "a copy on disk");
     to
 }
 
@@ -74,6 +89,8 @@ fn open(dir: &Path, how: &str) {
         no_lockfile: true,
         ..DbOptions::default()
     };
+    // As the server does.
+    let _refused = rustix::thread::disable_transparent_huge_pages(true);
     let (began, before) = (Instant::now(), on_cpu());
     let db = Db::open(Arc::new(RealFs), dir, options, directory::START_MS).expect("a database");
     let (took, cpu) = (began.elapsed(), on_cpu() - before);
@@ -112,11 +129,11 @@ fn main() {
     }
     directory::describe(&dir);
     for _ in 0..number("REPEAT", 1.0) as usize {
-        for how in [
-            "the log, one thread",
-            "the log, two threads",
-            "as it was left, two threads",
-        ] {
+        let wanted = std::env::var("WAYS").unwrap_or_else(|_| WAYS.join(";"));
+        for how in WAYS
+            .into_iter()
+            .filter(|way| wanted.split(';').any(|w| w.trim() == *way))
+        {
             let copied = copy(&dir);
             if how.starts_with("the log") {
                 let _none_there = std::fs::remove_dir_all(copied.join("deucalion"));

@@ -4,6 +4,7 @@
 
 use std::path::Path;
 
+use super::assemble::Assembly;
 use super::beside;
 use super::closed::each_closed;
 use super::global::Global;
@@ -82,8 +83,8 @@ impl Checkpoint {
         let Some(newest) = parts.last() else {
             return Err(Refused("it has no parts".to_owned()));
         };
-        let global = newest.read(fs, BlockKind::Global, GLOBAL_LANE, 0)?;
-        let global = Global::decode(&global).map_err(|e| newest.error(BlockKind::Global, GLOBAL_LANE, &e))?;
+        let global = newest.block(BlockKind::Global, GLOBAL_LANE, 0)?;
+        let global = Global::decode(global).map_err(|e| newest.error(BlockKind::Global, GLOBAL_LANE, &e))?;
         if options.exemplars_max as u64 > global.exemplars_max {
             return Err(Refused("it keeps fewer exemplars than are wanted".to_owned()));
         }
@@ -139,13 +140,11 @@ impl Checkpoint {
     /// When a block cannot be read or says what cannot be.
     pub(crate) fn lane(
         &self,
-        fs: &dyn Vfs,
         lane: usize,
         data: &mut LaneData,
         refs: &mut RefTable,
     ) -> Result<(), FileError> {
         let mut loading = Loading {
-            fs,
             parts: &self.parts,
             lane: lane as u8,
             data,
@@ -154,10 +153,9 @@ impl Checkpoint {
         loading.series()?;
         loading.open_chunks()?;
         loading.closed_chunks()?;
+        self.parts.iter().try_for_each(PartReader::ensure_whole)?;
         let Loading { ordinals, .. } = loading;
-        for (number, place) in (0..data.count()).map(|o| (data.cold[o].series, Address::new(lane, o))) {
-            refs.insert(number, place);
-        }
+        refs.extend(lane, 0, data.cold.iter().map(|cold| cold.series));
         for &(number, place) in self
             .global
             .aliases
@@ -186,7 +184,6 @@ fn moved(ordinals: &[u32], ordinal: u64) -> Option<u32> {
 }
 
 struct Loading<'a> {
-    fs: &'a dyn Vfs,
     parts: &'a [PartReader],
     lane: u8,
     data: &'a mut LaneData,
@@ -194,8 +191,8 @@ struct Loading<'a> {
     ordinals: Vec<u32>,
 }
 
-impl Loading<'_> {
-    fn newest(&self) -> &PartReader {
+impl<'a> Loading<'a> {
+    fn newest(&self) -> &'a PartReader {
         match self.parts.last() {
             Some(newest) => newest,
             None => unreachable!("a checkpoint without parts is not opened"),
@@ -203,24 +200,25 @@ impl Loading<'_> {
     }
 
     fn series(&mut self) -> Result<(), FileError> {
-        let beside = self.newest().read(self.fs, BlockKind::Beside, self.lane, 0)?;
+        let beside = self.newest().block(BlockKind::Beside, self.lane, 0)?;
         let unlogged =
-            beside::unlogged(&beside).map_err(|e| self.newest().error(BlockKind::Beside, self.lane, &e))?;
+            beside::unlogged(beside).map_err(|e| self.newest().error(BlockKind::Beside, self.lane, &e))?;
         let mut unlogged = unlogged.into_iter().peekable();
         let mut pairs: Vec<u32> = Vec::new();
-        let mut of_series: smallvec::SmallVec<[u32; 24]> = smallvec::SmallVec::new();
+        let mut of_series: Vec<u32> = Vec::new();
         let Self {
-            fs,
             parts,
             lane,
             data,
             ordinals,
         } = self;
+        let mut restoring = data.restore();
         for part in *parts {
-            part.each(*fs, BlockKind::Pairs, *lane, |_, bytes| {
-                each_pair(bytes, |name, value| pairs.push(data.labels.pair(name, value)))
+            part.each(BlockKind::Pairs, *lane, |_, bytes| {
+                let labels = &mut restoring.data.labels;
+                each_pair(bytes, |name, value| pairs.push(labels.pair(name, value)))
             })?;
-            part.each(*fs, BlockKind::Series, *lane, |_, bytes| {
+            part.each(BlockKind::Series, *lane, |_, bytes| {
                 each_series(bytes, |number, numbers| {
                     if !(1..REFS_END).contains(&number) {
                         return Err("a number of a series");
@@ -233,78 +231,55 @@ impl Loading<'_> {
                     for &pair in numbers {
                         of_series.push(*pairs.get(pair as usize).ok_or("a pair that is known")?);
                     }
-                    ordinals.push(data.restore(&of_series, number, LOGGED));
+                    ordinals.push(restoring.series(&of_series, number, LOGGED));
                     Ok(())
                 })
             })?;
         }
+        restoring.finish();
         Ok(())
     }
 
     fn open_chunks(&mut self) -> Result<(), FileError> {
         let count = self.ordinals.len();
-        let mut gathering = Gathering::default();
+        let mut assembly = Assembly::new(self.parts, self.lane);
         for (page, from) in (0u32..).zip((0..count).step_by(PAGE_SERIES as usize)) {
-            let states = self.newest().read(self.fs, BlockKind::State, self.lane, page)?;
+            let (newest, lane) = (self.newest(), self.lane);
+            let states = newest.block(BlockKind::State, lane, page)?;
+            let error = |error: DecodeError| newest.error(BlockKind::State, lane, &error);
             let end = count.min(from + PAGE_SERIES as usize);
-            gathering.begin();
-            self.gather(page, &states, end - from, &mut gathering)?;
-            let mut decoder = StateDecoder::new(&states);
-            for at in 0..end - from {
-                let state = decoder
-                    .next()
-                    .map_err(|e| self.newest().error(BlockKind::State, self.lane, &e))?;
-                let ordinal = self.ordinals[from + at];
-                if ordinal != u32::MAX {
-                    let restored = restore(self.data, ordinal, &state, gathering.chunk(at));
-                    restored.map_err(|e| self.newest().error(BlockKind::State, self.lane, &e))?;
+            assembly.begin(page);
+            let mut decoder = StateDecoder::new(states);
+            for (at, &ordinal) in self.ordinals[from..end].iter().enumerate() {
+                let state = decoder.next().map_err(error)?;
+                if ordinal == u32::MAX {
+                    continue;
                 }
+                let chunk = match state.open {
+                    Open::Floats { .. } => assembly.chunk(at)?,
+                    Open::None | Open::Histograms(_) => &[],
+                };
+                restore(self.data, ordinal, &state, chunk).map_err(error)?;
+            }
+            if !decoder.is_empty() {
+                return Err(error(DecodeError::new(
+                    states.len(),
+                    "as many series as there are",
+                )));
             }
         }
         Ok(())
     }
 
-    /// Gathers the pieces of a page's chunks, from the newest part back to where each chunk begins.
-    fn gather(&self, page: u32, states: &[u8], count: usize, into: &mut Gathering) -> Result<(), FileError> {
-        let error = |kind, e: &DecodeError| self.newest().error(kind, self.lane, e);
-        let mut decoder = StateDecoder::new(states);
-        for _ in 0..count {
-            let state = decoder.next().map_err(|e| error(BlockKind::State, &e))?;
-            into.expect(matches!(state.open, Open::Floats { .. }));
-        }
-        if !decoder.is_empty() {
-            return Err(error(
-                BlockKind::State,
-                &DecodeError::new(states.len(), "as many series as there are"),
-            ));
-        }
-        for part in self.parts.iter().rev() {
-            if into.missing == 0 {
-                return Ok(());
-            }
-            let pieces = part.read(self.fs, BlockKind::Pieces, self.lane, page)?;
-            into.take(pieces)
-                .map_err(|e| part.error(BlockKind::Pieces, self.lane, &e))?;
-        }
-        match into.missing {
-            0 => Ok(()),
-            _ => Err(error(
-                BlockKind::Pieces,
-                &DecodeError::new(0, "the beginning of every chunk"),
-            )),
-        }
-    }
-
     fn closed_chunks(&mut self) -> Result<(), FileError> {
         let Self {
-            fs,
             parts,
             lane,
             data,
             ordinals,
         } = self;
         for part in *parts {
-            part.each(*fs, BlockKind::Groups, *lane, |_, bytes| {
+            part.each(BlockKind::Groups, *lane, |_, bytes| {
                 let mut rest = DecodeBuffer::new(bytes);
                 while !rest.is_empty() {
                     data.closed.filed.take_group(&mut rest, ordinals)?;
@@ -313,7 +288,7 @@ impl Loading<'_> {
             })?;
         }
         let Some(newest) = parts.last() else { return Ok(()) };
-        newest.each(*fs, BlockKind::Loose, *lane, |_, bytes| {
+        newest.each(BlockKind::Loose, *lane, |_, bytes| {
             each_closed(bytes, |ordinal, chunk| {
                 if ordinal as usize >= ordinals.len() {
                     return Err("a series that is known");
@@ -324,15 +299,15 @@ impl Loading<'_> {
                 Ok(())
             })
         })?;
-        newest.each(*fs, BlockKind::Held, *lane, |_, bytes| {
+        newest.each(BlockKind::Held, *lane, |_, bytes| {
             beside::each_held(bytes, |ordinal, chunk, samples| {
                 if let Some(ordinal) = moved(ordinals, ordinal) {
                     data.push_held(ordinal, chunk, samples);
                 }
             })
         })?;
-        let beside = newest.read(*fs, BlockKind::Beside, *lane, 0)?;
-        beside::take(&beside, data, &|ordinal| moved(ordinals, ordinal))
+        let beside = newest.block(BlockKind::Beside, *lane, 0)?;
+        beside::take(beside, data, &|ordinal| moved(ordinals, ordinal))
             .map_err(|e| newest.error(BlockKind::Beside, *lane, &e))
     }
 }
@@ -374,93 +349,6 @@ fn is_possible(writer: &xor::Appender, len: usize) -> bool {
         && len > 0
         && writer.delta_ms <= u64::from(u32::MAX)
         && (has_window || leading == u32::from(u8::MAX))
-}
-
-const NO_PIECE: u32 = u32::MAX;
-
-#[derive(Clone, Copy, Debug)]
-struct Found {
-    block: u32,
-    from: u32,
-    len: u32,
-    overlaps: bool,
-    /// The next newer piece.
-    newer: u32,
-}
-
-/// Pieces of the chunks of one page.
-#[derive(Default)]
-struct Gathering {
-    blocks: Vec<Vec<u8>>,
-    found: Vec<Found>,
-    /// Of each series the oldest piece up to now, and whether older ones are wanted.
-    oldest: Vec<(u32, bool)>,
-    missing: usize,
-    chunk: Vec<u8>,
-}
-
-impl Gathering {
-    fn begin(&mut self) {
-        self.blocks.clear();
-        self.found.clear();
-        self.oldest.clear();
-        self.missing = 0;
-    }
-
-    fn expect(&mut self, is_wanted: bool) {
-        self.oldest.push((NO_PIECE, is_wanted));
-        self.missing += usize::from(is_wanted);
-    }
-
-    /// Takes the pieces of the next older part.
-    fn take(&mut self, bytes: Vec<u8>) -> Result<(), DecodeError> {
-        let block = self.blocks.len() as u32;
-        let mut rest = DecodeBuffer::new(&bytes);
-        for (oldest, is_wanted) in &mut self.oldest {
-            if rest.is_empty() {
-                break;
-            }
-            let piece = super::pieces::next(&mut rest)?;
-            if !*is_wanted {
-                continue;
-            }
-            let Some(piece) = piece else {
-                return Err(rest.error("a piece of an open chunk"));
-            };
-            let found = Found {
-                block,
-                from: (rest.offset() - piece.bytes.len()) as u32,
-                len: piece.bytes.len() as u32,
-                overlaps: piece.overlaps,
-                newer: *oldest,
-            };
-            *oldest = self.found.len() as u32;
-            self.found.push(found);
-            if piece.is_fresh {
-                *is_wanted = false;
-                self.missing -= 1;
-            }
-        }
-        self.blocks.push(bytes);
-        Ok(())
-    }
-
-    /// The bytes of the open chunk of series `at` of the page.
-    fn chunk(&mut self, at: usize) -> &[u8] {
-        self.chunk.clear();
-        let mut next = self.oldest[at].0;
-        while let Some(found) = self.found.get(next as usize) {
-            if found.overlaps {
-                self.chunk.pop();
-            }
-            let block = &self.blocks[found.block as usize];
-            let from = found.from as usize;
-            self.chunk
-                .extend_from_slice(&block[from..from + found.len as usize]);
-            next = found.newer;
-        }
-        &self.chunk
-    }
 }
 
 impl std::fmt::Debug for Checkpoint {

@@ -37,6 +37,7 @@
 //!
 //! Start with `write::Checkpointer` and `load::Checkpoint`; they mirror each other.
 
+mod assemble;
 mod beside;
 mod closed;
 mod ends;

@@ -63,10 +63,14 @@ impl Arena {
     }
 
     fn take(&mut self, before: Slot) -> Slot {
-        let fresh = Fragment {
+        self.put(Fragment {
             before: before.0,
             payload: [0; PAYLOAD_BYTES],
-        };
+        })
+    }
+
+    #[inline]
+    fn put(&mut self, fresh: Fragment) -> Slot {
         if let Some(slot) = self.free {
             let next = Slot(self.fragment(slot).before);
             self.free = (next != Slot::NONE).then_some(next);
@@ -172,9 +176,20 @@ impl Arena {
     /// Takes in a chunk of these bytes, the count not among them; returns where it ends.
     pub(crate) fn restore(&mut self, bytes: &[u8]) -> Slot {
         let mut last = Slot::NONE;
-        for part in bytes.chunks(PAYLOAD_BYTES) {
-            last = self.take(last);
-            self.fragment_mut(last).payload[..part.len()].copy_from_slice(part);
+        let (whole, rest) = bytes.as_chunks::<PAYLOAD_BYTES>();
+        for &payload in whole {
+            last = self.put(Fragment {
+                before: last.0,
+                payload,
+            });
+        }
+        if !rest.is_empty() {
+            let mut payload = [0; PAYLOAD_BYTES];
+            payload[..rest.len()].copy_from_slice(rest);
+            last = self.put(Fragment {
+                before: last.0,
+                payload,
+            });
         }
         last
     }

@@ -17,7 +17,6 @@ use super::closed::{Closed, ClosedChunks, NO_CHUNK, Place};
 use super::histograms::Open;
 use super::labels::{LabelSets, encode_run};
 use super::late::Late;
-use super::lookup::Address;
 use super::postings::Postings;
 use super::slab::{Cold, Hot, Paged};
 use crate::chunk::encode::Encoded;
@@ -64,6 +63,42 @@ pub(crate) struct LaneData {
     said: HashSet<Arc<Metadata>>,
     /// Deleted intervals, both ends included.
     pub(crate) tombstones: HashMap<u32, Vec<(i64, i64)>>,
+}
+
+/// Fills an empty lane with series: the table that finds them by their labels is made at the end, in its size.
+pub(crate) struct Restoring<'a> {
+    pub(crate) data: &'a mut LaneData,
+    /// Of the label sets, in the order of their series.
+    hashes: Vec<u64>,
+}
+
+impl Restoring<'_> {
+    /// Adds a series of these pairs, of which there is none yet; returns its ordinal.
+    pub(crate) fn series(&mut self, pairs: &[u32], series: u64, flags: u8) -> u32 {
+        let data = &mut *self.data;
+        let mut run = std::mem::take(&mut data.run);
+        encode_run(pairs, &mut run);
+        self.hashes.push(data.hasher.hash_one(run.as_slice()));
+        let ordinal = data.add(pairs, &run, series, flags);
+        data.run = run;
+        ordinal
+    }
+
+    /// Lets the series be found.
+    pub(crate) fn finish(self) {
+        let LaneData {
+            by_labels,
+            hasher,
+            labels,
+            cold,
+            ..
+        } = self.data;
+        let hash = |&ordinal: &u32| hasher.hash_one(labels.stored(cold[ordinal].labels_at));
+        by_labels.reserve(self.hashes.len(), hash);
+        for (hash_of_run, ordinal) in self.hashes.into_iter().zip(0..) {
+            by_labels.insert_unique(hash_of_run, ordinal, hash);
+        }
+    }
 }
 
 /// The lane of a label set: a fixed function, so that both scrape and replay find it.
@@ -114,19 +149,7 @@ impl LaneData {
     }
 
     fn create(&mut self, pairs: &[u32], run: &[u8], series: u64, flags: u8) -> u32 {
-        let ordinal = self.count();
-        for &pair in pairs {
-            self.postings.push(pair, ordinal);
-        }
-        let labels_at = self.labels.store(run);
-        let mut hot = Hot::default();
-        hot.flags = flags;
-        self.hot.push(hot);
-        self.cold.push(Cold {
-            series,
-            labels_at,
-            closed: NO_CHUNK,
-        });
+        let ordinal = self.add(pairs, run, series, flags);
         let Self {
             by_labels,
             hasher,
@@ -140,13 +163,30 @@ impl LaneData {
         ordinal
     }
 
-    /// Adds a series of these pairs, of which there is none yet.
-    pub(crate) fn restore(&mut self, pairs: &[u32], series: u64, flags: u8) -> u32 {
-        let mut run = std::mem::take(&mut self.run);
-        encode_run(pairs, &mut run);
-        let ordinal = self.create(pairs, &run, series, flags);
-        self.run = run;
+    /// Adds a series to all tables but the one that finds it by its labels.
+    fn add(&mut self, pairs: &[u32], run: &[u8], series: u64, flags: u8) -> u32 {
+        let ordinal = self.count();
+        for &pair in pairs {
+            self.postings.push(pair, ordinal);
+        }
+        let labels_at = self.labels.store(run);
+        let mut hot = Hot::default();
+        hot.flags = flags;
+        self.hot.push(hot);
+        self.cold.push(Cold {
+            series,
+            labels_at,
+            closed: NO_CHUNK,
+        });
         ordinal
+    }
+
+    /// Begins to fill an empty lane.
+    pub(crate) fn restore(&mut self) -> Restoring<'_> {
+        Restoring {
+            data: self,
+            hashes: Vec::new(),
+        }
     }
 
     /// The closed chunks of a series that end after `after_ms`, the newest first, with their numbers.
@@ -180,16 +220,12 @@ impl LaneData {
         u32::try_from(self.hot.len()).expect("a lane has fewer than 2^30 series")
     }
 
-    /// Reads the records and the ends of the open chunks of series that are to get samples: what is far in
-    /// memory then comes all at once and not one after the other.
-    pub(crate) fn fetch(&self, places: &[Address]) {
-        let places = || places.iter().filter(|&&place| place != Address::NONE);
+    /// Reads the ends of the open chunks of series that are to get samples: what is far in memory then comes all at
+    /// once and not one after the other.
+    pub(crate) fn fetch_ends(&self, ordinals: impl Iterator<Item = u32>) {
         let mut seen = 0;
-        for place in places() {
-            seen ^= self.hot[place.ordinal()].samples;
-        }
-        for place in places() {
-            seen ^= u16::from(self.arena.glance(self.hot[place.ordinal()].slot));
+        for ordinal in ordinals {
+            seen ^= self.arena.glance(self.hot[ordinal].slot);
         }
         std::hint::black_box(seen);
     }

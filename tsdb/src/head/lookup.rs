@@ -57,18 +57,20 @@ impl RefTable {
         Some(Address(page[(number % PAGE) as usize])).filter(|&a| a != Address::NONE)
     }
 
+    /// Looks up numbers that are near each other.
+    pub(crate) fn near(&self) -> Near<'_> {
+        Near {
+            table: self,
+            at: u64::MAX,
+            page: None,
+        }
+    }
+
     /// Places of a batch's rows, [`Address::NONE`] for those that are not here.
     pub(crate) fn locate(&self, numbers: impl Iterator<Item = u64>, into: &mut Vec<Address>) {
         into.clear();
-        let mut at = u64::MAX;
-        let mut page = None;
-        into.extend(numbers.map(|number| {
-            if number / PAGE != at {
-                at = number / PAGE;
-                page = self.pages.get(&at);
-            }
-            page.map_or(Address::NONE, |page| Address(page[(number % PAGE) as usize]))
-        }));
+        let mut near = self.near();
+        into.extend(numbers.map(|number| near.get(number)));
     }
 
     pub(crate) fn insert(&mut self, number: u64, address: Address) {
@@ -79,15 +81,30 @@ impl RefTable {
         page[(number % PAGE) as usize] = address.0;
     }
 
+    /// Inserts series of one lane by their ordinals, of which the first is `from`. It is fast where numbers follow
+    /// each other.
+    pub(crate) fn extend(&mut self, lane: usize, from: u32, numbers: impl Iterator<Item = u64>) {
+        let mut numbers = numbers.zip(from..).peekable();
+        while let Some(&(first, _)) = numbers.peek() {
+            let page = self
+                .pages
+                .entry(first / PAGE)
+                .or_insert_with(|| Box::new([EMPTY; PAGE as usize]));
+            while let Some((number, ordinal)) = numbers.next_if(|next| next.0 / PAGE == first / PAGE) {
+                page[(number % PAGE) as usize] = Address::new(lane, ordinal).0;
+            }
+        }
+    }
+
     /// Takes over the places of another table, where there are none yet.
     pub(crate) fn take(&mut self, other: Self) {
         for (at, page) in other.pages {
             match self.pages.entry(at) {
                 Entry::Vacant(vacant) => drop(vacant.insert(page)),
                 Entry::Occupied(mut here) => {
-                    let here = here.get_mut().iter_mut().zip(page.iter());
-                    here.filter(|(here, _)| **here == EMPTY)
-                        .for_each(|(here, there)| *here = *there);
+                    for (here, there) in here.get_mut().iter_mut().zip(page.iter()) {
+                        *here = if *here == EMPTY { *there } else { *here };
+                    }
                 }
             }
         }
@@ -120,6 +137,26 @@ impl RefTable {
     /// Bytes held.
     pub(crate) fn held_bytes(&self) -> usize {
         self.pages.len() * PAGE as usize * 4 + self.pages.allocation_size()
+    }
+}
+
+/// Finds a page once for the numbers on it.
+pub(crate) struct Near<'a> {
+    table: &'a RefTable,
+    at: u64,
+    page: Option<&'a [u32; PAGE as usize]>,
+}
+
+impl Near<'_> {
+    /// Where series `number` is, [`Address::NONE`] if it is not here.
+    #[inline]
+    pub(crate) fn get(&mut self, number: u64) -> Address {
+        if number / PAGE != self.at {
+            self.at = number / PAGE;
+            self.page = self.table.pages.get(&self.at).map(|page| &**page);
+        }
+        self.page
+            .map_or(Address::NONE, |page| Address(page[(number % PAGE) as usize]))
     }
 }
 

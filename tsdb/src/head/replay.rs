@@ -15,6 +15,7 @@ mod known;
 mod lane;
 mod late;
 mod log;
+mod order;
 mod work;
 
 use std::io;
@@ -128,8 +129,19 @@ impl Replayed {
 
     /// Reads ahead while what was read before is applied.
     fn read_log(&mut self, mut log: Log<'_>) -> Result<(), WalError> {
-        let (mut at_hand, mut next) = <([Work; LANES], [Work; LANES])>::default();
-        let mut more = log.fill(&mut self.gather, &mut at_hand)?;
+        let mut first = <[Work; LANES]>::default();
+        let more = log.fill(&mut self.gather, &mut first)?;
+        self.go_on(log, first, more)
+    }
+
+    /// Likewise, where a first part was read already.
+    fn go_on(
+        &mut self,
+        mut log: Log<'_>,
+        mut at_hand: [Work; LANES],
+        mut more: bool,
+    ) -> Result<(), WalError> {
+        let mut next = <[Work; LANES]>::default();
         loop {
             let Self { lanes, gather, .. } = self;
             let context = Context {
@@ -266,6 +278,11 @@ impl Replayed {
             };
             WalError::io(dir, io::Error::new(kind, error))
         })?;
+        let tidy = |lane: &mut LaneReplay| {
+            let data = &mut lane.data;
+            data.closed.tidy(&mut data.cold, &mut data.pending);
+        };
+        beside(self.threads, self.lanes.iter_mut(), tidy, || ());
         let mut refs = RefTable::default();
         let (mut min_ms, mut max_ms, mut late_min_ms) = (i64::MAX, i64::MIN, i64::MAX);
         let mut former = Vec::new();
@@ -275,8 +292,6 @@ impl Replayed {
             max_ms = max_ms.max(lane.max_ms);
             late_min_ms = late_min_ms.min(lane.late_min_ms);
             former.append(&mut lane.former);
-            let data = &mut lane.data;
-            data.closed.tidy(&mut data.cold, &mut data.pending);
             *self.stats.series_created.get_mut() += lane.series_created;
             *self.stats.chunks_created.get_mut() += lane.chunks_created;
         }

@@ -5,9 +5,11 @@ use std::path::Path;
 use super::beside::beside;
 use super::lane::{Context, LaneReplay};
 use super::log::Log;
+use super::work::{Gather, Work};
 use super::{ReplayProgress, Replayed};
 use crate::checkpoint::{Checkpoint, Refused};
 use crate::fs::{FileError, Vfs};
+use crate::head::chunk_files::Scan;
 use crate::head::closed::Place;
 use crate::head::lane::LANES;
 use crate::head::{HeadOptions, chunk_files, chunks_dir, wal_dir, wbl_dir};
@@ -24,43 +26,43 @@ impl Replayed {
         let Some(checkpoint) = Checkpoint::open(fs, dir, min_valid_ms, options)? else {
             return Ok(None);
         };
-        let known = |number| checkpoint.chunk_files().find(|file| file.0 == number);
-        let mut scan = chunk_files::scan(fs, &chunks_dir(dir), |number| {
-            known(number).map_or(0, |file| file.1)
-        })
-        .map_err(|error| Refused(error.to_string()))?;
-        super::late::forget_compacted(fs, &wbl_dir(dir), &mut scan)
-            .map_err(|error| Refused(error.to_string()))?;
-        if let Some((_, error)) = &scan.damage {
-            return Err(Refused(error.to_string()));
-        }
-        let mut replayed = Self::new(options, scan, min_valid_ms);
-        replayed.load(fs, &checkpoint)?;
-        replayed.take_newer_chunks()?;
+        let mut replayed = Self::new(options, Scan::default(), min_valid_ms);
+        replayed.load(fs, dir, &checkpoint)?;
         let position = Some(checkpoint.position());
         let log = Log::open(fs, &wal_dir(dir), position, progress);
-        log.and_then(|log| replayed.read_log(log))
+        let mut log = log.map_err(|error| Refused(error.to_string()))?;
+        let mut first = <[Work; LANES]>::default();
+        let filled = replayed.take_newer_chunks(|gather| {
+            drop(checkpoint);
+            log.fill(gather, &mut first)
+        })?;
+        filled
+            .and_then(|more| replayed.go_on(log, first, more))
             .and_then(|()| replayed.read_late_log(fs, &wbl_dir(dir)))
             .map_err(|error| Refused(error.to_string()))?;
         replayed.forget_tombstones();
         Ok(Some(replayed))
     }
 
-    fn load(&mut self, fs: &dyn Vfs, checkpoint: &Checkpoint) -> Result<(), Refused> {
+    fn load(&mut self, fs: &dyn Vfs, dir: &Path, checkpoint: &Checkpoint) -> Result<(), Refused> {
         let mut outcomes: [Result<(), FileError>; LANES] = std::array::from_fn(|_| Ok(()));
         let ring = &self.exemplars;
-        beside(
+        let scan = beside(
             self.threads,
             self.lanes.iter_mut().zip(&mut outcomes),
-            |(lane, outcome)| *outcome = checkpoint.lane(fs, lane.number, &mut lane.data, &mut lane.refs),
-            || checkpoint.fill(ring),
+            |(lane, outcome)| *outcome = checkpoint.lane(lane.number, &mut lane.data, &mut lane.refs),
+            || {
+                checkpoint.fill(ring);
+                scan_newer(fs, dir, checkpoint)
+            },
         );
         outcomes.into_iter().collect::<Result<(), _>>()?;
+        self.scan = scan?;
         for lane in &mut self.lanes {
-            for cold in lane.data.cold.iter() {
-                self.gather.routes.insert(cold.series, lane.number);
-                self.gather.last_ref = self.gather.last_ref.max(cold.series);
-            }
+            let numbers = lane.data.cold.iter().map(|cold| cold.series);
+            let last_ref = &mut self.gather.last_ref;
+            let numbers = numbers.inspect(|&number| *last_ref = number.max(*last_ref));
+            self.gather.routes.extend(numbers, lane.number);
             lane.series_created = u64::from(lane.data.count());
         }
         checkpoint.each_alias(|number, lane| self.gather.routes.insert(number, lane));
@@ -74,8 +76,8 @@ impl Replayed {
         Ok(())
     }
 
-    /// Gives series the chunks that were written after the checkpoint.
-    fn take_newer_chunks(&mut self) -> Result<(), Refused> {
+    /// Gives series the chunks that were written after the checkpoint, beside something else.
+    fn take_newer_chunks<R>(&mut self, meanwhile: impl FnOnce(&mut Gather) -> R) -> Result<R, Refused> {
         let Self {
             scan, gather, lanes, ..
         } = self;
@@ -92,15 +94,43 @@ impl Replayed {
             .collect();
         numbers.sort_unstable();
         numbers.dedup();
+        let mut by_lane: [Vec<u64>; LANES] = Default::default();
         for number in numbers {
             // A series that is not known comes with its record in the tail.
             if let Some(lane) = gather.routes.get(number) {
-                lanes[lane].make_room(number, &context).map_err(|reason| {
-                    Refused(format!("chunks of series {number} in chunks_head: {reason}"))
-                })?;
+                by_lane[lane].push(number);
             }
         }
-        Ok(())
+        let mut outcomes: [Result<(), Refused>; LANES] = std::array::from_fn(|_| Ok(()));
+        let done = beside(
+            self.threads,
+            lanes.iter_mut().zip(by_lane).zip(&mut outcomes),
+            |((lane, numbers), outcome)| {
+                *outcome = numbers.into_iter().try_for_each(|number| {
+                    lane.make_room(number, &context).map_err(|reason| {
+                        Refused(format!("chunks of series {number} in chunks_head: {reason}"))
+                    })
+                });
+            },
+            || meanwhile(gather),
+        );
+        outcomes.into_iter().collect::<Result<(), _>>()?;
+        Ok(done)
+    }
+}
+
+/// The chunks in files that a checkpoint does not account for.
+fn scan_newer(fs: &dyn Vfs, dir: &Path, checkpoint: &Checkpoint) -> Result<Scan, Refused> {
+    let known = |number| checkpoint.chunk_files().find(|file| file.0 == number);
+    let mut scan = chunk_files::scan(fs, &chunks_dir(dir), |number| {
+        known(number).map_or(0, |file| file.1)
+    })
+    .map_err(|error| Refused(error.to_string()))?;
+    super::late::forget_compacted(fs, &wbl_dir(dir), &mut scan)
+        .map_err(|error| Refused(error.to_string()))?;
+    match &scan.damage {
+        Some((_, error)) => Err(Refused(error.to_string())),
+        None => Ok(scan),
     }
 }
 
