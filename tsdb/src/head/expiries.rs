@@ -51,8 +51,15 @@ impl Expiries {
     }
 
     /// All, by number.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, i64)> {
+    fn iter(&self) -> impl Iterator<Item = (u64, i64)> {
         self.entries_from(Mark::default())
+    }
+
+    /// All, by number.
+    pub(crate) fn to_vec(&self) -> Vec<(u64, i64)> {
+        let mut all = Vec::with_capacity(self.len);
+        all.extend(self.iter());
+        all
     }
 
     fn entries_from(&self, mut before: Mark) -> impl Iterator<Item = (u64, i64)> {
@@ -105,7 +112,7 @@ impl Expiries {
         let mut entry = Vec::with_capacity(2 * varint::BYTES_MAX);
         varint::put_uvarint(&mut entry, number - self.last.number);
         varint::put_varint(&mut entry, until_ms.wrapping_sub(self.last.until_ms));
-        self.bytes.extend_from_slice(&entry);
+        memory::extend(&mut self.bytes, &entry);
         self.len += 1;
         self.last = Mark {
             number,
@@ -163,7 +170,8 @@ mod tests {
 
     #[test]
     fn series_of_targets_that_went_take_three_bytes_each() {
-        let gone = (0..100_000).map(|number| (5_000_000 + number, 1_700_000_000_000 + (number / 500 * 31) as i64));
+        let gone =
+            (0..100_000).map(|number| (5_000_000 + number, 1_700_000_000_000 + (number / 500 * 31) as i64));
         let expiries: Expiries = gone.collect();
         assert!(expiries.held_bytes() < 300_000, "{}", expiries.held_bytes());
         assert_eq!(expiries.get(5_000_777), Some(1_700_000_000_031));
