@@ -191,10 +191,8 @@ impl Head {
             let ordinal = moved[place.ordinal() as usize];
             (ordinal != u32::MAX).then(|| Address::new(number, ordinal))
         });
-        let done = std::mem::replace(&mut *old, fresh);
+        // Gives the memory back, too, before anybody sees that there are fewer series.
+        *old = fresh;
         self.generation.fetch_add(1, Ordering::AcqRel);
-        drop(old);
-        // Giving much memory back takes its time: nobody waits for it.
-        drop(done);
     }
 }
