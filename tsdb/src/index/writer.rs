@@ -25,6 +25,9 @@ const PART_BYTES: usize = 64 << 10;
 /// So many (name, value, series) may be sorted at a time, however few series there are.
 const PAIRS_ALWAYS: usize = 1 << 16;
 
+/// Labels of one name, as (value, series).
+type Pairs = LargeVec<(u32, u32)>;
+
 /// Writes a new index.
 pub struct IndexWriter<'a> {
     fs: &'a dyn Vfs,
@@ -253,14 +256,14 @@ impl<'a> IndexWriter<'a> {
         Ok(())
     }
 
-    /// Reads again all labels with these names, each of which so many series have: (value, series) by name.
+    /// Reads again all labels with these names, each of which so many series have; returns them by name.
     fn collect_pairs(
         &self,
         written: &[u8],
         refs: &[u32],
         names: &[(u32, usize)],
-    ) -> Result<Vec<(u32, LargeVec<(u32, u32)>)>, FileError> {
-        let room = |&(name, uses): &(u32, usize)| (name, LargeVec::with_capacity_in(uses, SystemMemory));
+    ) -> Result<Vec<(u32, Pairs)>, FileError> {
+        let room = |&(name, uses): &(u32, usize)| (name, Pairs::with_capacity_in(uses, SystemMemory));
         let mut pairs: Vec<_> = names.iter().map(room).collect();
         let mut labels = Vec::new();
         for &series in refs {
