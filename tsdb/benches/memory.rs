@@ -11,6 +11,7 @@
 //! | `MEMORY_INTERVAL_S` | scrape interval | 15 |
 //! | `MEMORY_CHURN_PERCENT` | how many of the series are replaced by new ones each scrape | 0 |
 //! | `MEMORY_TARGET_LABELS` | how many labels targets have beside `job` and `instance` | 0 |
+//! | `MEMORY_DIGITS` | 1 for values of many digits: half of the series are counters that grow unevenly or gauges | 0 |
 //!
 //! Series are counted as `prometheus_tsdb_head_series` counts them; held is what is anonymous, shared or dirty.
 
@@ -37,6 +38,7 @@ struct Settings {
     interval_ms: i64,
     churn_percent: usize,
     target_labels: usize,
+    many_digits: bool,
 }
 
 fn main() {
@@ -57,6 +59,7 @@ fn main() {
             interval_ms: (number("INTERVAL_S", 15.0) * 1000.0) as i64,
             churn_percent: number("CHURN_PERCENT", 0.0) as usize,
             target_labels: number("TARGET_LABELS", 0.0) as usize,
+            many_digits: number("DIGITS", 0.0) > 0.0,
         });
     }
 }
@@ -114,6 +117,7 @@ struct Targets {
     interval_ms: i64,
     churn_percent: usize,
     target_labels: usize,
+    value: fn(usize, i64) -> f64,
     before: u64,
     _dir: tempfile::TempDir,
 }
@@ -134,6 +138,7 @@ impl Targets {
             interval_ms: settings.interval_ms,
             churn_percent: settings.churn_percent,
             target_labels: settings.target_labels,
+            value: if settings.many_digits { many_digits } else { mixed },
             before,
             _dir: dir,
         };
@@ -174,8 +179,8 @@ impl Targets {
                     let found = self.db.resolve(&labels, &mut self.batch);
                     self.refs[target][series] = found.expect("a series");
                 }
-                let value = value(series, self.step);
-                self.batch.push(self.refs[target][series], value);
+                let value = (self.value)(series, self.step);
+                self.batch.push(self.refs[target][series], value.to_bits());
             }
             let receipt = self.db.append(&mut self.batch, &AppendOptions::default());
             stored += receipt.expect("stored").accepted;
@@ -234,9 +239,9 @@ fn labels(target: usize, at: usize, replaced: u32, target_labels: usize) -> Labe
 
 /// A value of the mix that exporters have: half of them rarely change or not at all, a quarter are counters, the
 /// rest gauges with more or fewer digits.
-fn value(series: usize, step: i64) -> u64 {
-    let noise = (step * 7919 + series as i64 * 31) % 1000;
-    let v = match series % 12 {
+fn mixed(series: usize, step: i64) -> f64 {
+    let noise = noise(series, step);
+    match series % 12 {
         0..=4 => 42.0,
         5 => (step / 20) as f64 * 4096.0,
         6 => step as f64,
@@ -244,8 +249,22 @@ fn value(series: usize, step: i64) -> u64 {
         9 => noise as f64 / 100.0,
         10 => (noise % 64) as f64 * 4096.0,
         _ => (noise % 64) as f64 / 4.0,
-    };
-    v.to_bits()
+    }
+}
+
+/// A value of many digits, as every third series has one that does not change and every third a large counter.
+fn many_digits(series: usize, step: i64) -> f64 {
+    match series % 6 {
+        0 | 1 => 42.0,
+        2 => step as f64,
+        3 => (step * (series as i64 % 977 + 3)) as f64,
+        4 => noise(series, step) as f64 / 100.0,
+        _ => (step / 20) as f64 * 4096.0,
+    }
+}
+
+fn noise(series: usize, step: i64) -> i64 {
+    (step * 7919 + series as i64 * 31) % 1000
 }
 
 /// A thread that looks every now and then what the process holds.

@@ -29,6 +29,7 @@ pub mod encoding;
 pub mod fs;
 pub mod head;
 pub mod index;
+mod memory;
 pub mod model;
 pub mod postings;
 pub mod query;

@@ -33,7 +33,8 @@ pub(super) struct Global {
 
 impl Global {
     pub(super) fn encode(&self) -> Vec<u8> {
-        let mut into = Vec::new();
+        let many = self.aliases.len() + self.expiries.len();
+        let mut into = Vec::with_capacity(64 + many * 2 * size_of::<u64>());
         varint::put_uvarint(&mut into, self.last_ref);
         for t_ms in [self.min_ms, self.max_ms, self.late_min_ms] {
             into.extend(t_ms.to_be_bytes());

@@ -194,12 +194,7 @@ impl Checkpointer {
             max_ms: head.max_ms.load(Ordering::Acquire),
             late_min_ms: head.late_min_ms.load(Ordering::Acquire),
             aliases: self.aliases.clone(),
-            expiries: head
-                .expiries
-                .lock()
-                .iter()
-                .map(|(&n, &until)| (n, until))
-                .collect(),
+            expiries: head.expiries.lock().to_vec(),
             exemplars_max: head.exemplars.status().max as u64,
             exemplars: cut.exemplars,
         };

@@ -92,10 +92,11 @@ impl Db {
         part: Part,
         meta: Meta,
     ) -> Result<Option<Meta>, MaintainError> {
-        let mut ordered = Ordered::new(&self.head, part, meta.min_ms, meta.max_ms - 1)?;
+        let (from_ms, through_ms) = (meta.min_ms, meta.max_ms - 1);
         let mut encoder = ColumnEncoder::new(self.options.chunking(meta.max_ms.saturating_sub(meta.min_ms)));
         let mut writer = BlockWriter::create(&*self.fs, dir, meta, self.options.chunk_segment_bytes)?;
-        ordered.each_word(|word| writer.add_symbol(word).map(|_| ()))?;
+        let add_word = |word: &str| Ok::<_, MaintainError>(writer.add_symbol(word)?);
+        let mut ordered = Ordered::new(&self.head, part, from_ms, through_ms, add_word)?;
         let (mut labels, mut samples) = (Vec::new(), Columns::default());
         while ordered.next(&mut labels, &mut samples)? {
             self.stopping.check().map_err(QueryError::from)?;
@@ -106,9 +107,9 @@ impl Db {
                 encoding: chunk.encoding,
                 bytes: &chunk.bytes,
             });
-            let pairs = labels.iter().map(|(n, v)| (n.as_str(), v.as_str()));
-            writer.add_series(pairs, chunks)?;
+            writer.add_series_by_symbols(&labels, chunks)?;
         }
+        drop(ordered);
         Ok(writer.finish()?)
     }
 

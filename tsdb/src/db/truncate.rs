@@ -57,8 +57,8 @@ impl Db {
                 || head
                     .expiries
                     .lock()
-                    .get(&number)
-                    .is_some_and(|&until| until >= from_ms)
+                    .get(number)
+                    .is_some_and(|until| until >= from_ms)
         };
         // Until then samples are passed over by the next start, wherever they still are; others may not be.
         let blocks = self.blocks();
@@ -78,7 +78,7 @@ impl Db {
         Stats::add(&head.stats.checkpoint_deletions, 1);
         checkpoint::remove_covered(&*self.fs, &head.wal_dir, last)
             .inspect_err(|_| Stats::add(&head.stats.checkpoint_deletions_failed, 1))?;
-        head.expiries.lock().retain(|_, until| *until >= from_ms);
+        head.expiries.lock().forget_before(from_ms);
         tracing::info!(
             first,
             last,

@@ -37,9 +37,14 @@ impl BufferedFile {
     }
 
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), FileError> {
-        self.buffer.extend_from_slice(bytes);
-        if self.buffer.len() >= BUFFER_BYTES {
+        if self.buffer.len() + bytes.len() > BUFFER_BYTES {
             self.flush()?;
+        }
+        if bytes.len() >= BUFFER_BYTES {
+            self.file.append(bytes).at(&self.path)?;
+            self.flushed += bytes.len() as u64;
+        } else {
+            self.buffer.extend_from_slice(bytes);
         }
         Ok(())
     }
@@ -66,10 +71,15 @@ impl BufferedFile {
         self.file.write_at(offset, bytes).at(&self.path)
     }
 
+    /// Writes what was held back and has all of it on disk, so that its pages, once they are mapped, can go.
+    pub(crate) fn sync(&mut self) -> Result<(), FileError> {
+        self.flush()?;
+        self.file.sync().at(&self.path)
+    }
+
     /// Writes what is left and makes it survive a power cut.
     pub(crate) fn finish(mut self) -> Result<u64, FileError> {
-        self.flush()?;
-        self.file.sync().at(&self.path)?;
+        self.sync()?;
         Ok(self.flushed)
     }
 }

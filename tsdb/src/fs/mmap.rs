@@ -1,6 +1,6 @@
 #![expect(
     unsafe_code,
-    reason = "maps files into memory and answers for pages that go; the only unsafe file of the crate"
+    reason = "maps files into memory and answers for pages that go; with `memory.rs` the only unsafe file of the crate"
 )]
 
 //! Mapping whole files for reading, so that a file which someone else cuts costs an answer and not the process.

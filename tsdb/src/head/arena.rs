@@ -10,8 +10,11 @@
 //! alone. The count of samples, which begins a chunk elsewhere, is in the hot record and put before the
 //! bytes when they are copied.
 
+use smallvec::SmallVec;
+
 use crate::chunk::xor::{self, HEADER_BYTES, SAMPLE_BYTES_MAX};
 use crate::encoding::varint;
+use crate::memory::{self, LargeVec, SystemMemory};
 
 /// Bytes of a chunk in one fragment.
 const PAYLOAD_BYTES: usize = 28;
@@ -20,8 +23,13 @@ const PAYLOAD_BITS: u32 = (PAYLOAD_BYTES * 8) as u32;
 
 const HEADER_BITS: u32 = (HEADER_BYTES * 8) as u32;
 
-/// Fragments of one page of memory: 64 KiB.
-const PAGE_FRAGMENTS: usize = 2048;
+/// Fragments of one page of memory: 256 KiB.
+const PAGE_FRAGMENTS: usize = 8192;
+
+/// So many free fragments, 256 KiB, stay in any case, and as many as one in four.
+const LOOSE_MIN: usize = PAGE_FRAGMENTS;
+
+const LOOSE_PART: usize = 4;
 
 /// A fragment's number; of a chunk, that of its last fragment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +53,7 @@ struct Fragment {
 /// The fragments of one lane.
 #[derive(Default)]
 pub(crate) struct Arena {
-    pages: Vec<Vec<Fragment>>,
+    pages: Vec<LargeVec<Fragment>>,
     /// Fragments that were given back, linked by `before`.
     free: Option<Slot>,
     free_count: usize,
@@ -79,7 +87,7 @@ impl Arena {
             return slot;
         }
         if self.pages.last().is_none_or(|page| page.len() == PAGE_FRAGMENTS) {
-            self.pages.push(Vec::new());
+            self.pages.push(LargeVec::new_in(SystemMemory));
         }
         let pages_before = self.pages.len() - 1;
         let page = &mut self.pages[pages_before];
@@ -194,6 +202,27 @@ impl Arena {
         last
     }
 
+    /// Copies a chunk of another arena; returns where it ends here.
+    pub(crate) fn adopt(&mut self, other: &Self, last: Slot) -> Slot {
+        let mut from: SmallVec<[Slot; 64]> = SmallVec::new();
+        let mut at = last;
+        while at != Slot::NONE {
+            from.push(at);
+            at = Slot(other.fragment(at).before);
+        }
+        from.iter().rev().fold(Slot::NONE, |before, &at| {
+            let here = self.take(before);
+            self.fragment_mut(here).payload = other.fragment(at).payload;
+            here
+        })
+    }
+
+    /// Whether so much is free that it is worth moving all chunks.
+    pub(crate) fn is_loose(&self) -> bool {
+        let all = self.pages.iter().map(LargeVec::len).sum::<usize>();
+        self.free_count >= LOOSE_MIN && self.free_count > all / LOOSE_PART
+    }
+
     /// The time of the first sample of the chunk that ends in `last`.
     pub(crate) fn first_time(&self, last: Slot) -> i64 {
         let mut fragment = self.fragment(last);
@@ -226,11 +255,7 @@ impl Arena {
 
     /// Bytes held, and how many of them are free.
     pub(crate) fn held_bytes(&self) -> (usize, usize) {
-        let held: usize = self
-            .pages
-            .iter()
-            .map(|page| page.capacity() * size_of::<Fragment>())
-            .sum();
+        let held = self.pages.iter().map(memory::held_bytes).sum();
         (held, self.free_count * size_of::<Fragment>())
     }
 }
@@ -280,6 +305,34 @@ mod tests {
             let used = (writer.byte_len() - HEADER_BYTES).div_ceil(PAYLOAD_BYTES);
             prop_assert_eq!(arena.held_bytes(), (held, used * 32));
         }
+    }
+
+    #[test]
+    fn chunks_that_moved_to_another_arena_go_on_there() {
+        let mut arena = Arena::default();
+        let mut chunks: Vec<_> = (0..400).map(|_| (arena.begin(), xor::Appender::new())).collect();
+        for t_ms in 0..150 {
+            for (number, (slot, writer)) in (0..).zip(&mut chunks) {
+                *slot = arena.append(*slot, writer, t_ms, (f64::from(number) / t_ms as f64).to_bits());
+            }
+        }
+        assert!(!arena.is_loose());
+        for (slot, _) in chunks.split_off(100) {
+            arena.give_back(slot);
+        }
+        assert!(arena.is_loose());
+        let mut fresh = Arena::default();
+        for (slot, writer) in &mut chunks {
+            let (mut then, mut now) = (Vec::new(), Vec::new());
+            arena.copy(*slot, writer.byte_len(), writer.samples, &mut then);
+            *slot = fresh.adopt(&arena, *slot);
+            fresh.copy(*slot, writer.byte_len(), writer.samples, &mut now);
+            assert_eq!(now, then);
+            fresh.append(*slot, writer, 150, 1);
+        }
+        let (held, free) = fresh.held_bytes();
+        assert_eq!(free, 0);
+        assert!(held < arena.held_bytes().0 / 3, "{held}");
     }
 
     #[test]

@@ -233,6 +233,11 @@ impl ClosedChunks {
         left
     }
 
+    /// Notes that a chunk in memory of the lane ends in another slot now.
+    pub(crate) fn settle(&mut self, number: u32, slot: Slot) {
+        self.entries[number].at = slot.0;
+    }
+
     /// Moves the chunks of these series that are in files from their lists into groups, as far as they find company.
     pub(crate) fn group(&mut self, cold: &mut Paged<Cold>, ordinals: &[u32]) {
         let mut found = Vec::new();

@@ -5,6 +5,7 @@ use std::io;
 use super::chunk_files::{ChunkFiles, ToWrite};
 use super::closed::Place;
 use super::lane::Lane;
+use super::tighten::tighten;
 use super::{Head, Stats};
 use crate::chunk::Encoding;
 
@@ -32,6 +33,7 @@ impl Head {
             let data = &mut *lane.data.write();
             data.closed.tidy(&mut data.cold, &mut data.pending);
         }
+        self.lanes.iter().for_each(tighten);
         Ok(flushed)
     }
 

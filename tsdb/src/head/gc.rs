@@ -11,6 +11,7 @@ use super::lane::{Lane, LaneData};
 use super::late::LatePlace;
 use super::lookup::Address;
 use super::slab::PENDING;
+use super::tighten::tighten;
 use super::{Head, Stats};
 
 /// What a collection took out.
@@ -36,7 +37,7 @@ impl Head {
         let mut first_file = u32::MAX;
         let mut first_ms = i64::MAX;
         for (number, lane) in self.lanes.iter().enumerate() {
-            let _writer = lane.writer.lock();
+            let writer = lane.writer.lock();
             let part = self.collect(number, lane, from_ms);
             collected.series += part.series;
             collected.chunks += part.chunks;
@@ -55,6 +56,8 @@ impl Head {
                 }
                 first_ms = first_ms.min(data.first_ms(ordinal).unwrap_or(i64::MAX));
             }
+            drop((data, writer));
+            tighten(lane);
         }
         // What is left may begin later than where it was cut.
         if first_ms != i64::MAX {
@@ -149,12 +152,8 @@ impl Head {
             fresh.cold[place].closed = cold.closed;
             moved[ordinal as usize] = place;
         }
-        {
-            let mut expiries = self.expiries.lock();
-            for &ordinal in gone {
-                expiries.insert(old.cold[ordinal].series, old.hot[ordinal].last_t_ms);
-            }
-        }
+        let gone = gone.iter().map(|&o| (old.cold[o].series, old.hot[o].last_t_ms));
+        self.expiries.lock().add(gone.collect());
         let mut old = parking_lot::RwLockUpgradableReadGuard::upgrade(old);
         fresh.arena = std::mem::take(&mut old.arena);
         fresh.closed = std::mem::take(&mut old.closed);
@@ -192,6 +191,7 @@ impl Head {
             let ordinal = moved[place.ordinal() as usize];
             (ordinal != u32::MAX).then(|| Address::new(number, ordinal))
         });
+        // Gives the memory back, too, before anybody sees that there are fewer series.
         *old = fresh;
         self.generation.fetch_add(1, Ordering::AcqRel);
     }

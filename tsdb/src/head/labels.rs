@@ -16,6 +16,7 @@ use super::pieces::Pieces;
 use super::slab::Paged;
 use super::symbols::Symbols;
 use crate::encoding::varint;
+use crate::memory::{self, LargeVec, SystemMemory};
 
 /// The pairs of a lane, and label sets made of them.
 #[derive(Default)]
@@ -23,10 +24,10 @@ pub(crate) struct LabelSets {
     pub(crate) symbols: Symbols,
     /// (name, value) of each pair.
     pairs: Paged<(u32, u32)>,
-    by_words: HashTable<u32>,
+    by_words: HashTable<u32, SystemMemory>,
     hasher: foldhash::fast::RandomState,
     /// Pairs of each name, in the order of their making.
-    by_name: HashMap<u32, Vec<u32>, foldhash::fast::RandomState>,
+    by_name: HashMap<u32, LargeVec<u32>, foldhash::fast::RandomState>,
     /// Label sets: a count, then pairs.
     runs: Pieces,
     /// Which pairs patterns match.
@@ -48,7 +49,8 @@ impl LabelSets {
             let (name, value) = pairs[at];
             hasher.hash_one((symbols.word(name), symbols.word(value)))
         });
-        self.by_name.entry(words.0).or_default().push(at);
+        let of_name = self.by_name.entry(words.0);
+        of_name.or_insert_with(|| LargeVec::new_in(SystemMemory)).push(at);
         at
     }
 
@@ -86,7 +88,7 @@ impl LabelSets {
         self.symbols
             .find(name)
             .and_then(|name| self.by_name.get(&name))
-            .map_or(&[], Vec::as_slice)
+            .map_or(&[], LargeVec::as_slice)
     }
 
     /// Writes a label set down; returns where.
@@ -122,10 +124,9 @@ impl LabelSets {
         self.run(at).map(|pair| self.words(pair))
     }
 
-    /// A copy for reading numbers as words, without the tables for finding them.
-    pub(crate) fn copy(&self) -> Self {
+    /// A copy of the label sets as numbers of words, without the words.
+    pub(crate) fn copy_sets(&self) -> Self {
         Self {
-            symbols: self.symbols.copy(),
             pairs: self.pairs.clone(),
             runs: self.runs.clone(),
             ..Self::default()
@@ -139,11 +140,11 @@ impl LabelSets {
 
     /// Bytes held.
     pub(crate) fn held_bytes(&self) -> usize {
-        let names: usize = self.by_name.values().map(|pairs| pairs.capacity() * 4 + 40).sum();
+        let names = self.by_name.values().map(|pairs| memory::held_bytes(pairs) + 40);
         self.symbols.held_bytes()
             + self.pairs.held_bytes()
             + self.by_words.allocation_size()
-            + names
+            + names.sum::<usize>()
             + self.runs.held_bytes()
             + self.matched.held_bytes()
     }

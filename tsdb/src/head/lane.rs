@@ -21,6 +21,7 @@ use super::postings::Postings;
 use super::slab::{Cold, Hot, Paged};
 use crate::chunk::encode::Encoded;
 use crate::chunk::xor;
+use crate::memory::SystemMemory;
 use crate::model::Metadata;
 
 /// How many lanes there are: as many as scrapes can be applied at a time.
@@ -44,7 +45,7 @@ pub(crate) struct Lane {
 pub(crate) struct LaneData {
     pub(crate) labels: LabelSets,
     pub(crate) postings: Postings,
-    by_labels: HashTable<u32>,
+    by_labels: HashTable<u32, SystemMemory>,
     hasher: foldhash::fast::RandomState,
     /// A buffer for label sets that are looked up.
     run: Vec<u8>,

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! * Writing is in [`crate::batch`] (`resolve`, `judge`, `log`, `apply`), reading in `read`.
-//! * What a start does is in `replay`, what maintenance does in `flush` and `gc`.
+//! * What a start does is in `replay`, what maintenance does in `flush`, `tighten` and `gc`.
 //! * Locks and their order: see `lane`.
 
 pub(crate) mod arena;
@@ -15,6 +15,7 @@ pub(crate) mod chunk_files;
 pub(crate) mod closed;
 mod delete;
 pub mod exemplars;
+pub(crate) mod expiries;
 mod filed;
 pub(crate) mod flush;
 pub mod gate;
@@ -33,6 +34,7 @@ pub(crate) mod replay;
 pub(crate) mod slab;
 pub mod stats;
 pub(crate) mod symbols;
+mod tighten;
 
 use std::fmt;
 use std::io;
@@ -40,7 +42,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
-use hashbrown::HashMap;
 use parking_lot::{Mutex, RwLock};
 
 pub use replay::ReplayProgress;
@@ -48,6 +49,7 @@ pub use stats::Stats;
 
 use self::chunk_files::{ChunkFiles, FileMap};
 use self::exemplars::Ring;
+use self::expiries::Expiries;
 use self::gate::Gate;
 use self::lane::{LANES, Lane};
 use self::late::LateRecords;
@@ -108,7 +110,7 @@ pub(crate) struct Head {
     pub(crate) chunk_files: Mutex<ChunkFiles>,
     pub(crate) files: RwLock<FileMap>,
     /// Series that are gone, and until when samples of theirs can be in the log.
-    pub(crate) expiries: Mutex<HashMap<u64, i64>>,
+    pub(crate) expiries: Mutex<Expiries>,
     pub(crate) exemplars: Ring,
     pub(crate) scratch: Mutex<Vec<Scratch>>,
     /// What is let in.
@@ -221,7 +223,10 @@ impl Head {
 
     /// Bytes held, by part.
     pub(crate) fn held_bytes(&self) -> Vec<(&'static str, usize)> {
-        let mut parts: Vec<(&'static str, usize)> = vec![("refs", self.refs.read().held_bytes())];
+        let mut parts: Vec<(&'static str, usize)> = vec![
+            ("refs", self.refs.read().held_bytes()),
+            ("expiries", self.expiries.lock().held_bytes()),
+        ];
         for lane in &self.lanes {
             for (name, bytes) in lane.data.read().held_bytes() {
                 match parts.iter_mut().find(|part| part.0 == name) {

@@ -2,26 +2,37 @@
 //!
 //! A place says page and offset in 32 bits. Whoever reads knows from the bytes where a piece ends.
 
+use crate::memory::{self, LargeVec, SystemMemory};
+
 /// Bits of an offset: pages of 64 KiB.
 const OFFSET_BITS: u32 = 16;
 
 const PAGE_BYTES: usize = 1 << OFFSET_BITS;
 
 /// See the module.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub(crate) struct Pieces {
-    pages: Vec<Vec<u8>>,
+    pages: Vec<LargeVec<u8>>,
+}
+
+impl Clone for Pieces {
+    fn clone(&self) -> Self {
+        Self {
+            pages: self.pages.iter().map(memory::copy).collect(),
+        }
+    }
 }
 
 impl Pieces {
     /// Writes a piece down, which is not empty; returns where.
     pub(crate) fn store(&mut self, piece: &[u8]) -> u32 {
         let len = piece.len();
-        let has_room = |page: &Vec<u8>| page.len() + len <= PAGE_BYTES;
+        let has_room = |page: &LargeVec<u8>| page.len() + len <= PAGE_BYTES;
         if !self.pages.last().is_some_and(has_room) {
             // Only the first page grows in steps: small databases stay small. A long piece has a page for itself.
             let room = if self.pages.is_empty() { 256 } else { PAGE_BYTES };
-            self.pages.push(Vec::with_capacity(room.max(len)));
+            self.pages
+                .push(LargeVec::with_capacity_in(room.max(len), SystemMemory));
         }
         let number = self.pages.len() - 1;
         let page = &mut self.pages[number];
@@ -29,7 +40,7 @@ impl Pieces {
             page.reserve_exact(page.len().max(len).min(PAGE_BYTES - page.len()));
         }
         let at = number << OFFSET_BITS | page.len();
-        page.extend_from_slice(piece);
+        memory::extend(page, piece);
         u32::try_from(at).expect("what a lane keeps of labels takes less than 4 GiB")
     }
 
@@ -41,7 +52,7 @@ impl Pieces {
 
     /// Bytes held.
     pub(crate) fn held_bytes(&self) -> usize {
-        self.pages.iter().map(Vec::capacity).sum()
+        self.pages.iter().map(memory::held_bytes).sum()
     }
 }
 

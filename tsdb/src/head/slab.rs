@@ -3,6 +3,7 @@
 
 use super::arena::Slot;
 use crate::chunk::xor;
+use crate::memory::{self, LargeVec, SystemMemory};
 
 /// What every sample of a series reads and writes: 40 bytes.
 #[derive(Clone, Copy, Debug)]
@@ -107,13 +108,13 @@ pub(crate) struct Cold {
     pub(crate) closed: u32,
 }
 
-/// Records in pages: growing copies nothing and leaves little room unused.
-#[derive(Clone)]
+/// Records in pages: growing copies nothing and leaves no room unused.
 pub(crate) struct Paged<T> {
-    pages: Vec<Vec<T>>,
+    pages: Vec<LargeVec<T>>,
 }
 
-const PAGE_RECORDS: usize = 2048;
+/// What a page takes at most, once it is full.
+const PAGE_BYTES: usize = 256 << 10;
 
 impl<T> Default for Paged<T> {
     fn default() -> Self {
@@ -121,28 +122,41 @@ impl<T> Default for Paged<T> {
     }
 }
 
+impl<T: Copy> Clone for Paged<T> {
+    fn clone(&self) -> Self {
+        Self {
+            pages: self.pages.iter().map(memory::copy).collect(),
+        }
+    }
+}
+
 impl<T> Paged<T> {
+    /// A power of two, so that finding a record is shifting.
+    const PAGE_RECORDS: usize = 1 << (PAGE_BYTES / size_of::<T>()).ilog2();
+
     pub(crate) fn push(&mut self, record: T) {
         match self.pages.last_mut() {
-            Some(page) if page.len() < PAGE_RECORDS => {
+            Some(page) if page.len() < Self::PAGE_RECORDS => {
                 if page.len() == page.capacity() {
                     // Only the first page grows in steps: small databases stay small.
-                    page.reserve_exact(page.len().clamp(16, PAGE_RECORDS - page.len()));
+                    let more = page.len().max(16);
+                    page.reserve_exact(more.min(Self::PAGE_RECORDS - page.len()));
                 }
                 page.push(record);
             }
-            Some(_) => {
-                let mut page = Vec::with_capacity(PAGE_RECORDS);
+            before => {
+                // Untouched room of a page takes nothing.
+                let room = if before.is_some() { Self::PAGE_RECORDS } else { 1 };
+                let mut page = LargeVec::with_capacity_in(room, SystemMemory);
                 page.push(record);
                 self.pages.push(page);
             }
-            None => self.pages.push(vec![record]),
         }
     }
 
     pub(crate) fn len(&self) -> usize {
         match self.pages.split_last() {
-            Some((last, full)) => full.len() * PAGE_RECORDS + last.len(),
+            Some((last, full)) => full.len() * Self::PAGE_RECORDS + last.len(),
             None => 0,
         }
     }
@@ -152,10 +166,7 @@ impl<T> Paged<T> {
     }
 
     pub(crate) fn held_bytes(&self) -> usize {
-        self.pages
-            .iter()
-            .map(|page| page.capacity() * size_of::<T>())
-            .sum()
+        self.pages.iter().map(memory::held_bytes).sum()
     }
 }
 
@@ -165,7 +176,7 @@ impl<T> std::ops::Index<u32> for Paged<T> {
     #[inline]
     fn index(&self, at: u32) -> &T {
         let at = at as usize;
-        &self.pages[at / PAGE_RECORDS][at % PAGE_RECORDS]
+        &self.pages[at / Self::PAGE_RECORDS][at % Self::PAGE_RECORDS]
     }
 }
 
@@ -173,7 +184,7 @@ impl<T> std::ops::IndexMut<u32> for Paged<T> {
     #[inline]
     fn index_mut(&mut self, at: u32) -> &mut T {
         let at = at as usize;
-        &mut self.pages[at / PAGE_RECORDS][at % PAGE_RECORDS]
+        &mut self.pages[at / Self::PAGE_RECORDS][at % Self::PAGE_RECORDS]
     }
 }
 

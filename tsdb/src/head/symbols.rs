@@ -5,6 +5,7 @@ use std::hash::BuildHasher;
 use hashbrown::HashTable;
 
 use super::slab::Paged;
+use crate::memory::SystemMemory;
 
 /// Bits of an offset in a page of text, 64 KiB. A longer word has a page for itself.
 const OFFSET_BITS: u32 = 16;
@@ -15,7 +16,7 @@ const PAGE_BYTES: usize = 1 << OFFSET_BITS;
 #[derive(Default)]
 pub(crate) struct Symbols {
     text: Text,
-    lookup: HashTable<u32>,
+    lookup: HashTable<u32, SystemMemory>,
     hasher: foldhash::fast::RandomState,
 }
 

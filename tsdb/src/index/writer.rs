@@ -1,7 +1,8 @@
 //! Writing an index: all symbols, then all series, each ascending; postings are derived at the end.
 //!
 //! Memory does not grow with the labels: what was written is mapped and read again, for as many label names
-//! at a time as have about one pair a series, 12 bytes each. Four bytes a series stay (the list of all series).
+//! at a time as have about one pair a series, 8 bytes each. Four bytes a series stay (the list of all series). Before
+//! it is mapped it is synced, since mapped pages that are not written yet are memory, too.
 
 use std::path::{Path, PathBuf};
 
@@ -11,13 +12,21 @@ use super::series::{self, ChunkMeta};
 use super::symbols::Symbols;
 use super::toc::Toc;
 use super::{HEADER_BYTES, MAGIC, POSTINGS_ALIGN, SERIES_ALIGN, VERSION};
+use crate::encoding::crc32c::Crc32c;
 use crate::encoding::{DecodeBuffer, crc32c, varint};
 use crate::fs::buffered::BufferedFile;
 use crate::fs::error::AtPath;
 use crate::fs::{FileError, Mapped, Vfs};
+use crate::memory::{LargeVec, SystemMemory};
+
+/// So much is read or written at a time.
+const PART_BYTES: usize = 64 << 10;
 
 /// So many (name, value, series) may be sorted at a time, however few series there are.
 const PAIRS_ALWAYS: usize = 1 << 16;
+
+/// Labels of one name, as (value, series).
+type Pairs = LargeVec<(u32, u32)>;
 
 /// Writes a new index.
 pub struct IndexWriter<'a> {
@@ -28,7 +37,7 @@ pub struct IndexWriter<'a> {
     symbol_count: u32,
     written: Option<WrittenSymbols>,
     /// Refs of all series.
-    refs: Vec<u32>,
+    refs: LargeVec<u32>,
     /// How many series have each label name.
     uses: HashMap<u32, usize>,
     last_labels: Vec<(u32, u32)>,
@@ -69,7 +78,7 @@ impl<'a> IndexWriter<'a> {
             last_symbol: None,
             symbol_count: 0,
             written: None,
-            refs: Vec::new(),
+            refs: LargeVec::new_in(SystemMemory),
             uses: HashMap::new(),
             last_labels: Vec::new(),
             body: Vec::new(),
@@ -117,6 +126,7 @@ impl<'a> IndexWriter<'a> {
         head.extend(self.symbol_count.to_be_bytes());
         self.file.write_at(HEADER_BYTES as u64, &head)?;
         // The count stands before the texts, so that the checksum could not be taken on the way.
+        self.file.sync()?;
         let crc = crc32c(&(*self.mapped()?).as_ref()[begin..]);
         self.file.write(&crc.to_be_bytes())?;
         self.file.flush()?;
@@ -207,7 +217,7 @@ impl<'a> IndexWriter<'a> {
     pub fn finish(mut self) -> Result<u64, FileError> {
         self.finish_symbols()?;
         self.toc.label_indices = self.file.position();
-        self.file.flush()?;
+        self.file.sync()?;
         let series = self.mapped()?;
         self.toc.postings = self.file.position();
         let mut table = Table::create(self.fs, self.file.path())?;
@@ -220,43 +230,41 @@ impl<'a> IndexWriter<'a> {
     }
 
     fn write_postings(&mut self, written: &[u8], table: &mut Table) -> Result<(), FileError> {
-        let refs = std::mem::take(&mut self.refs);
+        let refs = std::mem::replace(&mut self.refs, LargeVec::new_in(SystemMemory));
         self.write_list("", "", refs.iter().copied(), table)?;
         let mut names: Vec<(u32, usize)> = self.uses.drain().collect();
         names.sort_unstable();
-        let mut pairs: Vec<(u32, u32, u32)> = Vec::new();
         let pairs_max = refs.len().max(PAIRS_ALWAYS);
         let mut rest = &names[..];
-        while let Some(&(first, _)) = rest.first() {
+        while !rest.is_empty() {
             let mut sum = 0;
             let fits = rest.iter().take_while(|(_, uses)| {
                 sum += uses;
                 sum <= pairs_max
             });
             let (batch, later) = rest.split_at(fits.count().max(1));
-            let last = batch.last().map_or(first, |&(name, _)| name);
-            pairs.clear();
-            pairs.reserve_exact(batch.iter().map(|(_, uses)| uses).sum());
-            self.collect_pairs(written, &refs, first..=last, &mut pairs)?;
-            pairs.sort_unstable();
-            for list in pairs.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
-                let (name, value, _) = list[0];
-                let (name, value) = (self.symbol(name)?.to_owned(), self.symbol(value)?.to_owned());
-                self.write_list(&name, &value, list.iter().map(|pair| pair.2), table)?;
+            for (name, mut pairs) in self.collect_pairs(written, &refs, batch)? {
+                pairs.sort_unstable();
+                let name = self.symbol(name)?.to_owned();
+                for list in pairs.chunk_by(|a, b| a.0 == b.0) {
+                    let value = self.symbol(list[0].0)?.to_owned();
+                    self.write_list(&name, &value, list.iter().map(|pair| pair.1), table)?;
+                }
             }
             rest = later;
         }
         Ok(())
     }
 
-    /// Reads again all labels whose names are in `names` and adds them to `pairs`.
+    /// Reads again all labels with these names, each of which so many series have; returns them by name.
     fn collect_pairs(
         &self,
         written: &[u8],
         refs: &[u32],
-        names: std::ops::RangeInclusive<u32>,
-        pairs: &mut Vec<(u32, u32, u32)>,
-    ) -> Result<(), FileError> {
+        names: &[(u32, usize)],
+    ) -> Result<Vec<(u32, Pairs)>, FileError> {
+        let room = |&(name, uses): &(u32, usize)| (name, Pairs::with_capacity_in(uses, SystemMemory));
+        let mut pairs: Vec<_> = names.iter().map(room).collect();
         let mut labels = Vec::new();
         for &series in refs {
             let at = u64::from(series) * SERIES_ALIGN;
@@ -266,10 +274,17 @@ impl<'a> IndexWriter<'a> {
                 .length()
                 .and_then(|_| series::decode_labels(&mut entry, &mut labels))
                 .map_err(|error| FileError::damaged_at(self.file.path(), at, error.to_string()))?;
-            let wanted = labels.iter().filter(|(name, _)| names.contains(name));
-            pairs.extend(wanted.map(|&(name, value)| (name, value, series)));
+            // Both ascend.
+            let mut rest = &mut pairs[..];
+            for &(name, value) in &labels {
+                let before = rest.partition_point(|(other, _)| *other < name);
+                rest = &mut rest[before..];
+                if let Some((_, pairs)) = rest.first_mut().filter(|(other, _)| *other == name) {
+                    pairs.push((value, series));
+                }
+            }
         }
-        Ok(())
+        Ok(pairs)
     }
 
     fn write_list(
@@ -283,12 +298,22 @@ impl<'a> IndexWriter<'a> {
         table.add(name, value, self.file.position())?;
         let count =
             u32::try_from(refs.len()).map_err(|_| self.misuse("postings of more than 2^32 series"))?;
+        let len = count.checked_mul(4).and_then(|bytes| bytes.checked_add(4));
+        let len = len.ok_or_else(|| self.misuse("postings of more than 4 GiB"))?;
+        self.file.write(&len.to_be_bytes())?;
+        let mut crc = Crc32c::new();
         self.body.clear();
         self.body.extend(count.to_be_bytes());
-        self.body.extend(refs.flat_map(u32::to_be_bytes));
-        let len = u32::try_from(self.body.len()).map_err(|_| self.misuse("postings of more than 4 GiB"))?;
-        self.file.write(&len.to_be_bytes())?;
-        self.body.extend(crc32c(&self.body).to_be_bytes());
+        for series in refs {
+            if self.body.len() >= PART_BYTES {
+                crc.update(&self.body);
+                self.file.write(&self.body)?;
+                self.body.clear();
+            }
+            self.body.extend(series.to_be_bytes());
+        }
+        crc.update(&self.body);
+        self.body.extend(crc.finish().to_be_bytes());
         self.file.write(&self.body)
     }
 
@@ -337,13 +362,21 @@ impl Table {
         self.file.flush()?;
         let too_long = || FileError::unsupported(index.path(), "postings table of more than 4 GiB");
         let len = u32::try_from(self.file.position() + 4).map_err(|_| too_long())?;
-        let entries = fs.map(&self.path).at(&self.path)?;
-        let mut crc = crate::encoding::crc32c::Crc32c::new();
+        let mut crc = Crc32c::new();
         crc.update(&self.count.to_be_bytes());
-        crc.update((*entries).as_ref());
         index.write(&len.to_be_bytes())?;
         index.write(&self.count.to_be_bytes())?;
-        index.write((*entries).as_ref())?;
+        let mut at = 0;
+        while at < self.file.position() {
+            // Not mapped: nothing of it is on disk yet.
+            let part = fs.read_at(&self.path, at, PART_BYTES).at(&self.path)?;
+            if part.is_empty() {
+                return Err(FileError::torn(&self.path));
+            }
+            crc.update(&part);
+            index.write(&part)?;
+            at += part.len() as u64;
+        }
         index.write(&crc.finish().to_be_bytes())?;
         fs.remove_file(&self.path).at(&self.path)
     }

@@ -263,7 +263,8 @@ impl<'a> Rewriter<'a> {
         self.compressor
             .compress(&self.raw, &mut record)
             .map_err(|e| WalError::io(&self.path, e))?;
-        self.pending_bytes += record.bytes.len();
+        // The compressor asked for room for what does not become smaller, which may be twenty times as much.
+        self.pending_bytes += record.bytes.capacity();
         self.pending.push(record);
         if self.pending_bytes >= FLUSH_BYTES {
             self.flush()?;
