@@ -62,7 +62,7 @@ fn leave(exit: &CliExit) -> ExitCode {
 fn live(mut plan: Plan) -> ExitCode {
     let options = plan.db_options();
     plan.show_retention(&options);
-    let runtimes = ["io", "web", "remote"].map(runtime);
+    let runtimes = [("io", 1), ("web", 2), ("remote", 1)].map(runtime);
     let [Ok(runtime), Ok(web_runtime), Ok(remote_runtime)] = runtimes else {
         let error = runtimes.into_iter().find_map(Result::err);
         let error = error.map(|error| error.to_string());
@@ -86,13 +86,19 @@ fn live(mut plan: Plan) -> ExitCode {
     }
 }
 
+/// How large the stack of a runtime's thread may become: brief queries are evaluated there. Only what was used
+/// of it is memory.
+const STACK_BYTES: usize = 8 << 20;
+
 /// A runtime of one thread: it waits for the network, the work is done elsewhere.
 ///
 /// Scraping, the web and remote write have one each, so that neither a large answer nor a large request
-/// delays a scrape; a second thread in any would only be woken to find that there is nothing to do.
-fn runtime(name: &'static str) -> std::io::Result<tokio::runtime::Runtime> {
+/// delays a scrape; a second thread in any would only be woken to find that there is nothing to do. The web
+/// has a second one all the same, which is woken when a query takes up the first.
+fn runtime((name, threads): (&'static str, usize)) -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
+        .worker_threads(threads)
+        .thread_stack_size(STACK_BYTES)
         .thread_name(name)
         .enable_all()
         .build()

@@ -1,19 +1,32 @@
-//! Ends queries of rules when their time is up: those are evaluated where nobody else keeps time.
+//! Ends queries when their time is up that are evaluated where nobody else keeps time: those of rules, and the
+//! brief ones, which are evaluated on a thread of a runtime.
 //!
 //! A thread sleeps until the first deadline it knows of; most queries end long before theirs, and it is not
-//! woken for them.
+//! woken for them. A brief query has two: at the first, the runtime is told to go on with another thread.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
+use tokio::runtime::Handle;
 use tsdb::query::{Cancel, CancelReason};
+
+/// How long a thread of a runtime may be taken up before another one takes over.
+const RELIEVED_AFTER: Duration = Duration::from_millis(10);
+
+/// What is due at a deadline.
+enum Due {
+    /// The query's end.
+    Stop(Cancel),
+    /// Another thread for the runtime; the end only at this time.
+    Relieve(Handle, Instant, Cancel),
+}
 
 #[derive(Default)]
 struct State {
     /// By deadline, and by number where several are equal.
-    watched: BTreeMap<(Instant, u64), Cancel>,
+    watched: BTreeMap<(Instant, u64), Due>,
     last: u64,
     /// When the thread wakes; never if nothing is.
     wakes: Option<Instant>,
@@ -34,7 +47,9 @@ pub(super) struct Deadlines {
 /// A deadline that is watched until this is dropped.
 pub(super) struct Watched {
     shared: Arc<Shared>,
-    key: (Instant, u64),
+    number: u64,
+    /// When something is or was due.
+    deadlines: [Instant; 2],
 }
 
 impl std::fmt::Debug for Deadlines {
@@ -55,23 +70,41 @@ impl Deadlines {
 
     /// Sets `cancel` at `deadline`.
     pub(super) fn watch(&self, deadline: Instant, cancel: &Cancel) -> Watched {
+        self.add([deadline; 2], Due::Stop(cancel.clone()))
+    }
+
+    /// Sets `cancel` at `deadline`; long before, has the runtime that this thread belongs to go on without it.
+    pub(super) fn watch_on_runtime(&self, deadline: Instant, cancel: &Cancel) -> Watched {
+        let Ok(runtime) = Handle::try_current() else {
+            return self.watch(deadline, cancel);
+        };
+        let relieved = deadline.min(Instant::now() + RELIEVED_AFTER);
+        let due = Due::Relieve(runtime, deadline, cancel.clone());
+        self.add([relieved, deadline], due)
+    }
+
+    fn add(&self, deadlines: [Instant; 2], due: Due) -> Watched {
         let mut state = self.shared.state.lock();
         state.last += 1;
-        let key = (deadline, state.last);
-        state.watched.insert(key, cancel.clone());
-        if state.wakes.is_none_or(|wakes| deadline < wakes) {
+        let number = state.last;
+        state.watched.insert((deadlines[0], number), due);
+        if state.wakes.is_none_or(|wakes| deadlines[0] < wakes) {
             self.shared.changed.notify_one();
         }
         Watched {
             shared: Arc::clone(&self.shared),
-            key,
+            number,
+            deadlines,
         }
     }
 }
 
 impl Drop for Watched {
     fn drop(&mut self) {
-        self.shared.state.lock().watched.remove(&self.key);
+        let mut state = self.shared.state.lock();
+        for deadline in self.deadlines {
+            state.watched.remove(&(deadline, self.number));
+        }
     }
 }
 
@@ -87,7 +120,16 @@ fn watch(shared: &Shared) {
     while !state.closed {
         let now = Instant::now();
         while let Some(first) = state.watched.first_entry().filter(|first| first.key().0 <= now) {
-            first.remove().cancel(CancelReason::TimedOut);
+            let number = first.key().1;
+            match first.remove() {
+                Due::Stop(cancel) => cancel.cancel(CancelReason::TimedOut),
+                Due::Relieve(runtime, deadline, cancel) => {
+                    // A task from outside wakes a thread that waits; with nothing more to do it then waits
+                    // for the network in the place of the one that is taken up.
+                    drop(runtime.spawn(async {}));
+                    state.watched.insert((deadline, number), Due::Stop(cancel));
+                }
+            }
         }
         state.wakes = state.watched.keys().next().map(|key| key.0);
         match state.wakes {
@@ -116,5 +158,34 @@ mod tests {
         }
         assert_eq!(late.check(), Err(CancelReason::TimedOut));
         assert!(quick.check().is_ok() && patient.check().is_ok());
+    }
+
+    #[test]
+    fn a_runtime_whose_thread_is_taken_up_goes_on_with_another() {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let deadlines = Deadlines::start().expect("a thread");
+        let (late, quick) = (Cancel::new(), Cancel::new());
+        let (end, ended) = std::sync::mpsc::channel();
+        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0"));
+        let listener = listener.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        // The task that is run holds its thread until the network has been heard.
+        let taken_up = runtime.spawn(async move {
+            let deadline = Instant::now() + Duration::from_secs(600);
+            drop(deadlines.watch_on_runtime(deadline, &quick));
+            let _watched = deadlines.watch_on_runtime(deadline, &late);
+            ended.recv().expect("the other task");
+            assert!(late.check().is_ok() && quick.check().is_ok());
+        });
+        runtime.spawn(async move {
+            listener.accept().await.expect("a connection");
+            end.send(()).expect("the first task");
+        });
+        drop(std::net::TcpStream::connect(address).expect("a connection"));
+        runtime.block_on(taken_up).expect("no panic");
     }
 }

@@ -57,6 +57,11 @@ impl QueryLog {
         Ok(())
     }
 
+    /// Whether there is a file.
+    pub(super) fn is_on(&self) -> bool {
+        self.file.lock().is_some()
+    }
+
     /// Writes a line for a query that was run, if the log is on.
     /// `took_s` is the time from acceptance on.
     pub(super) fn write(&self, request: &Request, outcome: Outcome<'_>, took_s: f64) -> io::Result<()> {

@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! ask ─gate (--query.max-concurrency)→ pool (2 threads, alert > recording > ad hoc) ─engine→ answer
+//!   ├── brief the last time: on the thread that asks ─────────────────────────────────┘
 //!   └── deadline, asker gone, canceled, evicted ──→ Cancel
 //! rule ─ on its own thread ──────────────────────────────────────────────────────────engine→ answer
 //! ```
@@ -11,6 +12,7 @@
 //! no rules; both bring it a [`Request`]. Start with [`Queries::run`] and [`Queries::run_here`].
 
 mod active_file;
+mod brief;
 mod deadlines;
 mod log;
 mod pool;
@@ -27,9 +29,10 @@ use tokio::sync::Semaphore;
 use tracing::error;
 use tsdb::query::{CancelReason, Queryable};
 
-use crate::telemetry::{Counter, Family, Gauge, Registry, Summary};
+use crate::telemetry::{Counter, Gauge, Registry, Summary};
 
 use active_file::ActiveFile;
+use brief::Brief;
 use deadlines::Deadlines;
 pub use log::{Origin, QueryLog};
 pub use pool::Class;
@@ -121,16 +124,51 @@ pub struct Queries {
     gate: Semaphore,
     pool: Pool,
     deadlines: Deadlines,
+    brief: Brief,
     register: Arc<Register>,
     active: OnceLock<ActiveFile>,
     log: QueryLog,
     metrics: Metrics,
 }
 
+/// How long queries spent with each part of theirs.
+#[derive(Debug)]
+struct Slices {
+    queue: Summary,
+    prepare: Summary,
+    inner: Summary,
+    sort: Summary,
+}
+
+impl Slices {
+    fn new(registry: &Registry) -> Self {
+        let slices = registry.summaries(
+            "prometheus_engine_query_duration_seconds",
+            "Query timings",
+            &["slice"],
+            &[0.5, 0.9, 0.99],
+        );
+        Self {
+            queue: slices.with(&["queue_time"]),
+            prepare: slices.with(&["prepare_time"]),
+            inner: slices.with(&["inner_eval"]),
+            sort: slices.with(&["result_sort"]),
+        }
+    }
+
+    fn observe(&self, timings: &Timings) {
+        self.queue.observe(timings.queue_s);
+        self.prepare.observe(timings.prepare_s);
+        self.inner.observe(timings.inner_s);
+        self.sort.observe(timings.sort_s);
+    }
+}
+
 #[derive(Debug)]
 struct Metrics {
     running: Gauge,
-    slices: Family<Summary>,
+    /// Of each part of [`Timings`].
+    slices: Slices,
     samples: Counter,
     log_failures: Counter,
     log_enabled: Gauge,
@@ -144,17 +182,12 @@ impl Metrics {
                 "The max number of concurrent queries.",
             )
             .set(max_concurrency as f64);
-        let metrics = Self {
+        Self {
             running: registry.gauge(
                 "prometheus_engine_queries",
                 "The current number of queries being executed or waiting.",
             ),
-            slices: registry.summaries(
-                "prometheus_engine_query_duration_seconds",
-                "Query timings",
-                &["slice"],
-                &[0.5, 0.9, 0.99],
-            ),
+            slices: Slices::new(registry),
             samples: registry.counter(
                 "prometheus_engine_query_samples_total",
                 "The total number of samples loaded by all queries.",
@@ -164,11 +197,7 @@ impl Metrics {
                 "The number of query log failures.",
             ),
             log_enabled: registry.gauge("prometheus_engine_query_log_enabled", "State of the query log."),
-        };
-        for slice in ["inner_eval", "prepare_time", "queue_time", "result_sort"] {
-            metrics.slices.with(&[slice]);
         }
-        metrics
     }
 }
 
@@ -189,6 +218,7 @@ impl Queries {
             gate: Semaphore::new(options.max_concurrency.max(1)),
             pool: Pool::start(options.threads)?,
             deadlines: Deadlines::start()?,
+            brief: Brief::default(),
             register: Arc::default(),
             active: OnceLock::new(),
             log: QueryLog::default(),

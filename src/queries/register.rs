@@ -65,8 +65,12 @@ pub struct QueryView {
 impl QueryView {
     /// What it cost: seconds, and bytes as if they were.
     pub fn cost(&self) -> f64 {
-        self.took_s + self.peak_bytes as f64 / BYTES_A_SECOND
+        cost(self.took_s, self.peak_bytes)
     }
+}
+
+fn cost(took_s: f64, peak_bytes: usize) -> f64 {
+    took_s + peak_bytes as f64 / BYTES_A_SECOND
 }
 
 /// What is told of a query that enters.
@@ -95,6 +99,16 @@ struct Running {
 }
 
 impl Running {
+    fn took_s(&self) -> f64 {
+        let ended = self.ended.get();
+        ended.map_or_else(|| self.began.elapsed().as_secs_f64(), |(took_s, _)| *took_s)
+    }
+
+    /// See [`QueryView::cost`].
+    fn cost(&self) -> f64 {
+        cost(self.took_s(), self.budget.peak_bytes())
+    }
+
     fn view(&self) -> QueryView {
         let ended = self.ended.get();
         let error = ended.and_then(|(_, error)| error.as_ref());
@@ -107,7 +121,7 @@ impl Running {
             (None, None, phase) => phase.as_str(),
         };
         QueryView {
-            took_s: ended.map_or_else(|| self.began.elapsed().as_secs_f64(), |(took_s, _)| *took_s),
+            took_s: self.took_s(),
             state,
             held_bytes: self.budget.held_bytes(),
             peak_bytes: self.budget.peak_bytes(),
@@ -124,6 +138,9 @@ struct State {
     last_id: u64,
     running: BTreeMap<u64, Arc<Running>>,
     recent: Vec<(Instant, QueryView)>,
+    /// What a query must cost more than, and until when, if as many are kept as may be: most queries cost
+    /// less, and are not compared with each of those.
+    bar: Option<(f64, Instant)>,
     /// Set when no more queries are wanted.
     closed: Option<CancelReason>,
 }
@@ -193,7 +210,7 @@ impl Register {
     /// The queries of the last hour that cost most, the most expensive first.
     pub fn recent(&self) -> Vec<QueryView> {
         let mut state = self.state.lock();
-        state.recent.retain(|(ended, _)| ended.elapsed() < RECENT_FOR);
+        state.forget_old();
         let mut found: Vec<QueryView> = state.recent.iter().map(|(_, view)| view.clone()).collect();
         drop(state);
         found.sort_by(|a, b| b.cost().total_cmp(&a.cost()));
@@ -245,25 +262,51 @@ impl Register {
 }
 
 impl State {
+    fn forget_old(&mut self) {
+        self.recent.retain(|(ended, _)| ended.elapsed() < RECENT_FOR);
+        self.bar = None;
+    }
+
     /// Keeps a finished query, if it is among the most expensive.
     fn keep(&mut self, running: &Running) {
+        let now = Instant::now();
+        let cost = running.cost();
+        if self.bar.is_some_and(|(bar, until)| cost <= bar && now < until) {
+            return;
+        }
+        if self.recent.len() >= RECENT_MAX {
+            self.forget_old();
+        }
+        if self.recent.len() >= RECENT_MAX {
+            match self.cheapest() {
+                Some((at, cheapest)) if cheapest < cost => drop(self.recent.swap_remove(at)),
+                _ => return self.raise_bar(),
+            }
+        }
         let mut view = running.view();
         if view.state == "answering" {
             view.state = "answered";
         }
         (view.held_bytes, view.held_samples) = (0, 0);
-        if self.recent.len() >= RECENT_MAX {
-            self.recent.retain(|(ended, _)| ended.elapsed() < RECENT_FOR);
+        self.recent.push((now, view));
+        self.raise_bar();
+    }
+
+    /// Which of those kept cost least, and how much.
+    fn cheapest(&self) -> Option<(usize, f64)> {
+        let costs = self.recent.iter().map(|(_, view)| view.cost()).enumerate();
+        costs.min_by(|(_, a), (_, b)| a.total_cmp(b))
+    }
+
+    /// Notes what the next query must cost to be kept.
+    fn raise_bar(&mut self) {
+        self.bar = None;
+        if self.recent.len() >= RECENT_MAX
+            && let Some((_, cheapest)) = self.cheapest()
+            && let Some(oldest) = self.recent.iter().map(|(ended, _)| *ended).min()
+        {
+            self.bar = Some((cheapest, oldest + RECENT_FOR));
         }
-        if self.recent.len() >= RECENT_MAX {
-            let cheapest = (0..self.recent.len())
-                .min_by(|&a, &b| self.recent[a].1.cost().total_cmp(&self.recent[b].1.cost()));
-            match cheapest {
-                Some(at) if self.recent[at].1.cost() < view.cost() => drop(self.recent.swap_remove(at)),
-                _ => return,
-            }
-        }
-        self.recent.push((Instant::now(), view));
     }
 }
 
@@ -365,6 +408,14 @@ mod tests {
         }
         let recent = around.register.recent();
         assert_eq!((recent.len(), &*recent[0].text), (RECENT_MAX, "expensive"));
+        for _ in 0..2 {
+            drop(around.enter("expensive"));
+            drop(cheap.enter("cheap"));
+        }
+        let recent = around.register.recent();
+        let texts = recent.iter().map(|view| &*view.text);
+        assert_eq!(texts.filter(|&text| text == "expensive").count(), 3);
+        assert_eq!(recent.len(), RECENT_MAX);
     }
 
     #[test]

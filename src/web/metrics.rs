@@ -1,5 +1,7 @@
 //! Metrics of the HTTP server: `prometheus_http_…`.
 
+use std::sync::OnceLock;
+
 use crate::telemetry::{Counter, Family, Histogram, Registry};
 
 /// Upper bounds of durations, in seconds, as Prometheus' server has them.
@@ -38,12 +40,37 @@ impl HttpMetrics {
         }
     }
 
-    /// Notes one answered request; the size is unknown for streams.
-    pub(super) fn note(&self, handler: &str, code: u16, seconds: f64, size_bytes: Option<u64>) {
-        self.requests.with(&[&code.to_string(), handler]).inc();
-        self.durations.with(&[handler]).observe(seconds);
-        if let Some(size_bytes) = size_bytes {
-            self.sizes.with(&[handler]).observe(size_bytes as f64);
+    /// What is noted of the requests that one handler answers.
+    pub(super) fn handler(&self, name: &str) -> Noted {
+        Noted {
+            name: name.to_owned(),
+            successes: OnceLock::new(),
+            durations: OnceLock::new(),
+            sizes: OnceLock::new(),
         }
     }
+
+    /// Notes one answered request; the size is unknown for streams.
+    pub(super) fn note(&self, of: &Noted, code: u16, seconds: f64, size_bytes: Option<u64>) {
+        let requests = |code: &str| self.requests.with(&[code, &of.name]);
+        match code {
+            200 => of.successes.get_or_init(|| requests("200")).inc(),
+            code => requests(&code.to_string()).inc(),
+        }
+        let durations = of.durations.get_or_init(|| self.durations.with(&[&of.name]));
+        durations.observe(seconds);
+        if let Some(size_bytes) = size_bytes {
+            let sizes = of.sizes.get_or_init(|| self.sizes.with(&[&of.name]));
+            sizes.observe(size_bytes as f64);
+        }
+    }
+}
+
+/// The metrics of one handler, made when it has something to count.
+#[derive(Debug)]
+pub(super) struct Noted {
+    name: String,
+    successes: OnceLock<Counter>,
+    durations: OnceLock<Histogram>,
+    sizes: OnceLock<Histogram>,
 }

@@ -12,12 +12,14 @@ use axum::extract::{Extension, RawPathParams, RawQuery, Request, State};
 use axum::response::Response;
 use axum::routing::any;
 use http::header::{self, HeaderMap, HeaderValue};
+use http::request::Parts;
 use http::{Method, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Frame;
 
 use super::api::{self, Call, ENDPOINTS, Endpoint, Params, QueryBody, Reply};
 use super::compress::{self, Gzip};
+use super::metrics::Noted;
 use super::{WebState, cors, pages, write};
 use crate::queries::Origin;
 
@@ -94,13 +96,20 @@ pub(super) fn router(state: &Arc<WebState>) -> Router {
     let prefix = &state.prefix;
     let mut router = Router::new();
     for &(path, endpoint, methods) in ENDPOINTS {
+        let noted = format!("/api/v1{}", path.replace("{name}", ":name"));
+        let noted = Arc::new(state.metrics.handler(&noted));
         let handler = move |state, peer, name, query, request| {
-            api_call(state, peer, name, query, request, path, endpoint, methods)
+            let noted = Arc::clone(&noted);
+            async move { api_call(state, peer, name, query, request, &noted, endpoint, methods).await }
         };
         router = router.route(&format!("{prefix}/api/v1{path}"), any(handler));
     }
     for &(path, place) in PLACES {
-        let handler = move |state, query, peer, request| visit(state, query, peer, request, path, place);
+        let noted = Arc::new(state.metrics.handler(path));
+        let handler = move |state, query, peer, request| {
+            let noted = Arc::clone(&noted);
+            async move { visit(state, query, peer, request, &noted, place).await }
+        };
         router = router.route(&format!("{prefix}{path}"), any(handler));
     }
     if !prefix.is_empty() {
@@ -206,14 +215,13 @@ async fn api_call(
     names: RawPathParams,
     RawQuery(query): RawQuery,
     request: Request,
-    path: &'static str,
+    noted: &Noted,
     endpoint: Endpoint,
     methods: &'static [Method],
 ) -> Response {
     let began = Instant::now();
-    let headers = request.headers().clone();
     let response = if request.method() == Method::OPTIONS {
-        options(&state, &headers)
+        options(&state, request.headers())
     } else if !methods.contains(request.method()) {
         not_allowed(methods)
     } else if !state.views.status.is_ready() && endpoint != Endpoint::WalReplay {
@@ -227,8 +235,9 @@ async fn api_call(
             .iter()
             .next()
             .map_or_else(String::new, |(_, value)| value.to_owned());
-        let origin = origin(peer, &request);
-        let reply = match read_params(query.as_deref().unwrap_or(""), request).await {
+        let (head, body) = request.into_parts();
+        let origin = origin(peer, &head);
+        let reply = match read_params(query.as_deref().unwrap_or(""), &head, body).await {
             Ok(params) => {
                 api::answer(
                     &state,
@@ -244,43 +253,36 @@ async fn api_call(
             Err(error) => Err(error),
         };
         let reply = reply.unwrap_or_else(|error| Reply::error(&error));
-        let mut response = send(reply, compress::is_accepted(&headers));
+        let mut response = send(reply, compress::is_accepted(&head.headers));
         if endpoint.is_cross_origin() {
-            cors::set(&state.options.cors_origin, &headers, response.headers_mut());
+            cors::set(&state.options.cors_origin, &head.headers, response.headers_mut());
         }
         response
     };
-    note(
-        &state,
-        &format!("/api/v1{}", path.replace("{name}", ":name")),
-        &response,
-        began,
-    );
+    note(&state, noted, &response, began);
     response
 }
 
-fn note(state: &WebState, handler: &str, response: &Response, began: Instant) {
+fn note(state: &WebState, noted: &Noted, response: &Response, began: Instant) {
     use hyper::body::Body as _;
     let size = response.body().size_hint().exact();
-    state.metrics.note(
-        handler,
-        response.status().as_u16(),
-        began.elapsed().as_secs_f64(),
-        size,
-    );
+    let seconds = began.elapsed().as_secs_f64();
+    state
+        .metrics
+        .note(noted, response.status().as_u16(), seconds, size);
 }
 
-fn origin(peer: Option<Extension<Peer>>, request: &Request) -> Origin {
+fn origin(peer: Option<Extension<Peer>>, request: &Parts) -> Origin {
     let client_ip = peer.map_or_else(String::new, |Extension(Peer(address))| match address.ip() {
         IpAddr::V6(ip) => ip.to_canonical().to_string(),
         ip => ip.to_string(),
     });
     Origin::Http {
         client_ip,
-        method: request.method().to_string(),
-        path: request.uri().path().to_owned(),
+        method: request.method.to_string(),
+        path: request.uri.path().to_owned(),
         user_agent: request
-            .headers()
+            .headers
             .get(header::USER_AGENT)
             .map_or_else(String::new, |value| {
                 String::from_utf8_lossy(value.as_bytes()).into_owned()
@@ -288,9 +290,9 @@ fn origin(peer: Option<Extension<Peer>>, request: &Request) -> Origin {
     }
 }
 
-async fn read_params(query: &str, request: Request) -> Result<Params, api::ApiError> {
+async fn read_params(query: &str, request: &Parts, body: Body) -> Result<Params, api::ApiError> {
     let is_form = request
-        .headers()
+        .headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .is_some_and(|text| {
@@ -298,10 +300,10 @@ async fn read_params(query: &str, request: Request) -> Result<Params, api::ApiEr
                 .next()
                 .is_some_and(|t| t.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded"))
         });
-    if !is_form || request.method() == Method::GET {
+    if !is_form || request.method == Method::GET {
         return Ok(Params::parse(query, None));
     }
-    let body = Limited::new(request.into_body(), FORM_BYTES_MAX).collect().await;
+    let body = Limited::new(body, FORM_BYTES_MAX).collect().await;
     let body =
         body.map_err(|error| api::ApiError::bad_data(format!("error parsing form values: {error}")))?;
     Ok(Params::parse(query, Some(&body.to_bytes())))
@@ -315,10 +317,12 @@ fn send(reply: Reply, gzip: bool) -> Response {
             Ok(compressed) => whole(status, content_type, compressed),
             Err(_) => return whole(status, content_type, body),
         },
+        Reply::Query(body) if !gzip => return send_answer(body),
         Reply::Query(body) => {
             let stream = AnswerStream {
+                first: None,
                 body,
-                gzip: gzip.then(Gzip::new),
+                gzip: Some(Gzip::new()),
             };
             whole(StatusCode::OK, "application/json", Body::new(stream))
         }
@@ -329,6 +333,20 @@ fn send(reply: Reply, gzip: bool) -> Response {
             .insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
     response
+}
+
+/// A query's answer: at once if it is short, piece by piece if not.
+fn send_answer(mut body: QueryBody) -> Response {
+    let first = body.next_piece().filter(|_| !body.is_cancelled());
+    let body = match first {
+        Some(piece) if body.is_done() => Body::from(piece),
+        first => Body::new(AnswerStream {
+            first,
+            body,
+            gzip: None,
+        }),
+    };
+    whole(StatusCode::OK, "application/json", body)
 }
 
 fn gzip_whole(body: &[u8]) -> std::io::Result<Vec<u8>> {
@@ -342,6 +360,8 @@ fn gzip_whole(body: &[u8]) -> std::io::Result<Vec<u8>> {
 
 /// A query's answer as a body: each piece is written when the connection takes it.
 struct AnswerStream {
+    /// A piece that was written already.
+    first: Option<Bytes>,
     body: QueryBody,
     gzip: Option<Gzip>,
 }
@@ -360,7 +380,8 @@ impl hyper::body::Body for AnswerStream {
                 let error = std::io::Error::other("the query was canceled while its answer was sent");
                 return Poll::Ready(Some(Err(error)));
             }
-            let (piece, gzip) = (this.body.next_piece(), &mut this.gzip);
+            let piece = this.first.take().or_else(|| this.body.next_piece());
+            let gzip = &mut this.gzip;
             let out = match (piece, gzip) {
                 (None, None) => return Poll::Ready(None),
                 (Some(piece), None) => Ok(piece),
@@ -385,7 +406,7 @@ async fn visit(
     RawQuery(query): RawQuery,
     peer: Option<Extension<Peer>>,
     request: Request,
-    path: &'static str,
+    noted: &Noted,
     place: Place,
 ) -> Response {
     let began = Instant::now();
@@ -394,14 +415,15 @@ async fn visit(
     } else if !place.is_always_answered() && !state.views.status.is_ready() {
         not_ready()
     } else {
+        let (head, _body) = request.into_parts();
         let visitor = Visitor {
-            origin: origin(peer, &request),
-            method: request.method().clone(),
-            headers: request.headers().clone(),
+            origin: origin(peer, &head),
+            method: head.method,
+            headers: head.headers,
         };
         show(&state, place, query.as_deref().unwrap_or(""), visitor).await
     };
-    note(&state, path, &response, began);
+    note(&state, noted, &response, began);
     response
 }
 

@@ -87,6 +87,7 @@ pub(super) fn answer(
         delayed_name_removal: engine.options.delayed_name_removal,
         type_and_unit_labels: engine.options.type_and_unit_labels,
         use_start_timestamps: engine.options.use_start_timestamps,
+        uncounted: options.uncounted,
     };
     let mut times = Times {
         prepare_ns: lap.ns(),
@@ -195,6 +196,23 @@ fn found(eval: &mut Eval<'_>, plan: &Plan, of: ValueType, period: Period) -> Res
             }
             Value::Vector(samples)
         }
+        _ if !eval.settings.delayed_name_removal => {
+            // One by one: a series has room for a value at each step, which it rarely needs in the answer.
+            let mut samples = eval.limits.holding()?;
+            let mut matrix = Vec::new();
+            eval.each(&plan.root, plan.grid, &mut |eval, series| {
+                samples.add(series.present(), 0)?;
+                let one = points(eval, series, plan.grid);
+                held.grow(one.held_bytes())?;
+                if matrix.len() == matrix.capacity() {
+                    // The vector doubles.
+                    held.grow(matrix.len() * size_of::<MatrixSeries>())?;
+                }
+                matrix.push(one);
+                Ok(())
+            })?;
+            Value::Matrix(matrix)
+        }
         _ => {
             let Frame { series, mut holding } = finished(eval, plan)?;
             let mut matrix = Vec::with_capacity(series.len());
@@ -247,8 +265,9 @@ fn sample(eval: &mut Eval<'_>, mut series: Series, t_ms: i64) -> Option<VectorSa
 
 fn points(eval: &mut Eval<'_>, series: Series, grid: Grid) -> MatrixSeries {
     let labels: Labels = eval.dict.labels(series.set);
+    let mut floats = Vec::with_capacity(series.present() - series.h.len());
     let present = series.v.iter().enumerate().filter(|(_, v)| !is_absent(**v));
-    let floats = present.map(|(step, v)| (grid.at_ms(step), *v)).collect();
+    floats.extend(present.map(|(step, v)| (grid.at_ms(step), *v)));
     let histograms = series
         .h
         .into_iter()

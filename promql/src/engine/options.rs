@@ -70,4 +70,6 @@ pub struct QueryOptions {
     pub trace: bool,
     /// Threads that may help.
     pub workers: Option<Arc<dyn Workers>>,
+    /// Nobody asks how many samples were looked at, so that what cannot be in the answer need not be read.
+    pub uncounted: bool,
 }

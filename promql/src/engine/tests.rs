@@ -152,6 +152,29 @@ fn samples_are_counted_once_a_step_and_window() {
 }
 
 #[test]
+fn what_cannot_be_in_the_answer_is_read_only_to_be_counted() {
+    let mut around = Around::default();
+    for (uncounted, samples) in [(false, 600), (true, 0)] {
+        around.query.uncounted = uncounted;
+        let answer = around.range("x and absent_metric").unwrap();
+        assert_eq!(answer.stats.total_samples, samples);
+        assert!(matches!(answer.value, Value::Matrix(found) if found.is_empty()));
+        assert_eq!(
+            around
+                .range("x unless absent_metric")
+                .unwrap()
+                .stats
+                .total_samples,
+            600
+        );
+        assert_eq!(around.range("x and x").unwrap().stats.total_samples, 1200);
+    }
+    around.options.max_samples = 599;
+    let refused = around.range("x and absent_metric").unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::TooManySamples);
+}
+
+#[test]
 fn what_info_and_start_timestamp_look_at_is_counted_as_it_is_asked_for() {
     let mut around = Around::default();
     around.options.parser.experimental_functions = true;

@@ -46,6 +46,11 @@ impl Limits {
         Ok(())
     }
 
+    /// Whether so many samples may be held at a time.
+    pub(crate) fn allows(&self, samples: usize) -> bool {
+        samples <= self.samples.max
+    }
+
     /// The most samples ever held at a time.
     pub(crate) fn peak_samples(&self) -> usize {
         self.samples.progress.peak_samples()

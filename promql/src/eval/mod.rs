@@ -51,6 +51,8 @@ pub(crate) struct Settings {
     pub(crate) delayed_name_removal: bool,
     pub(crate) type_and_unit_labels: bool,
     pub(crate) use_start_timestamps: bool,
+    /// See [`crate::engine::QueryOptions::uncounted`].
+    pub(crate) uncounted: bool,
 }
 
 /// Samples looked at, as Prometheus counts them.

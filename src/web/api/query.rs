@@ -100,6 +100,7 @@ fn build(
         lookback_ms: lookback_ms.filter(|&ms| ms > 0),
         per_step_stats: stats == "all",
         trace,
+        uncounted: stats.is_empty(),
         ..QueryOptions::default()
     };
     let timeout = timeout_ms.map(|ms| Duration::from_millis(ms.max(0).unsigned_abs()));
@@ -265,6 +266,20 @@ enum Rest {
     Done,
 }
 
+impl Rest {
+    /// Bytes of its text, roughly.
+    fn text_bytes(&self) -> usize {
+        match self {
+            Self::Nothing | Self::Done => 0,
+            Self::Vector(samples) => samples.len() * (METRIC_TEXT_BYTES + POINT_TEXT_BYTES),
+            Self::Matrix(series) => {
+                let points = series.front().map_or(0, |series| series.floats.len());
+                series.len() * (METRIC_TEXT_BYTES + points * POINT_TEXT_BYTES / 2)
+            }
+        }
+    }
+}
+
 impl QueryBody {
     fn new(finished: Finished, shape: &Shape) -> Result<Self, QueryError> {
         let mut notes = notes(&shape.query, &finished.answer.annotations);
@@ -330,10 +345,16 @@ impl QueryBody {
         self.ticket.as_ref().is_some_and(Ticket::is_cancelled)
     }
 
+    /// Whether all is written.
+    pub(crate) fn is_done(&self) -> bool {
+        matches!(self.rest, Rest::Done)
+    }
+
     /// The next piece; `None` when all is written.
     pub(crate) fn next_piece(&mut self) -> Option<Bytes> {
         let mut out = std::mem::take(&mut self.head);
-        out.reserve(PIECE_BYTES);
+        let expected = self.rest.text_bytes() + self.tail.len();
+        out.reserve(expected.min(PIECE_BYTES));
         while out.len() < PIECE_BYTES {
             let written = match &mut self.rest {
                 Rest::Nothing => false,
@@ -359,6 +380,9 @@ impl QueryBody {
         Some(Bytes::from(out))
     }
 }
+
+/// Bytes of text that a metric takes, roughly.
+const METRIC_TEXT_BYTES: usize = 256;
 
 /// Bytes of text that a float point takes, at most: its brackets, a time, a number.
 const POINT_TEXT_BYTES: usize = 64;

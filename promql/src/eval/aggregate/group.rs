@@ -41,6 +41,11 @@ impl Grouping {
         }
     }
 
+    /// Bytes held, but for a few names.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.groups.allocation_size() + self.sets.capacity() * size_of::<SetId>()
+    }
+
     /// The labels of the group that `set` belongs to.
     pub(super) fn labels(&self, dict: &mut Dict, set: SetId) -> SetId {
         if self.without {

@@ -10,7 +10,7 @@ use crate::eval::merge::Merger;
 use crate::eval::series::{ABSENT, Series};
 use crate::eval::{Eval, Sink};
 use crate::parser::ast::{BinaryOp, VectorMatching};
-use crate::plan::node::{Binary, Grid};
+use crate::plan::node::{Binary, Grid, Node};
 
 /// For each signature the steps at which any of its series has a value.
 type Presence = HashMap<SetId, Vec<bool>, foldhash::fast::RandomState>;
@@ -22,6 +22,9 @@ pub(super) fn each<'r>(
     grid: Grid,
     sink: Sink<'_, 'r>,
 ) -> Result<(), QueryError> {
+    if binary.op == BinaryOp::And && is_sure_to_be_empty(eval, binary, grid) {
+        return Ok(());
+    }
     let signatures = Signatures::new(&mut eval.dict, matching);
     let left = eval.all(&binary.left, grid)?;
     let mut held = eval.limits.holding()?;
@@ -68,6 +71,21 @@ pub(super) fn each<'r>(
         }
     }
     Ok(())
+}
+
+/// Whether there is nothing on the right, and nothing to be said of the left but how many samples it has.
+fn is_sure_to_be_empty(eval: &Eval<'_>, binary: &Binary, grid: Grid) -> bool {
+    let plain = |node: &Node| match node {
+        Node::Vector(selector) if selector.extension.is_none() => {
+            Some(eval.read.rosters[selector.selection].len())
+        }
+        _ => None,
+    };
+    let is_counted = !eval.settings.uncounted || eval.samples.per_step.is_some() || eval.trace.is_some();
+    match (plain(&binary.left), plain(&binary.right)) {
+        (Some(series), Some(0)) => !is_counted && eval.limits.allows(series.saturating_mul(grid.len())),
+        _ => false,
+    }
 }
 
 fn note_presence(

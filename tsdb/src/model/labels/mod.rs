@@ -155,7 +155,19 @@ impl PartialOrd for Labels {
 impl Ord for Labels {
     /// Prometheus' order: pair by pair, name before value; a prefix comes first.
     fn cmp(&self, other: &Self) -> Ordering {
-        self.iter().cmp(other.iter())
+        let (Some(a), Some(b)) = (&self.inner, &other.inner) else {
+            return self.inner.is_some().cmp(&other.inner.is_some());
+        };
+        let mut from = (0, 0);
+        for (&a_end, &b_end) in a.ends.iter().zip(&b.ends) {
+            let end = (a_end as usize, b_end as usize);
+            let ordered = a.text[from.0..end.0].cmp(&b.text[from.1..end.1]);
+            if ordered.is_ne() {
+                return ordered;
+            }
+            from = end;
+        }
+        a.ends.len().cmp(&b.ends.len())
     }
 }
 

@@ -12,6 +12,7 @@ mod compile;
 mod error;
 mod escape;
 mod expand;
+mod kept;
 mod parse;
 mod ranges;
 mod shape;
@@ -20,6 +21,7 @@ mod syntax;
 mod tests;
 mod unicode;
 
+use std::convert::Infallible;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
@@ -27,6 +29,7 @@ use regex_automata::meta;
 
 pub use error::RegexError;
 pub use expand::Template;
+use kept::{KEPT, Key};
 use parse::Flags;
 use shape::Shape;
 
@@ -55,7 +58,7 @@ struct Inner {
 #[derive(Debug)]
 enum Matching {
     /// By shape; the automaton is made when someone asks for groups.
-    Shape(Shape, syntax::Node, OnceLock<meta::Regex>),
+    Shape(Shape, syntax::Node, Key, OnceLock<meta::Regex>),
     Automaton(meta::Regex),
 }
 
@@ -69,7 +72,8 @@ impl Regex {
     /// When the pattern is not in Go's syntax, or too large.
     pub fn new(pattern: &str) -> Result<Self, RegexError> {
         let parsed = parse::parse(pattern, Flags::PLAIN)?;
-        let automaton = compile::compile(&parsed.root, false, pattern)?;
+        let key = Key::new(pattern, Flags::PLAIN, false);
+        let automaton = KEPT.automaton(&key, || compile::compile(&parsed.root, false, pattern))?;
         let matching = Matching::Automaton(automaton);
         Ok(Self::from_parts(
             pattern,
@@ -85,7 +89,7 @@ impl Regex {
     /// When the pattern is not in Go's syntax, or too large.
     pub fn anchored(pattern: &str) -> Result<Self, RegexError> {
         let parsed = parse::parse(pattern, Flags::MATCHER)?;
-        Self::whole_text(pattern, parsed, pattern)
+        Self::whole_text(pattern, parsed, Key::new(pattern, Flags::MATCHER, true))
     }
 
     /// Compiles the text `^(?s:pattern)$`, as relabelling and `label_replace` do.
@@ -99,9 +103,10 @@ impl Regex {
         let text = format!("^(?s:{pattern})$");
         let parsed = parse::parse(&text, Flags::PLAIN)?;
         if parsed.root.is_between_anchors() {
-            return Self::whole_text(pattern, parsed, &text);
+            return Self::whole_text(pattern, parsed, Key::new(&text, Flags::PLAIN, true));
         }
-        let automaton = compile::compile(&parsed.root, false, &text)?;
+        let key = Key::new(&text, Flags::PLAIN, false);
+        let automaton = KEPT.automaton(&key, || compile::compile(&parsed.root, false, &text))?;
         let matching = Matching::Automaton(automaton);
         Ok(Self::from_parts(
             pattern,
@@ -111,11 +116,14 @@ impl Regex {
         ))
     }
 
-    fn whole_text(pattern: &str, parsed: parse::Parsed, text: &str) -> Result<Self, RegexError> {
+    fn whole_text(pattern: &str, parsed: parse::Parsed, key: Key) -> Result<Self, RegexError> {
         let prefix = shape::prefix(&parsed.root);
         let matching = match Shape::of(&parsed.root, pattern.len()) {
-            Some(shape) => Matching::Shape(shape, parsed.root, OnceLock::new()),
-            None => Matching::Automaton(compile::compile(&parsed.root, true, text)?),
+            Some(shape) => Matching::Shape(shape, parsed.root, key, OnceLock::new()),
+            None => {
+                let make = || compile::compile(&parsed.root, true, key.text());
+                Matching::Automaton(KEPT.automaton(&key, make)?)
+            }
         };
         Ok(Self::from_parts(pattern, parsed.group_names, prefix, matching))
     }
@@ -171,7 +179,11 @@ impl Regex {
     fn automaton(&self) -> &meta::Regex {
         match &self.inner.matching {
             Matching::Automaton(automaton) => automaton,
-            Matching::Shape(_, root, automaton) => automaton.get_or_init(|| compile::unlimited(root)),
+            Matching::Shape(_, root, key, automaton) => automaton.get_or_init(|| {
+                let made = KEPT.automaton(key, || Ok::<_, Infallible>(compile::unlimited(root)));
+                let Ok(automaton) = made;
+                automaton
+            }),
         }
     }
 

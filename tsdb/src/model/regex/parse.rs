@@ -22,7 +22,7 @@ use super::syntax::{COPIES_MAX, Node, Piece};
 use super::unicode::Names;
 
 /// How characters are read from here on.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Flags {
     /// `i`: letters match in both cases.
     pub(super) fold_case: bool,
