@@ -17,7 +17,6 @@ use super::closed::{Closed, ClosedChunks, NO_CHUNK, Place};
 use super::histograms::Open;
 use super::labels::{LabelSets, encode_run};
 use super::late::Late;
-use super::lookup::Address;
 use super::postings::Postings;
 use super::slab::{Cold, Hot, Paged};
 use crate::chunk::encode::Encoded;
@@ -221,16 +220,12 @@ impl LaneData {
         u32::try_from(self.hot.len()).expect("a lane has fewer than 2^30 series")
     }
 
-    /// Reads the records and the ends of the open chunks of series that are to get samples: what is far in
-    /// memory then comes all at once and not one after the other.
-    pub(crate) fn fetch(&self, places: &[Address]) {
-        let places = || places.iter().filter(|&&place| place != Address::NONE);
+    /// Reads the ends of the open chunks of series that are to get samples: what is far in memory then comes all at
+    /// once and not one after the other.
+    pub(crate) fn fetch_ends(&self, ordinals: impl Iterator<Item = u32>) {
         let mut seen = 0;
-        for place in places() {
-            seen ^= self.hot[place.ordinal()].samples;
-        }
-        for place in places() {
-            seen ^= u16::from(self.arena.glance(self.hot[place.ordinal()].slot));
+        for ordinal in ordinals {
+            seen ^= self.arena.glance(self.hot[ordinal].slot);
         }
         std::hint::black_box(seen);
     }

@@ -57,18 +57,20 @@ impl RefTable {
         Some(Address(page[(number % PAGE) as usize])).filter(|&a| a != Address::NONE)
     }
 
+    /// Looks up numbers that are near each other.
+    pub(crate) fn near(&self) -> Near<'_> {
+        Near {
+            table: self,
+            at: u64::MAX,
+            page: None,
+        }
+    }
+
     /// Places of a batch's rows, [`Address::NONE`] for those that are not here.
     pub(crate) fn locate(&self, numbers: impl Iterator<Item = u64>, into: &mut Vec<Address>) {
         into.clear();
-        let mut at = u64::MAX;
-        let mut page = None;
-        into.extend(numbers.map(|number| {
-            if number / PAGE != at {
-                at = number / PAGE;
-                page = self.pages.get(&at);
-            }
-            page.map_or(Address::NONE, |page| Address(page[(number % PAGE) as usize]))
-        }));
+        let mut near = self.near();
+        into.extend(numbers.map(|number| near.get(number)));
     }
 
     pub(crate) fn insert(&mut self, number: u64, address: Address) {
@@ -135,6 +137,26 @@ impl RefTable {
     /// Bytes held.
     pub(crate) fn held_bytes(&self) -> usize {
         self.pages.len() * PAGE as usize * 4 + self.pages.allocation_size()
+    }
+}
+
+/// Finds a page once for the numbers on it.
+pub(crate) struct Near<'a> {
+    table: &'a RefTable,
+    at: u64,
+    page: Option<&'a [u32; PAGE as usize]>,
+}
+
+impl Near<'_> {
+    /// Where series `number` is, [`Address::NONE`] if it is not here.
+    #[inline]
+    pub(crate) fn get(&mut self, number: u64) -> Address {
+        if number / PAGE != self.at {
+            self.at = number / PAGE;
+            self.page = self.table.pages.get(&self.at).map(|page| &**page);
+        }
+        self.page
+            .map_or(Address::NONE, |page| Address(page[(number % PAGE) as usize]))
     }
 }
 

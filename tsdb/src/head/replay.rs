@@ -15,6 +15,7 @@ mod known;
 mod lane;
 mod late;
 mod log;
+mod order;
 mod work;
 
 use std::io;
@@ -266,6 +267,11 @@ impl Replayed {
             };
             WalError::io(dir, io::Error::new(kind, error))
         })?;
+        let tidy = |lane: &mut LaneReplay| {
+            let data = &mut lane.data;
+            data.closed.tidy(&mut data.cold, &mut data.pending);
+        };
+        beside(self.threads, self.lanes.iter_mut(), tidy, || ());
         let mut refs = RefTable::default();
         let (mut min_ms, mut max_ms, mut late_min_ms) = (i64::MAX, i64::MIN, i64::MAX);
         let mut former = Vec::new();
@@ -275,8 +281,6 @@ impl Replayed {
             max_ms = max_ms.max(lane.max_ms);
             late_min_ms = late_min_ms.min(lane.late_min_ms);
             former.append(&mut lane.former);
-            let data = &mut lane.data;
-            data.closed.tidy(&mut data.cold, &mut data.pending);
             *self.stats.series_created.get_mut() += lane.series_created;
             *self.stats.chunks_created.get_mut() += lane.chunks_created;
         }

@@ -86,7 +86,6 @@ const RECORD_BYTES_MAX: usize = 1 << 30;
 /// # Errors
 /// When the bytes are not what the flags say; the text says why.
 pub fn decompress(flags: u8, bytes: &[u8], into: &mut Vec<u8>) -> Result<(), String> {
-    into.clear();
     match flags & (SNAPPY | ZSTD) {
         SNAPPY => {
             let len = snap::raw::decompress_len(bytes).map_err(|e| e.to_string())?;
@@ -94,6 +93,7 @@ pub fn decompress(flags: u8, bytes: &[u8], into: &mut Vec<u8>) -> Result<(), Str
             if len > RECORD_BYTES_MAX || len / 64 > bytes.len() {
                 return Err(format!("snappy length {len} for {} bytes", bytes.len()));
             }
+            // What is there is overwritten, so that it need not be zeros.
             into.resize(len, 0);
             snap::raw::Decoder::new()
                 .decompress(bytes, into)
@@ -102,6 +102,7 @@ pub fn decompress(flags: u8, bytes: &[u8], into: &mut Vec<u8>) -> Result<(), Str
         }
         ZSTD => {
             use std::io::Read;
+            into.clear();
             let decoder = zstd::stream::read::Decoder::with_buffer(bytes).map_err(|e| e.to_string())?;
             let read = decoder
                 .take(RECORD_BYTES_MAX as u64 + 1)
@@ -113,6 +114,7 @@ pub fn decompress(flags: u8, bytes: &[u8], into: &mut Vec<u8>) -> Result<(), Str
             Ok(())
         }
         0 => {
+            into.clear();
             into.extend_from_slice(bytes);
             Ok(())
         }

@@ -1,15 +1,17 @@
 //! One lane while the log is replayed: it does its work beside the others.
 
-use super::work::{Row, Step, Work};
+use super::order;
+use super::work::{Row, Samples, Step, Work};
 use crate::encoding::DecodeBuffer;
 use crate::head::chunk_files::Scan;
 use crate::head::closed::Place;
 use crate::head::histograms::Open;
 use crate::head::lane::LaneData;
 use crate::head::late::{LateChunk, LatePlace};
-use crate::head::lookup::{Address, RefTable};
+use crate::head::lookup::{Address, Near, RefTable};
 use crate::head::slab::LOGGED;
 use crate::model::{Exemplar, Histogram, Labels, STALE_NAN_BITS};
+use crate::wal::record::samples;
 
 /// How many rows are looked up at a time: their records are then on their way from memory together.
 const ROWS_AHEAD: usize = 64;
@@ -37,7 +39,6 @@ pub(super) struct LaneReplay {
     pub(super) chunks_created: u64,
     /// Exemplars with their places in the order of all.
     pub(super) exemplars: Vec<(u64, Labels, Exemplar)>,
-    places: Vec<Address>,
 }
 
 impl LaneReplay {
@@ -53,13 +54,13 @@ impl LaneReplay {
             series_created: 0,
             chunks_created: 0,
             exemplars: Vec::new(),
-            places: Vec::new(),
         }
     }
 
     /// Does what was gathered and clears it.
     pub(super) fn apply(&mut self, work: &mut Work, context: &Context<'_>) {
         let mut rows = work.rows.as_slice();
+        order::bring_together(&mut work.steps);
         for step in work.steps.drain(..) {
             match step {
                 Step::Rows(count) => {
@@ -67,6 +68,7 @@ impl LaneReplay {
                     rows = after;
                     self.rows(these, context);
                 }
+                Step::Samples(Samples { record, .. }) => self.samples(&work.text[record], context),
                 Step::Series {
                     number,
                     is_known,
@@ -165,37 +167,33 @@ impl LaneReplay {
     }
 
     fn rows(&mut self, rows: &[Row], context: &Context<'_>) {
-        let (mut min_ms, mut max_ms) = (self.min_ms, self.max_ms);
-        let mut begun = 0;
-        let mut places = std::mem::take(&mut self.places);
-        for rows in rows.chunks(ROWS_AHEAD) {
-            self.refs.locate(rows.iter().map(|row| row.number), &mut places);
-            self.data.fetch(&places);
-            let data = &mut self.data;
-            for (&Row { t_ms, bits, .. }, &place) in rows.iter().zip(&places) {
-                if place == Address::NONE {
-                    continue;
-                }
-                // Also what is in closed chunks already, and what was refused when it was applied.
-                let hot = &data.hot[place.ordinal()];
-                if t_ms <= hot.last_t_ms {
-                    continue;
-                }
-                max_ms = max_ms.max(t_ms);
-                if bits == STALE_NAN_BITS
-                    && hot.holds_histograms()
-                    && let Some(stale) = data.histograms.get(&place.ordinal()).map(Open::stale)
-                {
-                    begun += data.append_histogram(place.ordinal(), t_ms, &stale, context.range_ms);
-                    continue;
-                }
-                begun += u64::from(data.append(place.ordinal(), t_ms, bits, context.range_ms));
-                min_ms = min_ms.min(t_ms);
-            }
+        let mut taking = Taking::new(&mut self.data, &self.refs, context);
+        for &Row { number, t_ms, bits } in rows {
+            taking.sample(number, t_ms, bits);
         }
-        self.places = places;
-        (self.min_ms, self.max_ms) = (min_ms, max_ms);
-        self.chunks_created += begun;
+        let taken = taking.finish();
+        self.note(taken);
+    }
+
+    /// A record of samples that was read to its end before.
+    fn samples(&mut self, record: &[u8], context: &Context<'_>) {
+        let mut taking = Taking::new(&mut self.data, &self.refs, context);
+        let decoded = samples::decode(record, |number, t_ms, bits| {
+            if t_ms >= context.min_valid_ms {
+                taking.sample(number, t_ms, bits);
+            }
+        });
+        if decoded.is_err() {
+            unreachable!("a record of samples is checked to its end before it is given to a lane");
+        }
+        let taken = taking.finish();
+        self.note(taken);
+    }
+
+    fn note(&mut self, taken: Taken) {
+        self.min_ms = self.min_ms.min(taken.min_ms);
+        self.max_ms = self.max_ms.max(taken.max_ms);
+        self.chunks_created += taken.chunks_created;
     }
 
     fn histograms(&mut self, rows: &[(u64, i64, Histogram)], context: &Context<'_>) {
@@ -212,5 +210,104 @@ impl LaneReplay {
             self.min_ms = self.min_ms.min(*t_ms);
             self.max_ms = self.max_ms.max(*t_ms);
         }
+    }
+}
+
+/// A sample, and the series that it is of.
+#[derive(Clone, Copy, Default)]
+struct Located {
+    ordinal: u32,
+    t_ms: i64,
+    bits: u64,
+}
+
+/// What was taken.
+struct Taken {
+    min_ms: i64,
+    max_ms: i64,
+    chunks_created: u64,
+}
+
+/// Takes samples in, some at a time.
+struct Taking<'a> {
+    data: &'a mut LaneData,
+    refs: Near<'a>,
+    range_ms: i64,
+    taken: Taken,
+    gathered: [Located; ROWS_AHEAD],
+    count: usize,
+}
+
+impl<'a> Taking<'a> {
+    fn new(data: &'a mut LaneData, refs: &'a RefTable, context: &Context<'_>) -> Self {
+        Self {
+            data,
+            refs: refs.near(),
+            range_ms: context.range_ms,
+            taken: Taken {
+                min_ms: i64::MAX,
+                max_ms: i64::MIN,
+                chunks_created: 0,
+            },
+            gathered: [Located::default(); ROWS_AHEAD],
+            count: 0,
+        }
+    }
+
+    /// The next sample.
+    #[inline(always)]
+    fn sample(&mut self, number: u64, t_ms: i64, bits: u64) {
+        let place = self.refs.get(number);
+        self.gathered[self.count] = Located {
+            ordinal: place.ordinal(),
+            t_ms,
+            bits,
+        };
+        self.count += usize::from(place != Address::NONE);
+        if self.count == ROWS_AHEAD {
+            self.apply();
+        }
+    }
+
+    /// Leaves out what is in closed chunks already, and what was refused when it was applied.
+    fn apply(&mut self) {
+        let data = &*self.data;
+        let mut kept = 0;
+        for at in 0..std::mem::take(&mut self.count) {
+            let sample = self.gathered[at];
+            self.gathered[kept] = sample;
+            kept += usize::from(sample.t_ms > data.hot[sample.ordinal].last_t_ms);
+        }
+        if kept > 0 {
+            self.append(kept);
+        }
+    }
+
+    fn append(&mut self, count: usize) {
+        let Self { data, taken, .. } = self;
+        let samples = &self.gathered[..count];
+        data.fetch_ends(samples.iter().map(|sample| sample.ordinal));
+        for &Located { ordinal, t_ms, bits } in samples {
+            // Once more: two may be of one series.
+            let hot = &data.hot[ordinal];
+            if t_ms <= hot.last_t_ms {
+                continue;
+            }
+            taken.max_ms = taken.max_ms.max(t_ms);
+            if bits == STALE_NAN_BITS
+                && hot.holds_histograms()
+                && let Some(stale) = data.histograms.get(&ordinal).map(Open::stale)
+            {
+                taken.chunks_created += data.append_histogram(ordinal, t_ms, &stale, self.range_ms);
+                continue;
+            }
+            taken.chunks_created += u64::from(data.append(ordinal, t_ms, bits, self.range_ms));
+            taken.min_ms = taken.min_ms.min(t_ms);
+        }
+    }
+
+    fn finish(mut self) -> Taken {
+        self.apply();
+        self.taken
     }
 }

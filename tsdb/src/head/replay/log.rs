@@ -12,8 +12,13 @@ use crate::head::lane::LANES;
 use crate::wal::page::PAGE_BYTES;
 use crate::wal::{SegmentReader, WalError, segment};
 
-/// How much is gathered before it is applied, in rows: half a hundred scrapes, a few megabytes.
-const WEIGHT: usize = 128 << 10;
+/// How much is gathered at first before it is applied, in rows: half a hundred scrapes, a few megabytes. Each time it
+/// is twice as much, up to a row for each series: some scrapes of all, so that a series which is at hand takes more
+/// than one sample.
+const WEIGHT_MIN: usize = if cfg!(test) { 64 } else { 128 << 10 };
+
+/// However many series there are.
+const WEIGHT_MAX: usize = 4 << 20;
 
 /// How much of a file is read at a time: whole pages.
 const WINDOW_BYTES: usize = if cfg!(test) { PAGE_BYTES } else { 1 << 20 };
@@ -34,6 +39,8 @@ pub(super) struct Log<'a> {
     left: VecDeque<Source>,
     /// The file at hand.
     reading: Option<Reading>,
+    /// How much is gathered the next time.
+    weight: usize,
     /// The last segment that is there, or that a checkpoint stands for.
     pub(super) last_segment: Option<u32>,
     /// The part of a checkpoint that is damaged.
@@ -56,6 +63,7 @@ impl<'a> Log<'a> {
             progress,
             left: VecDeque::new(),
             reading: None,
+            weight: WEIGHT_MIN,
             last_segment: None,
             checkpoint_damage: None,
             damage: None,
@@ -107,7 +115,9 @@ impl<'a> Log<'a> {
 
     /// Gathers a good deal of work; says whether there is more.
     pub(super) fn fill(&mut self, gather: &mut Gather, works: &mut [Work; LANES]) -> Result<bool, WalError> {
-        while works.iter().map(Work::weight).sum::<usize>() < WEIGHT {
+        let weight = self.weight;
+        self.weight = (weight * 2).min(gather.routes.count.clamp(WEIGHT_MIN, WEIGHT_MAX));
+        while works.iter().map(Work::weight).sum::<usize>() < weight {
             let Some(reading) = &mut self.reading else {
                 let Some(next) = self.left.pop_front() else {
                     return Ok(false);

@@ -30,6 +30,8 @@ pub(super) enum Step {
         is_known: bool,
         labels: Range<usize>,
     },
+    /// A whole record of samples, which stands in the text: it is in order, and all of them are of this lane.
+    Samples(Samples),
     /// So many of the rows.
     Rows(usize),
     Histograms(Vec<(u64, i64, Histogram)>),
@@ -43,12 +45,21 @@ pub(super) enum Step {
     Exemplar(u64, u64, Box<Exemplar>),
 }
 
+/// A record of samples.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Samples {
+    /// The smallest number of a series, and the largest.
+    pub(super) first: u64,
+    pub(super) last: u64,
+    pub(super) record: Range<usize>,
+}
+
 /// What one lane is to do, in the order of the log.
 #[derive(Default)]
 pub(super) struct Work {
     pub(super) steps: Vec<Step>,
     pub(super) rows: Vec<Row>,
-    /// Series records without their first byte, one a series.
+    /// Series records without their first byte, one a series, and records of samples.
     pub(super) text: Vec<u8>,
 }
 
@@ -79,6 +90,8 @@ const NOWHERE: u8 = u8::MAX;
 #[derive(Default)]
 pub(super) struct Routes {
     pages: HashMap<u64, Box<[u8; PAGE as usize]>, foldhash::fast::RandomState>,
+    /// How many numbers are known.
+    pub(super) count: usize,
 }
 
 impl Routes {
@@ -98,6 +111,7 @@ impl Routes {
                 .or_insert_with(|| Box::new([NOWHERE; PAGE as usize]));
             while let Some(number) = numbers.next_if(|next| next / PAGE == first / PAGE) {
                 let at = &mut page[(number % PAGE) as usize];
+                self.count += usize::from(*at == NOWHERE);
                 *at = if *at == NOWHERE { lane as u8 } else { *at };
             }
         }
@@ -112,6 +126,7 @@ impl Routes {
         let at = &mut page[(number % PAGE) as usize];
         if *at == NOWHERE {
             *at = lane as u8;
+            self.count += 1;
         }
     }
 }
@@ -218,6 +233,9 @@ impl Gather {
     }
 
     fn samples(&mut self, record: &[u8], works: &mut [Work; LANES]) -> Result<(), DecodeError> {
+        if Kind::of(record) == Some(Kind::Samples) && self.whole(record, works)? {
+            return Ok(());
+        }
         let before: [usize; LANES] = std::array::from_fn(|lane| works[lane].rows.len());
         let (routes, min_valid_ms) = (&self.routes, self.min_valid_ms);
         let (mut met, mut unknown) = (0, 0);
@@ -248,6 +266,39 @@ impl Gather {
             self.unknown += unknown;
         }
         decoded
+    }
+
+    /// Gives a record of samples to a lane as it is, if all of its series are there, as those of one scrape are;
+    /// says whether they were.
+    fn whole(&mut self, record: &[u8], works: &mut [Work; LANES]) -> Result<bool, DecodeError> {
+        let (mut first, mut last, mut met) = (u64::MAX, 0, 0);
+        let (mut at, mut page) = (u64::MAX, None);
+        let (mut lane, mut others) = (NOWHERE, 0);
+        samples::each_series(record, |number| {
+            if number / PAGE != at {
+                at = number / PAGE;
+                page = self.routes.pages.get(&at);
+            }
+            let here = page.map_or(NOWHERE, |page| page[(number % PAGE) as usize]);
+            if met == 0 {
+                lane = here;
+            }
+            others |= here ^ lane;
+            (first, last) = (first.min(number), last.max(number));
+            met += 1;
+        })?;
+        let Some(work) = works.get_mut(usize::from(lane)).filter(|_| others == 0) else {
+            return Ok(false);
+        };
+        let from = work.text.len();
+        work.text.extend_from_slice(record);
+        work.steps.push(Step::Samples(Samples {
+            first,
+            last,
+            record: from..work.text.len(),
+        }));
+        self.samples += met;
+        Ok(true)
     }
 
     fn histograms(&mut self, record: &[u8], works: &mut [Work; LANES]) -> Result<(), DecodeError> {

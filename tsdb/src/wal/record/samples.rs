@@ -67,6 +67,27 @@ pub fn decode(record: &[u8], mut each: impl FnMut(u64, i64, u64)) -> Result<(), 
     Ok(())
 }
 
+/// Calls `each` with the ref of every sample of a record without start times, which is checked to its end: what
+/// this takes [`decode`] takes, too.
+///
+/// # Errors
+/// When the bytes are no such record.
+pub fn each_series(record: &[u8], mut each: impl FnMut(u64)) -> Result<(), DecodeError> {
+    let mut rest = DecodeBuffer::new(super::body(record, Kind::Samples)?);
+    if rest.is_empty() {
+        return Ok(());
+    }
+    let base_ref = rest.u64()?;
+    rest.i64()?;
+    while !rest.is_empty() {
+        let series = base_ref.wrapping_add_signed(rest.varint()?);
+        rest.varint()?;
+        rest.u64()?;
+        each(series);
+    }
+    Ok(())
+}
+
 /// What stands before the value of a sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Frame {
@@ -165,6 +186,7 @@ mod tests {
         let whole = encoded(&[(1, 2, 3)]);
         for len in (0..whole.len()).filter(|&len| len != 1 && len != 17) {
             assert!(decode(&whole[..len], |_, _, _| {}).is_err(), "{len}");
+            assert!(each_series(&whole[..len], |_| {}).is_err(), "{len}");
         }
     }
 
@@ -173,7 +195,10 @@ mod tests {
         fn samples_come_back(samples in prop::collection::vec(any::<(u64, i64, u64)>(), 0..20)) {
             let mut back = Vec::new();
             decode(&encoded(&samples), |r, t, v| back.push((r, t, v))).unwrap();
-            prop_assert_eq!(back, samples);
+            prop_assert_eq!(&back, &samples);
+            let mut series = Vec::new();
+            each_series(&encoded(&samples), |r| series.push(r)).unwrap();
+            prop_assert_eq!(series, samples.iter().map(|sample| sample.0).collect::<Vec<_>>());
         }
     }
 }
