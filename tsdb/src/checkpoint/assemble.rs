@@ -9,7 +9,7 @@
 use super::part::{BlockKind, PartReader};
 use super::pieces;
 use crate::encoding::{DecodeBuffer, DecodeError};
-use crate::fs::{FileError, Vfs};
+use crate::fs::FileError;
 
 /// The most that an open chunk takes: its length in bits is a number of 16 bits.
 const CHUNK_BYTES_MAX: usize = (u16::MAX as usize).div_ceil(8);
@@ -18,9 +18,8 @@ const CHUNK_BYTES_MAX: usize = (u16::MAX as usize).div_ceil(8);
 const COPY_BYTES: usize = 32;
 
 /// The pieces of one part.
-#[derive(Default)]
-struct Pieces {
-    bytes: Vec<u8>,
+struct Pieces<'a> {
+    bytes: &'a [u8],
     /// Where the next entry begins, and whose it is.
     offset: usize,
     next: usize,
@@ -35,7 +34,7 @@ struct Found {
     overlaps: bool,
 }
 
-impl Pieces {
+impl Pieces<'_> {
     /// The piece of series `at` of the page, which is not before that of the call before.
     #[inline]
     fn piece(&mut self, at: usize) -> Result<Option<Found>, DecodeError> {
@@ -58,26 +57,22 @@ impl Pieces {
 
 /// See the module.
 pub(super) struct Assembly<'a> {
-    fs: &'a dyn Vfs,
     parts: &'a [PartReader],
     lane: u8,
     page: u32,
-    /// From the newest part on; those that are open belong to the page.
-    pieces: Vec<Pieces>,
-    open: usize,
+    /// From the newest part on, as far as they were needed.
+    pieces: Vec<Pieces<'a>>,
     found: Vec<Found>,
     chunk: Box<[u8; CHUNK_BYTES_MAX + COPY_BYTES]>,
 }
 
 impl<'a> Assembly<'a> {
-    pub(super) fn new(fs: &'a dyn Vfs, parts: &'a [PartReader], lane: u8) -> Self {
+    pub(super) fn new(parts: &'a [PartReader], lane: u8) -> Self {
         Self {
-            fs,
             parts,
             lane,
             page: 0,
             pieces: Vec::new(),
-            open: 0,
             found: Vec::new(),
             chunk: Box::new([0; _]),
         }
@@ -85,7 +80,8 @@ impl<'a> Assembly<'a> {
 
     /// Begins with a page.
     pub(super) fn begin(&mut self, page: u32) {
-        (self.page, self.open) = (page, 0);
+        self.page = page;
+        self.pieces.clear();
     }
 
     /// The bytes of the open chunk of series `at` of the page, which is behind that of the call before.
@@ -96,7 +92,7 @@ impl<'a> Assembly<'a> {
         self.found.clear();
         loop {
             let part = self.found.len();
-            if part == self.open {
+            if part == self.pieces.len() {
                 self.open_older()?;
             }
             let found = self.pieces[part].piece(at).and_then(|found| {
@@ -128,22 +124,14 @@ impl<'a> Assembly<'a> {
 
     /// Takes the next older part in.
     fn open_older(&mut self) -> Result<(), FileError> {
-        let Some(part) = self.parts.iter().rev().nth(self.open) else {
+        let Some(part) = self.parts.iter().rev().nth(self.pieces.len()) else {
             return Err(self.error(0, &DecodeError::new(0, "the beginning of every chunk")));
         };
-        if self.pieces.len() == self.open {
-            self.pieces.push(Pieces::default());
-        }
-        let pieces = &mut self.pieces[self.open];
-        (pieces.offset, pieces.next) = (0, 0);
-        part.read_into(
-            self.fs,
-            BlockKind::Pieces,
-            self.lane,
-            self.page,
-            &mut pieces.bytes,
-        )?;
-        self.open += 1;
+        self.pieces.push(Pieces {
+            bytes: part.block(BlockKind::Pieces, self.lane, self.page)?,
+            offset: 0,
+            next: 0,
+        });
         Ok(())
     }
 

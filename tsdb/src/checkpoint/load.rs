@@ -83,8 +83,8 @@ impl Checkpoint {
         let Some(newest) = parts.last() else {
             return Err(Refused("it has no parts".to_owned()));
         };
-        let global = newest.read(fs, BlockKind::Global, GLOBAL_LANE, 0)?;
-        let global = Global::decode(&global).map_err(|e| newest.error(BlockKind::Global, GLOBAL_LANE, &e))?;
+        let global = newest.block(BlockKind::Global, GLOBAL_LANE, 0)?;
+        let global = Global::decode(global).map_err(|e| newest.error(BlockKind::Global, GLOBAL_LANE, &e))?;
         if options.exemplars_max as u64 > global.exemplars_max {
             return Err(Refused("it keeps fewer exemplars than are wanted".to_owned()));
         }
@@ -140,13 +140,11 @@ impl Checkpoint {
     /// When a block cannot be read or says what cannot be.
     pub(crate) fn lane(
         &self,
-        fs: &dyn Vfs,
         lane: usize,
         data: &mut LaneData,
         refs: &mut RefTable,
     ) -> Result<(), FileError> {
         let mut loading = Loading {
-            fs,
             parts: &self.parts,
             lane: lane as u8,
             data,
@@ -155,6 +153,7 @@ impl Checkpoint {
         loading.series()?;
         loading.open_chunks()?;
         loading.closed_chunks()?;
+        self.parts.iter().try_for_each(PartReader::ensure_whole)?;
         let Loading { ordinals, .. } = loading;
         refs.extend(lane, 0, data.cold.iter().map(|cold| cold.series));
         for &(number, place) in self
@@ -185,7 +184,6 @@ fn moved(ordinals: &[u32], ordinal: u64) -> Option<u32> {
 }
 
 struct Loading<'a> {
-    fs: &'a dyn Vfs,
     parts: &'a [PartReader],
     lane: u8,
     data: &'a mut LaneData,
@@ -202,14 +200,13 @@ impl<'a> Loading<'a> {
     }
 
     fn series(&mut self) -> Result<(), FileError> {
-        let beside = self.newest().read(self.fs, BlockKind::Beside, self.lane, 0)?;
+        let beside = self.newest().block(BlockKind::Beside, self.lane, 0)?;
         let unlogged =
-            beside::unlogged(&beside).map_err(|e| self.newest().error(BlockKind::Beside, self.lane, &e))?;
+            beside::unlogged(beside).map_err(|e| self.newest().error(BlockKind::Beside, self.lane, &e))?;
         let mut unlogged = unlogged.into_iter().peekable();
         let mut pairs: Vec<u32> = Vec::new();
         let mut of_series: Vec<u32> = Vec::new();
         let Self {
-            fs,
             parts,
             lane,
             data,
@@ -217,11 +214,11 @@ impl<'a> Loading<'a> {
         } = self;
         let mut restoring = data.restore();
         for part in *parts {
-            part.each(*fs, BlockKind::Pairs, *lane, |_, bytes| {
+            part.each(BlockKind::Pairs, *lane, |_, bytes| {
                 let labels = &mut restoring.data.labels;
                 each_pair(bytes, |name, value| pairs.push(labels.pair(name, value)))
             })?;
-            part.each(*fs, BlockKind::Series, *lane, |_, bytes| {
+            part.each(BlockKind::Series, *lane, |_, bytes| {
                 each_series(bytes, |number, numbers| {
                     if !(1..REFS_END).contains(&number) {
                         return Err("a number of a series");
@@ -245,15 +242,14 @@ impl<'a> Loading<'a> {
 
     fn open_chunks(&mut self) -> Result<(), FileError> {
         let count = self.ordinals.len();
-        let mut assembly = Assembly::new(self.fs, self.parts, self.lane);
-        let mut states = Vec::new();
+        let mut assembly = Assembly::new(self.parts, self.lane);
         for (page, from) in (0u32..).zip((0..count).step_by(PAGE_SERIES as usize)) {
             let (newest, lane) = (self.newest(), self.lane);
-            newest.read_into(self.fs, BlockKind::State, lane, page, &mut states)?;
+            let states = newest.block(BlockKind::State, lane, page)?;
             let error = |error: DecodeError| newest.error(BlockKind::State, lane, &error);
             let end = count.min(from + PAGE_SERIES as usize);
             assembly.begin(page);
-            let mut decoder = StateDecoder::new(&states);
+            let mut decoder = StateDecoder::new(states);
             for (at, &ordinal) in self.ordinals[from..end].iter().enumerate() {
                 let state = decoder.next().map_err(error)?;
                 if ordinal == u32::MAX {
@@ -277,14 +273,13 @@ impl<'a> Loading<'a> {
 
     fn closed_chunks(&mut self) -> Result<(), FileError> {
         let Self {
-            fs,
             parts,
             lane,
             data,
             ordinals,
         } = self;
         for part in *parts {
-            part.each(*fs, BlockKind::Groups, *lane, |_, bytes| {
+            part.each(BlockKind::Groups, *lane, |_, bytes| {
                 let mut rest = DecodeBuffer::new(bytes);
                 while !rest.is_empty() {
                     data.closed.filed.take_group(&mut rest, ordinals)?;
@@ -293,7 +288,7 @@ impl<'a> Loading<'a> {
             })?;
         }
         let Some(newest) = parts.last() else { return Ok(()) };
-        newest.each(*fs, BlockKind::Loose, *lane, |_, bytes| {
+        newest.each(BlockKind::Loose, *lane, |_, bytes| {
             each_closed(bytes, |ordinal, chunk| {
                 if ordinal as usize >= ordinals.len() {
                     return Err("a series that is known");
@@ -304,15 +299,15 @@ impl<'a> Loading<'a> {
                 Ok(())
             })
         })?;
-        newest.each(*fs, BlockKind::Held, *lane, |_, bytes| {
+        newest.each(BlockKind::Held, *lane, |_, bytes| {
             beside::each_held(bytes, |ordinal, chunk, samples| {
                 if let Some(ordinal) = moved(ordinals, ordinal) {
                     data.push_held(ordinal, chunk, samples);
                 }
             })
         })?;
-        let beside = newest.read(*fs, BlockKind::Beside, *lane, 0)?;
-        beside::take(&beside, data, &|ordinal| moved(ordinals, ordinal))
+        let beside = newest.block(BlockKind::Beside, *lane, 0)?;
+        beside::take(beside, data, &|ordinal| moved(ordinals, ordinal))
             .map_err(|e| newest.error(BlockKind::Beside, *lane, &e))
     }
 }

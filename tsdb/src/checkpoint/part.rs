@@ -5,15 +5,15 @@
 //! table  uvarint count | count × (u8 kind | u8 lane | uvarint page | uvarint length | u32 crc32, big-endian)
 //! ```
 //!
-//! Where the table begins, and its checksum, is in the manifest. Blocks are read one by one and checked before
-//! they are looked at, so that a part takes no more memory than its largest block.
+//! Where the table begins, and its checksum, is in the manifest. Blocks are read from the mapped file and checked
+//! one by one before they are looked at, so that a part takes no memory.
 
 use std::path::{Path, PathBuf};
 
 use crate::encoding::{DecodeBuffer, DecodeError, varint};
 use crate::fs::buffered::BufferedFile;
 use crate::fs::error::AtPath;
-use crate::fs::{FileError, Vfs};
+use crate::fs::{FileError, Mapped, Vfs};
 
 /// What every part begins with.
 const MAGIC: &[u8; 8] = b"DeucHead";
@@ -139,10 +139,10 @@ struct Block {
     crc: u32,
 }
 
-/// Reads one part.
-#[derive(Debug)]
+/// Reads one part, where it lies.
 pub(super) struct PartReader {
     path: PathBuf,
+    bytes: Mapped,
     blocks: Vec<Block>,
 }
 
@@ -150,19 +150,20 @@ impl PartReader {
     /// Reads and checks the table.
     pub(super) fn open(fs: &dyn Vfs, dir: &Path, part: &Part) -> Result<Self, FileError> {
         let path = path(dir, part.number);
-        let found = fs.stat(&path).at(&path)?.len;
+        let bytes = fs.map(&path).at(&path)?;
+        let all: &[u8] = (*bytes).as_ref();
+        let found = all.len() as u64;
         if found != part.len || part.table_at < MAGIC.len() as u64 || part.table_at > part.len {
             return Err(FileError::damaged(
                 &path,
                 format!("{found} bytes instead of {}", part.len),
             ));
         }
-        let len = usize::try_from(part.len - part.table_at).unwrap_or(usize::MAX);
-        let table = fs.read_at(&path, part.table_at, len).at(&path)?;
-        if crc32fast::hash(&table) != part.table_crc || table.len() != len {
+        let table = usize::try_from(part.table_at).map_or(&[][..], |at| &all[at..]);
+        if crc32fast::hash(table) != part.table_crc {
             return Err(FileError::damaged(&path, "the table's checksum is wrong"));
         }
-        let blocks = read_table(&table).map_err(|error| FileError::damaged(&path, error.to_string()))?;
+        let blocks = read_table(table).map_err(|error| FileError::damaged(&path, error.to_string()))?;
         let end = blocks
             .last()
             .map_or(MAGIC.len() as u64, |last| last.offset + last.len as u64);
@@ -172,80 +173,61 @@ impl PartReader {
                 "the blocks do not end where the table begins",
             ));
         }
-        Ok(Self { path, blocks })
+        Ok(Self { path, bytes, blocks })
     }
 
-    /// The blocks of a kind and a lane in their order, each with its page, read and checked one by one.
+    /// The blocks of a kind and a lane in their order, each with its page, checked one by one.
     pub(super) fn each(
         &self,
-        fs: &dyn Vfs,
         kind: BlockKind,
         lane: u8,
         mut each: impl FnMut(u32, &[u8]) -> Result<(), DecodeError>,
     ) -> Result<(), FileError> {
-        let mut bytes = Vec::new();
         for block in self
             .blocks
             .iter()
             .filter(|block| (block.kind, block.lane) == (kind, lane))
         {
-            self.bytes_into(fs, block, &mut bytes)?;
-            each(block.page, &bytes).map_err(|error| {
-                FileError::damaged(&self.path, format!("{kind:?} of lane {lane}: {error}"))
-            })?;
+            each(block.page, self.bytes(block)?).map_err(|error| self.error(kind, lane, &error))?;
         }
         Ok(())
     }
 
     /// One block; empty if there is none.
-    pub(super) fn read(
-        &self,
-        fs: &dyn Vfs,
-        kind: BlockKind,
-        lane: u8,
-        page: u32,
-    ) -> Result<Vec<u8>, FileError> {
-        let mut bytes = Vec::new();
-        self.read_into(fs, kind, lane, page, &mut bytes)?;
-        Ok(bytes)
-    }
-
-    /// As [`Self::read`], into memory that was used before.
-    pub(super) fn read_into(
-        &self,
-        fs: &dyn Vfs,
-        kind: BlockKind,
-        lane: u8,
-        page: u32,
-        into: &mut Vec<u8>,
-    ) -> Result<(), FileError> {
+    pub(super) fn block(&self, kind: BlockKind, lane: u8, page: u32) -> Result<&[u8], FileError> {
         let wanted = |block: &&Block| (block.kind, block.lane, block.page) == (kind, lane, page);
         match self.blocks.iter().find(wanted) {
-            Some(block) => self.bytes_into(fs, block, into),
-            None => {
-                into.clear();
-                Ok(())
+            Some(block) => self.bytes(block),
+            None => Ok(&[]),
+        }
+    }
+
+    fn bytes(&self, block: &Block) -> Result<&[u8], FileError> {
+        let all: &[u8] = (*self.bytes).as_ref();
+        let found = usize::try_from(block.offset)
+            .ok()
+            .and_then(|from| all.get(from..from.checked_add(block.len)?));
+        match found {
+            Some(bytes) if crc32fast::hash(bytes) == block.crc => Ok(bytes),
+            _ => {
+                let what = format!(
+                    "{:?} of lane {} at {}: wrong checksum",
+                    block.kind, block.lane, block.offset
+                );
+                Err(FileError::damaged(&self.path, what))
             }
         }
     }
 
-    fn bytes(&self, fs: &dyn Vfs, block: &Block) -> Result<Vec<u8>, FileError> {
-        let mut bytes = Vec::new();
-        self.bytes_into(fs, block, &mut bytes)?;
-        Ok(bytes)
-    }
-
-    fn bytes_into(&self, fs: &dyn Vfs, block: &Block, into: &mut Vec<u8>) -> Result<(), FileError> {
-        fs.read_into(&self.path, block.offset, block.len, into)
-            .at(&self.path)?;
-        if into.len() != block.len || crc32fast::hash(into) != block.crc {
-            let what = format!(
-                "{:?} of lane {} at {}: wrong checksum",
-                block.kind, block.lane, block.offset
-            );
-            return Err(FileError::damaged(&self.path, what));
+    /// Says that nobody has cut the file up to now: what was read before is what was written.
+    ///
+    /// # Errors
+    /// When somebody has.
+    pub(super) fn ensure_whole(&self) -> Result<(), FileError> {
+        match self.bytes.is_whole() {
+            true => Ok(()),
+            false => Err(FileError::damaged(&self.path, "it was cut while it was read")),
         }
-        Ok(())
     }
 
     /// An error in what a block of this part says.
@@ -266,7 +248,7 @@ pub(super) fn replace_block(
     if block >= reader.blocks.len() {
         return Ok(None);
     }
-    let before = reader.blocks.iter().map(|block| reader.bytes(fs, block));
+    let before = reader.blocks.iter().map(|block| reader.bytes(block));
     let before = before.collect::<Result<Vec<_>, _>>()?;
     let mut writer = PartWriter::create(fs, dir, part.number)?;
     for (at, (what, old)) in reader.blocks.iter().zip(&before).enumerate() {

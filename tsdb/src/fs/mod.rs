@@ -141,15 +141,6 @@ pub trait Vfs: Send + Sync + fmt::Debug {
     /// The system's.
     fn read_at(&self, path: &Path, offset: u64, len: usize) -> io::Result<Vec<u8>>;
 
-    /// As [`Self::read_at`], into memory that was used before: what was there is replaced.
-    ///
-    /// # Errors
-    /// The system's; what is in `into` is then any bytes.
-    fn read_into(&self, path: &Path, offset: u64, len: usize, into: &mut Vec<u8>) -> io::Result<()> {
-        *into = self.read_at(path, offset, len)?;
-        Ok(())
-    }
-
     /// What is at `path`.
     ///
     /// # Errors

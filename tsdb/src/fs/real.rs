@@ -134,21 +134,11 @@ impl Vfs for RealFs {
     }
 
     fn read_at(&self, path: &Path, offset: u64, len: usize) -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        self.read_into(path, offset, len, &mut bytes)?;
-        Ok(bytes)
-    }
-
-    fn read_into(&self, path: &Path, offset: u64, len: usize, into: &mut Vec<u8>) -> io::Result<()> {
         let file = File::open(path)?;
         let rest = file.metadata()?.len().saturating_sub(offset);
-        let len = len.min(usize::try_from(rest).unwrap_or(usize::MAX));
-        if into.capacity() < len {
-            // Memory that is new is zeros already.
-            *into = vec![0; len];
-        }
-        into.resize(len, 0);
-        file.read_exact_at(into, offset)
+        let mut bytes = vec![0; len.min(usize::try_from(rest).unwrap_or(usize::MAX))];
+        file.read_exact_at(&mut bytes, offset)?;
+        Ok(bytes)
     }
 
     fn stat(&self, path: &Path) -> io::Result<Stat> {

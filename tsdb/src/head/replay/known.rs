@@ -43,7 +43,7 @@ impl Replayed {
         let scan = beside(
             self.threads,
             self.lanes.iter_mut().zip(&mut outcomes),
-            |(lane, outcome)| *outcome = checkpoint.lane(fs, lane.number, &mut lane.data, &mut lane.refs),
+            |(lane, outcome)| *outcome = checkpoint.lane(lane.number, &mut lane.data, &mut lane.refs),
             || {
                 checkpoint.fill(ring);
                 scan_newer(fs, dir, checkpoint)

@@ -12,9 +12,9 @@ use crate::head::lane::LANES;
 use crate::wal::page::PAGE_BYTES;
 use crate::wal::{SegmentReader, WalError, segment};
 
-/// How much is gathered at first before it is applied, in rows: half a hundred scrapes, a few megabytes. Each time it
-/// is twice as much, up to a row for each series: some scrapes of all, so that a series which is at hand takes more
-/// than one sample.
+/// How much is gathered before it is applied, in rows: half a hundred scrapes, a few megabytes. After the first time
+/// it is a row for each series at least, which is some scrapes of all, so that a series that is at hand takes more than
+/// one sample.
 const WEIGHT_MIN: usize = if cfg!(test) { 64 } else { 128 << 10 };
 
 /// However many series there are.
@@ -116,7 +116,10 @@ impl<'a> Log<'a> {
     /// Gathers a good deal of work; says whether there is more.
     pub(super) fn fill(&mut self, gather: &mut Gather, works: &mut [Work; LANES]) -> Result<bool, WalError> {
         let weight = self.weight;
-        self.weight = (weight * 2).min(gather.routes.count.clamp(WEIGHT_MIN, WEIGHT_MAX));
+        self.weight = gather.routes.count.clamp(WEIGHT_MIN, WEIGHT_MAX);
+        for work in &mut *works {
+            work.reserve(weight / LANES);
+        }
         while works.iter().map(Work::weight).sum::<usize>() < weight {
             let Some(reading) = &mut self.reading else {
                 let Some(next) = self.left.pop_front() else {

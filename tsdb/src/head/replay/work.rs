@@ -75,6 +75,11 @@ impl Work {
         self.rows.len() + self.steps.len() * 4 + self.text.len() / size_of::<Row>()
     }
 
+    /// Takes memory for as much as makes this weight, if it is text.
+    pub(super) fn reserve(&mut self, weight: usize) {
+        self.text.reserve(weight * size_of::<Row>());
+    }
+
     fn add_rows(&mut self, count: usize) {
         match self.steps.last_mut() {
             Some(Step::Rows(last)) => *last += count,
