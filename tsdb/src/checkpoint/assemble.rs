@@ -15,7 +15,7 @@ use crate::fs::FileError;
 const CHUNK_BYTES_MAX: usize = (u16::MAX as usize).div_ceil(8);
 
 /// Short pieces are copied in one go, with what lies behind them.
-const COPY_BYTES: usize = 32;
+const COPY_BYTES: usize = 64;
 
 /// The pieces of one part.
 struct Pieces<'a> {
@@ -106,9 +106,7 @@ impl<'a> Assembly<'a> {
         }
         let mut end = 0usize;
         for (found, pieces) in self.found.iter().zip(&self.pieces).rev() {
-            if found.overlaps {
-                end = end.saturating_sub(1);
-            }
+            end = end.saturating_sub(usize::from(found.overlaps));
             let (from, len) = (found.from, found.len);
             if end + len > CHUNK_BYTES_MAX {
                 return Err(self.error(0, &DecodeError::new(0, "a chunk of at most 8 KiB")));
@@ -141,5 +139,115 @@ impl<'a> Assembly<'a> {
             Some(part) => part.error(BlockKind::Pieces, self.lane, error),
             None => unreachable!("a checkpoint without parts is not opened"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use proptest::prelude::*;
+
+    use super::super::part::PartWriter;
+    use super::super::pieces::{Piece, put};
+    use super::*;
+    use crate::fs::MemoryFs;
+
+    const PARTS: usize = 5;
+
+    /// In which part a chunk begins, and of each part how many bytes it grows by and whether the last one before
+    /// is replaced.
+    fn growth() -> impl Strategy<Value = (usize, [(usize, bool); PARTS])> {
+        let step = (prop_oneof![0usize..40, 0usize..200], any::<bool>());
+        (0..PARTS, prop::array::uniform5(step))
+    }
+
+    fn reader(fs: &MemoryFs, number: u32, pieces: &[u8]) -> PartReader {
+        let dir = Path::new("/head");
+        let mut writer = PartWriter::create(fs, dir, number).unwrap();
+        writer.block(BlockKind::Pieces, 2, 7, pieces).unwrap();
+        PartReader::open(fs, dir, &writer.finish().unwrap()).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn chunks_are_what_they_had_grown_to(
+            series in prop::collection::vec(growth(), 1..60),
+            left_out in any::<u64>(),
+        ) {
+            let fs = MemoryFs::new();
+            let mut chunks = vec![Vec::<u8>::new(); series.len()];
+            let mut byte = 0u8;
+            let parts: Vec<PartReader> = (0..PARTS).map(|part| {
+                let mut block = Vec::new();
+                for (chunk, (first, growth)) in chunks.iter_mut().zip(&series) {
+                    let (len, replaces) = growth[part];
+                    if part < *first {
+                        put(&mut block, None);
+                        continue;
+                    }
+                    let overlaps = part > *first && replaces && !chunk.is_empty();
+                    if overlaps {
+                        chunk.pop();
+                    }
+                    let from = chunk.len();
+                    chunk.extend((0..len).map(|_| {
+                        byte = byte.wrapping_add(1);
+                        byte
+                    }));
+                    let (is_fresh, bytes) = (part == *first, &chunk[from..]);
+                    put(&mut block, Some(Piece { is_fresh, overlaps, bytes }));
+                }
+                reader(&fs, part as u32, &block)
+            }).collect();
+            let mut assembly = Assembly::new(&parts, 2);
+            for _ in 0..2 {
+                assembly.begin(7);
+                for (at, chunk) in chunks.iter().enumerate() {
+                    // Not every series is asked for.
+                    if left_out & 1 << (at % 64) == 0 {
+                        prop_assert_eq!(assembly.chunk(at).unwrap(), &chunk[..]);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_chunk_whose_beginning_is_in_no_part_is_refused() {
+        let fs = MemoryFs::new();
+        let mut block = Vec::new();
+        let piece = Piece {
+            is_fresh: false,
+            overlaps: false,
+            bytes: &[1, 2],
+        };
+        put(&mut block, Some(piece));
+        put(&mut block, None);
+        let parts = [reader(&fs, 1, &block)];
+        let mut assembly = Assembly::new(&parts, 2);
+        assembly.begin(7);
+        assert!(assembly.chunk(0).is_err());
+        assembly.begin(7);
+        assert!(assembly.chunk(1).is_err());
+    }
+
+    #[test]
+    fn a_chunk_longer_than_any_is_refused() {
+        let fs = MemoryFs::new();
+        let mut block = Vec::new();
+        for len in [CHUNK_BYTES_MAX, CHUNK_BYTES_MAX + 1] {
+            let piece = Piece {
+                is_fresh: true,
+                overlaps: true,
+                bytes: &vec![1; len],
+            };
+            put(&mut block, Some(piece));
+        }
+        let parts = [reader(&fs, 1, &block)];
+        let mut assembly = Assembly::new(&parts, 2);
+        assembly.begin(7);
+        assert_eq!(assembly.chunk(0).unwrap().len(), CHUNK_BYTES_MAX);
+        assert!(assembly.chunk(1).is_err());
     }
 }

@@ -39,7 +39,7 @@ pub(super) fn put(into: &mut Vec<u8>, piece: Option<Piece<'_>>) {
 /// When the bytes are none.
 #[inline]
 pub(super) fn next<'a>(from: &mut DecodeBuffer<'a>) -> Result<Option<Piece<'a>>, DecodeError> {
-    let Some(code) = from.uvarint()?.checked_sub(1) else {
+    let Some(code) = from.uvarint_short()?.checked_sub(1) else {
         return Ok(None);
     };
     let len = usize::try_from(code >> 2).map_err(|_| from.error("a length"))?;

@@ -159,6 +159,23 @@ impl<'a> DecodeBuffer<'a> {
         }
     }
 
+    /// As [`Self::uvarint`], for numbers that take one byte or two by turns.
+    ///
+    /// # Errors
+    /// As [`Self::uvarint`].
+    #[inline(always)]
+    pub fn uvarint_short(&mut self) -> Result<u64, DecodeError> {
+        if let Some(&[first, second]) = self.bytes[self.offset..].first_chunk()
+            && first & second < 0x80
+        {
+            // Which of both it is nobody can foretell, so that nothing hangs on it.
+            let goes_on = first >> 7;
+            self.offset += 1 + usize::from(goes_on);
+            return Ok(u64::from(first & 0x7f) | u64::from(second * goes_on) << 7);
+        }
+        self.uvarint()
+    }
+
     /// An unsigned variable-length number of at most 32 bits.
     ///
     /// # Errors
@@ -228,6 +245,9 @@ mod tests {
         assert_eq!(buffer.u16(), Ok(258));
         assert_eq!(buffer.u32(), Ok(1));
         assert_eq!(buffer.i64(), Ok(-1));
+        let mut short = buffer;
+        assert_eq!(short.uvarint_short(), Ok(599));
+        assert_eq!(short.uvarint_short(), Ok(3));
         assert_eq!(buffer.varint(), Ok(-300));
         assert_eq!(buffer.str(), Ok("job"));
         assert!(buffer.is_empty());

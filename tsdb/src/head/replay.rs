@@ -129,8 +129,19 @@ impl Replayed {
 
     /// Reads ahead while what was read before is applied.
     fn read_log(&mut self, mut log: Log<'_>) -> Result<(), WalError> {
-        let (mut at_hand, mut next) = <([Work; LANES], [Work; LANES])>::default();
-        let mut more = log.fill(&mut self.gather, &mut at_hand)?;
+        let mut first = <[Work; LANES]>::default();
+        let more = log.fill(&mut self.gather, &mut first)?;
+        self.go_on(log, first, more)
+    }
+
+    /// Likewise, where a first part was read already.
+    fn go_on(
+        &mut self,
+        mut log: Log<'_>,
+        mut at_hand: [Work; LANES],
+        mut more: bool,
+    ) -> Result<(), WalError> {
+        let mut next = <[Work; LANES]>::default();
         loop {
             let Self { lanes, gather, .. } = self;
             let context = Context {

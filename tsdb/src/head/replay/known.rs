@@ -5,6 +5,7 @@ use std::path::Path;
 use super::beside::beside;
 use super::lane::{Context, LaneReplay};
 use super::log::Log;
+use super::work::{Gather, Work};
 use super::{ReplayProgress, Replayed};
 use crate::checkpoint::{Checkpoint, Refused};
 use crate::fs::{FileError, Vfs};
@@ -27,10 +28,16 @@ impl Replayed {
         };
         let mut replayed = Self::new(options, Scan::default(), min_valid_ms);
         replayed.load(fs, dir, &checkpoint)?;
-        replayed.take_newer_chunks()?;
         let position = Some(checkpoint.position());
         let log = Log::open(fs, &wal_dir(dir), position, progress);
-        log.and_then(|log| replayed.read_log(log))
+        let mut log = log.map_err(|error| Refused(error.to_string()))?;
+        let mut first = <[Work; LANES]>::default();
+        let filled = replayed.take_newer_chunks(|gather| {
+            drop(checkpoint);
+            log.fill(gather, &mut first)
+        })?;
+        filled
+            .and_then(|more| replayed.go_on(log, first, more))
             .and_then(|()| replayed.read_late_log(fs, &wbl_dir(dir)))
             .map_err(|error| Refused(error.to_string()))?;
         replayed.forget_tombstones();
@@ -69,14 +76,11 @@ impl Replayed {
         Ok(())
     }
 
-    /// Gives series the chunks that were written after the checkpoint.
-    fn take_newer_chunks(&mut self) -> Result<(), Refused> {
+    /// Gives series the chunks that were written after the checkpoint, beside something else.
+    fn take_newer_chunks<R>(&mut self, meanwhile: impl FnOnce(&mut Gather) -> R) -> Result<R, Refused> {
         let Self {
             scan, gather, lanes, ..
         } = self;
-        if scan.chunks.is_empty() && scan.late.is_empty() {
-            return Ok(());
-        }
         let context = Context {
             scan,
             min_valid_ms: self.min_valid_ms,
@@ -98,7 +102,7 @@ impl Replayed {
             }
         }
         let mut outcomes: [Result<(), Refused>; LANES] = std::array::from_fn(|_| Ok(()));
-        beside(
+        let done = beside(
             self.threads,
             lanes.iter_mut().zip(by_lane).zip(&mut outcomes),
             |((lane, numbers), outcome)| {
@@ -108,9 +112,10 @@ impl Replayed {
                     })
                 });
             },
-            || (),
+            || meanwhile(gather),
         );
-        outcomes.into_iter().collect()
+        outcomes.into_iter().collect::<Result<(), _>>()?;
+        Ok(done)
     }
 }
 
