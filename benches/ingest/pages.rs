@@ -10,15 +10,15 @@ use flate2::write::GzEncoder;
 use crate::Result;
 
 /// The pages that targets answer with in turn, ready to be sent.
-pub struct Pages {
-    pub answers: Vec<Vec<u8>>,
+pub(crate) struct Pages {
+    pub(crate) answers: Vec<Vec<u8>>,
     /// Of the first of them.
-    pub samples: usize,
+    pub(crate) samples: usize,
 }
 
 impl Pages {
     /// Those in a directory, or made ones.
-    pub fn new(directory: Option<&Path>) -> Result<Self> {
+    pub(crate) fn new(directory: Option<&Path>) -> Result<Self> {
         let texts = match directory {
             Some(directory) => recorded(directory)?,
             None => (0..40).map(made).collect(),

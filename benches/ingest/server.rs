@@ -12,16 +12,16 @@ use crate::targets::{serve, swallow};
 use crate::{Result, Settings};
 
 /// What a server needed.
-pub struct Measured {
-    pub samples: u64,
-    pub cpu_s: f64,
-    pub elapsed_s: f64,
-    pub series: u64,
+pub(crate) struct Measured {
+    pub(crate) samples: u64,
+    pub(crate) cpu_s: f64,
+    pub(crate) elapsed_s: f64,
+    pub(crate) series: u64,
     /// What is anonymous, shared or dirty.
-    pub held_bytes: u64,
-    pub rss_bytes: u64,
+    pub(crate) held_bytes: u64,
+    pub(crate) rss_bytes: u64,
     /// Bytes of the head by part, if the server tells.
-    pub parts: Vec<(String, f64)>,
+    pub(crate) parts: Vec<(String, f64)>,
 }
 
 /// Ends the server however the measurement ends.
@@ -85,7 +85,7 @@ impl Kind {
 ///
 /// # Errors
 /// When it cannot be started or does not answer.
-pub fn measure(name: &str, binary: &Path, settings: &Settings, pages: &Arc<Pages>) -> Result<Measured> {
+pub(crate) fn measure(name: &str, binary: &Path, settings: &Settings, pages: &Arc<Pages>) -> Result<Measured> {
     let kind = Kind::of(name);
     let port = serve(Arc::clone(pages))?;
     let directory = std::env::temp_dir().join(format!("deucalion-ingest-{}-{port}", std::process::id()));

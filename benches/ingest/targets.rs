@@ -9,7 +9,7 @@ use crate::Result;
 use crate::pages::Pages;
 
 /// One port for all targets: they differ in their path, so that a server needs no thousand ports.
-pub fn serve(pages: Arc<Pages>) -> Result<u16> {
+pub(crate) fn serve(pages: Arc<Pages>) -> Result<u16> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let port = listener.local_addr()?.port();
     std::thread::spawn(move || {
@@ -47,7 +47,7 @@ fn answer_all(mut stream: TcpStream, pages: &Pages) {
 }
 
 /// A destination that takes everything and keeps nothing.
-pub fn swallow() -> Result<u16> {
+pub(crate) fn swallow() -> Result<u16> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let port = listener.local_addr()?.port();
     std::thread::spawn(move || {
