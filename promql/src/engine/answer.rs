@@ -12,7 +12,7 @@ use crate::eval::merge::Merger;
 use crate::eval::series::{Frame, Series, is_absent};
 use crate::eval::trace::Tracer;
 use crate::eval::{Eval, SampleCount, Settings};
-use crate::parser::ast::Expr;
+use crate::parser::ast::{AggregateOp, Expr};
 use crate::plan::node::{Grid, Node};
 use crate::plan::{self, Plan};
 use crate::value::{MatrixSeries, SampleValue, Value, ValueType, VectorSample};
@@ -196,8 +196,10 @@ fn found(eval: &mut Eval<'_>, plan: &Plan, of: ValueType, period: Period) -> Res
             }
             Value::Vector(samples)
         }
-        _ if !eval.settings.delayed_name_removal => {
-            // One by one: a series has room for a value at each step, which it rarely needs in the answer.
+        (Node::Aggregate(aggregate), _)
+            if aggregate.op == AggregateOp::CountValues && !eval.settings.delayed_name_removal =>
+        {
+            // One by one: a series has room for a value at each step, of which a count rarely needs many.
             let mut samples = eval.limits.holding()?;
             let mut matrix = Vec::new();
             eval.each(&plan.root, plan.grid, &mut |eval, series| {
