@@ -85,7 +85,12 @@ impl Kind {
 ///
 /// # Errors
 /// When it cannot be started or does not answer.
-pub(crate) fn measure(name: &str, binary: &Path, settings: &Settings, pages: &Arc<Pages>) -> Result<Measured> {
+pub(crate) fn measure(
+    name: &str,
+    binary: &Path,
+    settings: &Settings,
+    pages: &Arc<Pages>,
+) -> Result<Measured> {
     let kind = Kind::of(name);
     let port = serve(Arc::clone(pages))?;
     let directory = std::env::temp_dir().join(format!("deucalion-ingest-{}-{port}", std::process::id()));

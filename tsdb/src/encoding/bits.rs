@@ -35,10 +35,20 @@ impl<'a> BitReader<'a> {
 
     #[cold]
     fn peek_at_end(&self, from: usize) -> u64 {
-        let rest = self.bytes.get(from..).unwrap_or(&[]);
-        let mut eight = [0; 8];
-        eight[..rest.len()].copy_from_slice(rest);
-        u64::from_be_bytes(eight) << (self.position % 8)
+        let eight = match self.bytes.last_chunk::<8>() {
+            // The last eight bytes without those that were passed over.
+            Some(last) => {
+                let passed = u32::try_from((from + 8 - self.bytes.len()) * 8).unwrap_or(u32::MAX);
+                u64::from_be_bytes(*last).checked_shl(passed).unwrap_or(0)
+            }
+            None => {
+                let rest = self.bytes.get(from..).unwrap_or(&[]);
+                let mut eight = [0; 8];
+                eight[..rest.len()].copy_from_slice(rest);
+                u64::from_be_bytes(eight)
+            }
+        };
+        eight << (self.position % 8)
     }
 
     /// Passes over `count` bits.

@@ -84,9 +84,19 @@ fn decode_into(chunk: &[u8], t_ms: &mut [i64], v: &mut [f64]) -> Result<Appender
     }
     for (t_row, v_row) in rows {
         let next = reader.peek();
-        // Two zero bits say "one interval later, the same value": the commonest sample of all.
-        if next >> 62 == 0 {
-            reader.skip(2);
+        if next >> 63 == 0 {
+            // One interval later.
+            if next >> 62 == 0 {
+                // The same value: the commonest sample of all.
+                reader.skip(2);
+            } else if next >> 61 == 0b010 && window.width <= BitReader::PEEKED - 3 {
+                // Another within the open window: seen already.
+                reader.skip(3 + window.width);
+                bits ^= ((next << 3) >> (64 - window.width)) << window.trailing;
+            } else {
+                reader.skip(1);
+                bits ^= window.read_xor(&mut reader);
+            }
         } else {
             delta = delta.wrapping_add(read_dod(&mut reader, next));
             bits ^= window.read_xor(&mut reader);
