@@ -83,24 +83,7 @@ fn decode_into(chunk: &[u8], t_ms: &mut [i64], v: &mut [f64]) -> Result<Appender
         (*t1, *v1) = (t, f64::from_bits(bits));
     }
     for (t_row, v_row) in rows {
-        let next = reader.peek();
-        if next >> 63 == 0 {
-            // One interval later.
-            if next >> 62 == 0 {
-                // The same value: the commonest sample of all.
-                reader.skip(2);
-            } else if next >> 61 == 0b010 && window.width <= BitReader::PEEKED - 3 {
-                // Another within the open window: seen already.
-                reader.skip(3 + window.width);
-                bits ^= ((next << 3) >> (64 - window.width)) << window.trailing;
-            } else {
-                reader.skip(1);
-                bits ^= window.read_xor(&mut reader);
-            }
-        } else {
-            delta = delta.wrapping_add(read_dod(&mut reader, next));
-            bits ^= window.read_xor(&mut reader);
-        }
+        window.read_sample(&mut reader, &mut delta, &mut bits);
         t = t.wrapping_add_unsigned(delta);
         *t_row = t;
         *v_row = f64::from_bits(bits);
@@ -120,7 +103,7 @@ fn decode_into(chunk: &[u8], t_ms: &mut [i64], v: &mut [f64]) -> Result<Appender
 
 /// Reads a delta-of-delta, modulo 2^64; `next` is what lies ahead.
 #[inline(always)]
-pub(super) fn read_dod(reader: &mut BitReader<'_>, next: u64) -> u64 {
+fn read_dod(reader: &mut BitReader<'_>, next: u64) -> u64 {
     let (prefix, width) = match (!next).leading_zeros() {
         0 => {
             reader.skip(1);
@@ -167,6 +150,26 @@ impl Default for Window {
 }
 
 impl Window {
+    /// Reads a sample behind the first two: how much later than the one before it, and what bits of its value.
+    #[inline(always)]
+    pub(super) fn read_sample(&mut self, reader: &mut BitReader<'_>, delta: &mut u64, bits: &mut u64) {
+        let next = reader.peek();
+        if next >> 63 == 1 {
+            *delta = delta.wrapping_add(read_dod(reader, next));
+            *bits ^= self.read_xor(reader);
+        } else if next >> 62 == 0 {
+            // One interval later the same value: the commonest sample of all.
+            reader.skip(2);
+        } else if next >> 61 == 0b010 && self.width <= BitReader::PEEKED - 3 {
+            // One interval later another value within the open window: seen already.
+            reader.skip(3 + self.width);
+            *bits ^= ((next << 3) >> (64 - self.width)) << self.trailing;
+        } else {
+            reader.skip(1);
+            *bits ^= self.read_xor(reader);
+        }
+    }
+
     #[inline(always)]
     pub(crate) fn read_xor(&mut self, reader: &mut BitReader<'_>) -> u64 {
         let next = reader.peek();

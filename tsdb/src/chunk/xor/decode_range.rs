@@ -4,7 +4,7 @@
 //! minutes of a long chunk cost a half of the whole on average.
 
 use super::HEADER_BYTES;
-use super::decode_all::{Window, possible_count, read_dod};
+use super::decode_all::{Window, possible_count};
 use crate::chunk::ChunkError;
 use crate::encoding::bits::BitReader;
 use crate::encoding::varint;
@@ -23,14 +23,8 @@ impl Reading<'_> {
     #[inline(always)]
     fn step(&mut self, sample: u16) -> Result<(), ChunkError> {
         if sample >= 2 {
-            let next = self.reader.peek();
-            // One interval later, the same value.
-            if next >> 62 == 0 {
-                self.reader.skip(2);
-            } else {
-                self.delta_ms = self.delta_ms.wrapping_add(read_dod(&mut self.reader, next));
-                self.bits ^= self.window.read_xor(&mut self.reader);
-            }
+            self.window
+                .read_sample(&mut self.reader, &mut self.delta_ms, &mut self.bits);
             self.t_ms = self.t_ms.wrapping_add_unsigned(self.delta_ms);
             return Ok(());
         }
