@@ -111,7 +111,7 @@ impl Table {
         if group == self.counts.len() {
             self.held.add(1, 0)?;
             self.counts.push(Counts::Few(Vec::new()));
-            if group % GROUPS_BETWEEN_CHARGES == 0 {
+            if group.is_multiple_of(GROUPS_BETWEEN_CHARGES) {
                 self.account()?;
             }
         }
