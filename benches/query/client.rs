@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::Result;
 
 /// No answer takes longer.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(600);
 
 /// A connection that is kept from one request to the next.
 pub(crate) struct Connection(BufReader<TcpStream>);

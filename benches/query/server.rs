@@ -85,8 +85,9 @@ impl Server {
         let child = Command::new(binary)
             .arg(format!("-storageDataPath={}", data.display()))
             .arg("-retentionPeriod=100y")
-            // By default it closes kept connections after two minutes.
+            // By default it closes kept connections after two minutes, and idle ones after one.
             .arg("-http.connTimeout=1h")
+            .arg("-http.idleConnTimeout=1h")
             .arg("-search.maxSamplesPerQuery=4000000000")
             .arg("-search.maxPointsPerTimeseries=40000")
             .arg(format!("-httpListenAddr=127.0.0.1:{port}"))
