@@ -31,6 +31,14 @@ struct Around {
 }
 
 impl Around {
+    /// Asks for the samples of each step, too.
+    fn counting_steps() -> Self {
+        let mut around = Self::default();
+        around.query.per_step_stats = true;
+        around.options.per_step_stats = true;
+        around
+    }
+
     /// Asks at the end of the hour.
     fn instant(&self, query: &str) -> Result<Answer, QueryError> {
         let engine = Engine::new(self.options.clone());
@@ -132,17 +140,7 @@ fn memory_beyond_the_budget_is_not_taken() {
 
 #[test]
 fn samples_are_counted_once_a_step_and_window() {
-    let around = Around {
-        query: QueryOptions {
-            per_step_stats: true,
-            ..QueryOptions::default()
-        },
-        options: EngineOptions {
-            per_step_stats: true,
-            ..EngineOptions::default()
-        },
-        ..Around::default()
-    };
+    let around = Around::counting_steps();
     assert_eq!(around.range("x").unwrap().stats.total_samples, 600);
     assert_eq!(around.instant("x @ 1800").unwrap().stats.total_samples, 10);
     assert_eq!(around.range("x @ 1800").unwrap().stats.total_samples, 600);
@@ -315,21 +313,20 @@ const SHARED: &[(&str, &str)] = &[
         "max_over_time((x - x{i!=\"\"})[5m:1m]) + x",
     ),
     ("(x @ 60) + x @ 60", "(x @ 60) + x{i!=\"\"} @ 60"),
+    // The subquery is at the steps of the whole.
+    (
+        "max_over_time((x + 1)[1m:1m]) + (x + 1)",
+        "max_over_time((x + 1)[1m:1m]) + (x{i!=\"\"} + 1)",
+    ),
+    (
+        "(x + 1) + max_over_time((x + 1)[1m:1m])",
+        "(x + 1) + max_over_time((x{i!=\"\"} + 1)[1m:1m])",
+    ),
 ];
 
 #[test]
 fn what_stands_in_a_query_twice_answers_and_counts_as_if_it_were_asked_for_twice() {
-    let around = Around {
-        query: QueryOptions {
-            per_step_stats: true,
-            ..QueryOptions::default()
-        },
-        options: EngineOptions {
-            per_step_stats: true,
-            ..EngineOptions::default()
-        },
-        ..Around::default()
-    };
+    let around = Around::counting_steps();
     for (shared, apart) in SHARED {
         let (shared_answer, apart_answer) = (around.range(shared).unwrap(), around.range(apart).unwrap());
         assert!(shared_answer.value == apart_answer.value, "{shared}");
@@ -377,14 +374,25 @@ fn what_says_something_about_its_place_says_it_at_each() {
 }
 
 #[test]
-fn what_is_kept_for_a_second_use_is_charged() {
-    let around = Around {
-        budget_bytes: Some(20_000),
-        ..Around::default()
+fn what_is_kept_for_a_second_use_is_charged_and_not_kept_where_there_is_no_room() {
+    /// Ten series of sixty values.
+    const KEPT_BYTES: usize = 10 * 60 * size_of::<f64>();
+    let (shared, apart) = ("sum(x) / count(x)", "sum(x) / count(x{i!=\"\"})");
+    let ask = |query: &str, budget: &Budget| {
+        let (engine, options, cancel) = (
+            Engine::new(EngineOptions::default()),
+            QueryOptions::default(),
+            Cancel::new(),
+        );
+        engine.range(&store(), query, 0, 3_540_000, 60_000, &options, budget, &cancel)
     };
-    // Ten series of sixty values: they fit, twice they do not, so that they are not kept.
-    assert_eq!(
-        around.range("sum(x) / count(x)").unwrap().value,
-        Around::default().range("sum(x) / count(x)").unwrap().value
-    );
+    let peak_bytes = |query: &str| {
+        let budget = Budget::unlimited();
+        let value = ask(query, &budget).unwrap().value;
+        (value, budget.peak_bytes())
+    };
+    let ((value, kept), (_, streamed)) = (peak_bytes(shared), peak_bytes(apart));
+    assert!(kept >= streamed + KEPT_BYTES, "{kept} kept, {streamed} streamed");
+    let tight = Budget::new("query", streamed + KEPT_BYTES / 2);
+    assert_eq!(ask(shared, &tight).unwrap().value, value);
 }

@@ -5,7 +5,9 @@
 //! └─ shared ─┘                          └─ shared ─┘
 //! ```
 //!
-//! Equal are parts that ask the same of the same selections at the same steps, wherever they stand in the query.
+//! Equal are parts that ask the same of the same selections at the same steps, wherever they stand in the query. Those
+//! within a subquery or within what is evaluated once are no equals of those outside, though: their samples count in
+//! sum, not step by step.
 
 use super::node::{Grid, Node, RangeArg, RangeSource, Selector, Shared, Sides};
 
@@ -17,6 +19,8 @@ struct Place<'n> {
     node: &'n Node,
     /// The steps it is evaluated at.
     grid: Grid,
+    /// Whether its samples count in sum.
+    in_sum: bool,
     /// Whether what stands above takes any node in its place.
     may_be_shared: bool,
     /// How many nodes it is, itself included.
@@ -26,7 +30,7 @@ struct Place<'n> {
 /// Marks the equal parts of a plan that is evaluated at `grid`.
 pub(super) fn share(root: &mut Node, grid: Grid) {
     let mut places = Vec::new();
-    walk(root, grid, false, &mut places);
+    walk(root, (grid, false), false, &mut places);
     if places.len() > NODES_MAX {
         return;
     }
@@ -36,16 +40,18 @@ pub(super) fn share(root: &mut Node, grid: Grid) {
     }
 }
 
-fn walk<'n>(node: &'n Node, grid: Grid, may_be_shared: bool, places: &mut Vec<Place<'n>>) {
+fn walk<'n>(node: &'n Node, (grid, in_sum): (Grid, bool), may_be_shared: bool, places: &mut Vec<Place<'n>>) {
     let at = places.len();
     places.push(Place {
         node,
         grid,
+        in_sum,
         may_be_shared,
         size: 1,
     });
     for (part, grid, may_be_shared) in parts(node, grid) {
-        walk(part, grid, may_be_shared, places);
+        let in_sum = in_sum || matches!(node, Node::Range(_) | Node::Invariant { .. });
+        walk(part, (grid, in_sum), may_be_shared, places);
     }
     places[at].size = places.len() - at;
 }
@@ -64,7 +70,7 @@ fn slots(places: &[Place<'_>]) -> Vec<Option<(usize, usize)>> {
             if is_evaluated[later_at]
                 && later.may_be_shared
                 && later.size == place.size
-                && later.grid == place.grid
+                && (later.grid, later.in_sum) == (place.grid, place.in_sum)
                 && is_same(place.node, later.node)
             {
                 class[at] = Some(classes);
